@@ -1,0 +1,47 @@
+# The verbs of the project. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
+
+.PHONY: help install up test lint format lock bench clean
+
+help: ## List these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## Create .venv and install from the lock
+
+# --without-pip: Debian's python3 has no ensurepip until python3-venv is installed; pip itself can
+# install into another interpreter since 22.3.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear --without-pip $(VENV)
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+up: install ## Start everything and print the URL; Ctrl-C stops it
+	@exec $(BIN)/soleflip up
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: install ## Formatting, lint, types and the SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/squawk --config .squawk.toml sql/phase2/*.sql
+
+format: install ## Format the Python
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## Run the benchmarks
+	$(BIN)/soleflip bench
+
+lock: ## Compile requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet -o requirements.lock
+
+clean: ## Remove what install and the tests made; the data in .soleflip stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""SoleFlip's inventory data platform, a Dagster code location."""

@@ -1,0 +1,116 @@
+"""The connection to SoleFlip's database, and how a file of sql/ is run on it.
+
+Here: engines, the Dagster resource, what a server must be to be worked on. Not here: what any
+statement means. Nothing in this project opens a connection to SoleFlip's data in another way.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection, Engine, NullPool, RowMapping, create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from soleflip_assets.settings import DATABASE_URL, ConfigurationError, parse_postgres_url
+from soleflip_assets.sql_files import SqlFile
+
+OLDEST_SERVER = 15
+
+
+def create_database_engine(url: URL, application_name: str = "soleflip") -> Engine:
+    """An engine without a pool: a job opens few connections and must leave none behind.
+
+    Args:
+        url: a ``postgresql://`` URL, whichever driver it names.
+        application_name: what ``pg_stat_activity`` shows, unless the URL says otherwise.
+    """
+    query = {"application_name": application_name, "connect_timeout": "10"} | dict(url.query)
+    return create_engine(
+        url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool
+    )
+
+
+class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """SoleFlip's database, as the assets and checks receive it.
+
+    Attributes:
+        url: a ``postgresql://`` URL, normally ``EnvVar("SOLEFLIP_DATABASE_URL")`` so that the UI
+            shows the variable's name and not its value.
+    """
+
+    url: str
+
+    @property
+    def engine(self) -> Engine:
+        """A new engine on the database."""
+        return create_database_engine(parse_postgres_url(DATABASE_URL, self.url))
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection that commits each statement by itself, as psql does."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block and rolled back on any exception."""
+        with self.engine.begin() as connection:
+            yield connection
+
+
+def run_file(connection: Connection, path: str) -> None:
+    """Execute the statements of a file of sql/ one after the other."""
+    for statement in SqlFile(path).statements:
+        connection.exec_driver_sql(statement)
+
+
+def query_file(connection: Connection, path: str, **parameters: Any) -> list[RowMapping]:
+    """The rows of a file of sql/ that holds one statement.
+
+    Args:
+        connection: where.
+        path: relative to sql/.
+        parameters: the values of the file's ``:names``, which psql also understands.
+    """
+    return list(connection.execute(text(SqlFile(path).text), parameters).mappings())
+
+
+def query_one(connection: Connection, path: str, **parameters: Any) -> RowMapping:
+    """The single row of a file of sql/ that holds one statement.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: it gave no row.
+    """
+    return connection.execute(text(SqlFile(path).text), parameters).mappings().one()
+
+
+def require_usable(url: URL) -> None:
+    """Make sure that a database can be worked on at all.
+
+    Raises:
+        ConfigurationError: it cannot be reached, is older than PostgreSQL 15, or holds no inventory
+            schema.
+    """
+    where = url.set(query={}).render_as_string(hide_password=True)
+    try:
+        with create_database_engine(url).connect() as connection:
+            row = query_one(connection, "monitoring/server.sql")
+    except OperationalError as error:
+        # The driver's own words, without the statement and parameters that SQLAlchemy adds.
+        reason = " ".join(str(error.orig).split())
+        if url.password:
+            reason = reason.replace(str(url.password), "***")
+        raise ConfigurationError(
+            f"{DATABASE_URL} points at {where}, which does not answer ({reason}): "
+            "start that server or correct the URL."
+        ) from None
+    if row["major_version"] < OLDEST_SERVER:
+        raise ConfigurationError(
+            f"{where} is PostgreSQL {row['major_version']}: upgrade it to {OLDEST_SERVER} or newer."
+        )
+    if not row["has_stock"]:
+        raise ConfigurationError(
+            f"{where} has no table inventory.stock: point {DATABASE_URL} at SoleFlip's database."
+        )

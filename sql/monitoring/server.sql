@@ -1,0 +1,9 @@
+-- What server this is, and whether it holds SoleFlip's inventory.
+--
+-- Locks: none.
+
+SELECT
+  current_setting('server_version_num')::integer / 10000 AS major_version,
+  current_setting('server_version') AS version,
+  current_database() AS database,
+  to_regclass('inventory.stock') IS NOT NULL AS has_stock;
