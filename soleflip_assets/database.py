@@ -4,12 +4,12 @@ Here: engines, the Dagster resource, what a server must be to be worked on. Not 
 statement means. Nothing in this project opens a connection to SoleFlip's data in another way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection, Engine, NullPool, RowMapping, create_engine, text
+from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
@@ -27,9 +27,7 @@ def create_database_engine(url: URL, application_name: str = "soleflip") -> Engi
         application_name: what ``pg_stat_activity`` shows, unless the URL says otherwise.
     """
     query = {"application_name": application_name, "connect_timeout": "10"} | dict(url.query)
-    return create_engine(
-        url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool
-    )
+    return create_engine(url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool)
 
 
 class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -60,10 +58,15 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield connection
 
 
+def execute_statement(connection: Connection, statement: str) -> None:
+    """Execute one statement as it stands: a percent sign in it is a percent sign."""
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
 def run_file(connection: Connection, path: str) -> None:
     """Execute the statements of a file of sql/ one after the other."""
     for statement in SqlFile(path).statements:
-        connection.exec_driver_sql(statement)
+        execute_statement(connection, statement)
 
 
 def query_file(connection: Connection, path: str, **parameters: Any) -> list[RowMapping]:
@@ -74,7 +77,7 @@ def query_file(connection: Connection, path: str, **parameters: Any) -> list[Row
         path: relative to sql/.
         parameters: the values of the file's ``:names``, which psql also understands.
     """
-    return list(connection.execute(text(SqlFile(path).text), parameters).mappings())
+    return list(_execute(connection, path, parameters).mappings())
 
 
 def query_one(connection: Connection, path: str, **parameters: Any) -> RowMapping:
@@ -83,7 +86,12 @@ def query_one(connection: Connection, path: str, **parameters: Any) -> RowMappin
     Raises:
         sqlalchemy.exc.NoResultFound: it gave no row.
     """
-    return connection.execute(text(SqlFile(path).text), parameters).mappings().one()
+    return _execute(connection, path, parameters).mappings().one()
+
+
+def _execute(connection: Connection, path: str, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+    (statement,) = SqlFile(path).statements
+    return connection.execute(text(statement), parameters)
 
 
 def require_usable(url: URL) -> None:

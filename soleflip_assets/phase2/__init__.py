@@ -1,0 +1,1 @@
+"""The consolidation: dump, backups, columns, backfill, indexes, and the record of all that."""

@@ -1,0 +1,129 @@
+"""The backfill: legacy lifecycle and reservation data into stock, batch by batch, beside live traffic.
+
+Each batch is a transaction of its own that also records how far it came, so a run that dies goes on where
+the last commit was, and nothing behind that is touched again. What a batch does is sql/phase2/60; here is
+the loop around it.
+"""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from soleflip_assets.database import query_one
+from soleflip_assets.phase2 import ledger
+from soleflip_assets.phase2.deployer import LOCK_ATTEMPTS, Deployer, DeploymentError
+from soleflip_assets.sql_files import SqlFile
+
+STEP = "backfill"
+_FUNCTION = SqlFile("phase2/60_backfill_function.sql")
+
+# A writer of a row in the batch waits until its commit: a tenth of a second, of the second allowed.
+_TARGET_SECONDS = 0.1
+_FIRST_BATCH = 500
+_BATCH_SIZES = (50, 20_000)
+_PROGRESS_EVERY_SECONDS = 2.0
+
+
+@dataclass
+class Progress:
+    """How far the backfill is.
+
+    Attributes:
+        after: the last stock id visited, as text; None before the first.
+        visited: rows visited, in all runs together.
+        changed: rows that got legacy data, in all runs together.
+    """
+
+    after: str | None = None
+    visited: int = 0
+    changed: int = 0
+
+
+def backfill(deployer: Deployer) -> Progress:
+    """Copy what is not copied yet.
+
+    Returns:
+        The progress at the end.
+
+    Raises:
+        DeploymentError: a row stayed locked through all tries.
+    """
+    entry = deployer.entries.get(STEP)
+    progress = _resumed(entry["details"]) if entry else Progress()
+    if entry and entry["finished_at"]:
+        return progress
+
+    number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum)
+    ledger.save_progress(deployer.connection, number, vars(progress))
+    remaining = query_one(deployer.connection, "backfill/remaining.sql", after=progress.after)
+    _run(deployer, number, progress, total=progress.visited + int(remaining["rows"]))
+    ledger.finish(deployer.connection, number, vars(progress))
+    deployer.log(f"backfill: {progress.visited:,} rows visited, {progress.changed:,} changed")
+    return progress
+
+
+def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> None:
+    size = _FIRST_BATCH
+    begun = told = time.monotonic()
+    visited_before = progress.visited
+    with deployer.engine.connect() as connection:
+        while True:
+            started = time.monotonic()
+            if _batch(connection, number, progress, size) == 0:
+                return
+            now = time.monotonic()
+            size = _adapted(size, now - started)
+            if now - told >= _PROGRESS_EVERY_SECONDS:
+                told = now
+                rate = (progress.visited - visited_before) / (now - begun)
+                left = max(total - progress.visited, 0) / rate
+                deployer.log(
+                    f"backfill: {progress.visited:,} of {total:,} rows, "
+                    f"{rate:,.0f} rows/s, {left:,.0f} s left"
+                )
+
+
+def _batch(connection: Connection, number: int, progress: Progress, size: int) -> int:
+    """One batch and its record, in one transaction.
+
+    Returns:
+        The number of rows visited; 0 at the end.
+    """
+    for _ in range(LOCK_ATTEMPTS):
+        try:
+            with connection.begin():
+                query_one(connection, "backfill/timeouts.sql")
+                row = query_one(
+                    connection, "backfill/next_batch.sql", after=progress.after, size=size
+                )
+                if row["seen"]:
+                    done = Progress(
+                        str(row["last_id"]),
+                        progress.visited + row["seen"],
+                        progress.changed + row["changed"],
+                    )
+                    ledger.save_progress(connection, number, vars(done))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in {"55P03", "40P01"}:
+                raise
+            continue
+        if row["seen"]:
+            progress.after, progress.visited, progress.changed = vars(done).values()
+        return int(row["seen"])
+    raise DeploymentError(
+        f"A stock row after {progress.after} stayed locked through {LOCK_ATTEMPTS} tries: end the long "
+        "transaction that pg_stat_activity shows, then run this again; it goes on from here."
+    )
+
+
+def _adapted(size: int, seconds: float) -> int:
+    """The size of the next batch: towards the target, at most doubled or halved."""
+    factor = min(max(_TARGET_SECONDS / max(seconds, 1e-6), 0.5), 2.0)
+    return int(min(max(size * factor, _BATCH_SIZES[0]), _BATCH_SIZES[1]))
+
+
+def _resumed(details: dict[str, object]) -> Progress:
+    known = {name: value for name, value in details.items() if name in Progress.__annotations__}
+    return Progress(**known)  # type: ignore[arg-type]

@@ -1,0 +1,257 @@
+"""How a step of sql/phase2 is put into force on a live database.
+
+One deployer at a time, one lock-taking statement per transaction, short lock timeouts with retries, a
+ledger entry for each step. A step that is in force already is left alone; an object that somebody changed by
+hand is made again. Any step may die at any line: the next run looks at what is there and goes on. Not here:
+which steps there are (assets.py) and what they do (sql/phase2).
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from psycopg import sql
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import OperationalError
+
+from soleflip_assets.database import execute_statement, query_one, run_file
+from soleflip_assets.phase2 import ledger
+from soleflip_assets.phase2.catalog import DatabaseObject, difference, object_defined_by
+from soleflip_assets.sql_files import SqlFile
+
+Log = Callable[[str], None]
+
+OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
+
+LOCK_ATTEMPTS = 30
+# Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.
+_LOCK_TIMEOUTS_MS = range(500, 2001, 100)
+_LOCK_NOT_AVAILABLE = "55P03"
+_DEADLOCK_DETECTED = "40P01"
+
+
+class DeploymentError(Exception):
+    """The deployment cannot go on; the message says why and what to do."""
+
+
+class AnotherDeployerError(DeploymentError):
+    """Somebody else is deploying at this moment."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What applying a step came to.
+
+    Attributes:
+        step: its name.
+        applied: False if it was in force already.
+        mended: objects that were there but differed from the step's definition.
+    """
+
+    step: str
+    applied: bool
+    mended: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        if self.mended:
+            return f"{self.step}: mended {', '.join(self.mended)}"
+        return f"{self.step}: {'applied' if self.applied else 'in force already'}"
+
+
+class Deployer(AbstractContextManager["Deployer"]):
+    """The only one who changes the schema, for as long as it is open.
+
+    Args:
+        engine: SoleFlip's database, as the owner of its tables.
+        log: where progress is told, a sentence at a time.
+
+    Raises:
+        AnotherDeployerError: somebody else holds the lock; the message says who.
+    """
+
+    def __init__(self, engine: Engine, log: Log) -> None:
+        self.engine = engine
+        self.log = log
+        self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            self._lock()
+            if not ledger.exists(self.connection):
+                self._found_ledger()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another deployer in."""
+        self.connection.close()
+
+    @property
+    def entries(self) -> dict[str, RowMapping]:
+        """The newest ledger entry of each step."""
+        return ledger.entries(self.connection)
+
+    def apply(self, file: SqlFile) -> Outcome:
+        """Put a file of sql/phase2 into force, unless it is.
+
+        Raises:
+            DeploymentError: a lock was not to be had, or an object is not what its statement makes.
+        """
+        entry = self.entries.get(file.name)
+        rerun = _must_rerun(file, entry)
+        units = list(_units(file.statements))
+        if not rerun and not any(self._wrong(unit) for unit in units):
+            return Outcome(file.name, applied=False)
+
+        mended: list[str] = []
+        with self.recorded(file.name, file.checksum) as details:
+            for unit in units:
+                mended += self._apply_unit(unit, rerun=rerun)
+            details["mended"] = mended
+        outcome = Outcome(file.name, applied=True, mended=mended)
+        self.log(str(outcome))
+        return outcome
+
+    @contextmanager
+    def recorded(self, step: str, checksum: str) -> Iterator[dict[str, Any]]:
+        """A ledger entry around the block; what the block puts into the dictionary is kept with it."""
+        number = ledger.start(self.connection, step, checksum)
+        details: dict[str, Any] = {}
+        yield details
+        ledger.finish(self.connection, number, details)
+
+    def _lock(self) -> None:
+        row = query_one(self.connection, "ledger/try_deployer_lock.sql")
+        if not row["acquired"]:
+            raise AnotherDeployerError(
+                f"{row['holder_user']} ({row['holder_application']}, server process "
+                f"{row['holder_pid']}) is deploying since {row['holder_since']:%Y-%m-%d %H:%M:%S %Z}: "
+                "wait for that to end, then run this again."
+            )
+
+    def _found_ledger(self) -> None:
+        """The one step that cannot be recorded before it is done."""
+        run_file(self.connection, OPERATIONS_SCHEMA.path)
+        with self.recorded(OPERATIONS_SCHEMA.name, OPERATIONS_SCHEMA.checksum):
+            pass
+
+    def _wrong(self, unit: Sequence[str]) -> dict[DatabaseObject, str]:
+        """The objects of a unit that are not as they should be, with their live definitions (or "")."""
+        wrong = {}
+        for statement in unit:
+            defined = object_defined_by(statement)
+            if defined and (found := difference(self.connection, defined)):
+                wrong[defined] = found[1]
+        return wrong
+
+    def _apply_unit(self, unit: Sequence[str], *, rerun: bool) -> list[str]:
+        """Run what is needed of a unit.
+
+        Returns:
+            The objects that differed and were made again.
+        """
+        wrong = self._wrong(unit)
+        defines = any(object_defined_by(statement) for statement in unit)
+        if not wrong and (defines or not rerun):
+            return []
+        self._retrying(lambda: self._execute_unit(unit, wrong))
+        if still := self._wrong(unit):
+            raise DeploymentError(
+                f"{', '.join(map(str, still))} is not what its statement makes it: {[*still.values()]}."
+            )
+        return [str(changed) for changed, live in wrong.items() if live]
+
+    def _execute_unit(self, unit: Sequence[str], wrong: Mapping[DatabaseObject, str]) -> None:
+        # A view takes its indexes along when it is dropped.
+        rebuilt = any(changed.kind == "materialized view" for changed in wrong)
+        for statement in unit:
+            defined = object_defined_by(statement)
+            if defined and not rebuilt and defined not in wrong:
+                continue
+            if defined and wrong.get(defined) and not defined.replaceable:
+                dropped_with_view = rebuilt and defined.kind == "index"
+                if not dropped_with_view:
+                    self._drop(defined)
+            execute_statement(self.connection, statement)
+
+    def _drop(self, wrong: DatabaseObject) -> None:
+        # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is.
+        words = {"index": "INDEX", "materialized view": "MATERIALIZED VIEW"}[wrong.kind]
+        if "INDEX CONCURRENTLY " in wrong.statement:
+            words += " CONCURRENTLY"
+        statement = sql.SQL("DROP {} {}").format(
+            sql.SQL(words), sql.Identifier(wrong.schema, wrong.name)
+        )
+        execute_statement(self.connection, statement.as_string())
+
+    def _retrying(self, action: Callable[[], None]) -> None:
+        """Run a unit under a lock timeout that rises from try to try, with pauses of random length."""
+        timeouts = itertools.chain(_LOCK_TIMEOUTS_MS, itertools.repeat(_LOCK_TIMEOUTS_MS[-1]))
+        for attempt, timeout in zip(range(1, LOCK_ATTEMPTS + 1), timeouts, strict=False):
+            self._set("lock_timeout", f"{timeout}ms")
+            self._set("statement_timeout", "1h")
+            try:
+                action()
+            except OperationalError as error:
+                self._rollback()
+                if _sqlstate(error) not in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}:
+                    raise
+                self.log(f"a lock was not to be had within {timeout} ms (try {attempt})")
+                time.sleep(random.uniform(0, min(0.1 * 2**attempt, 3)))  # noqa: S311
+            except BaseException:
+                self._rollback()
+                raise
+            else:
+                return
+        raise DeploymentError(
+            f"A lock was not to be had in {LOCK_ATTEMPTS} tries: end the long transaction that "
+            "pg_stat_activity shows, then run this again; it goes on from here."
+        )
+
+    def _rollback(self) -> None:
+        """Leave the block of a failed unit; harmless outside of one. Not on a connection that is gone."""
+        if not self.connection.invalidated:
+            execute_statement(self.connection, "ROLLBACK")
+
+    def _set(self, parameter: str, value: str) -> None:
+        self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))
+
+
+def _must_rerun(file: SqlFile, entry: RowMapping | None) -> bool:
+    """Whether the statements that define no object have to be executed.
+
+    They have, until the step was finished once; and when its text changed, if that says it may be run again.
+    """
+    if entry is None or entry["finished_at"] is None:
+        return True
+    return entry["checksum"] != file.checksum and file.fields["again"].startswith("safe")
+
+
+def _units(statements: Sequence[str]) -> Iterator[list[str]]:
+    """What is executed and retried together: a block from BEGIN to COMMIT, or a single statement."""
+    block: list[str] = []
+    for statement in statements:
+        block.append(statement)
+        if block[0].startswith("BEGIN") and statement != "COMMIT":
+            continue
+        yield block
+        block = []
+
+
+def _sqlstate(error: OperationalError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)

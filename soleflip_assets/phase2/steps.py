@@ -1,0 +1,54 @@
+"""The deployment in order: which files of sql/phase2 make which part of it.
+
+Here: the order. Not here: how a file is put into force (deployer.py) or what Dagster shows (assets.py).
+"""
+
+from soleflip_assets.phase2.backfill import Progress, backfill
+from soleflip_assets.phase2.deployer import Deployer, Outcome
+from soleflip_assets.sql_files import SqlFile, sql_files
+
+FILES = sql_files("phase2")
+
+
+def step_files(*prefixes: str) -> list[SqlFile]:
+    """The files of sql/phase2 whose names start with one of the prefixes, in deployment order."""
+    return [file for file in FILES if file.name.startswith(prefixes)]
+
+
+OPERATIONS = step_files("10_")
+BACKUPS = {file.name.partition("_")[2]: file for file in step_files("2")}
+EXPAND = step_files("30_", "40_", "50_", "60_")
+INDEXES = step_files("70_", "71_", "72_")
+STOCK = [*EXPAND, *INDEXES]
+VIEW = step_files("80_", "81_")
+
+
+def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
+    """Copy one legacy table, once.
+
+    Args:
+        deployer: who deploys.
+        backup: the backup's name, for instance ``stock_lifecycle_backup``.
+    """
+    return [deployer.apply(file) for file in [*OPERATIONS, BACKUPS[backup]]]
+
+
+def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
+    """Expand stock, keep old and new in step, backfill, and index what the backfill wrote.
+
+    The indexes come last: built before the backfill, they would be written twice.
+    """
+    expanded = [deployer.apply(file) for file in [*OPERATIONS, *EXPAND]]
+    progress = backfill(deployer)
+    return [*expanded, *(deployer.apply(file) for file in INDEXES)], progress
+
+
+def deploy_view(deployer: Deployer) -> list[Outcome]:
+    """Make the view, its indexes and its refresh function."""
+    return [deployer.apply(file) for file in [*OPERATIONS, *VIEW]]
+
+
+def deploy(deployer: Deployer) -> list[Outcome]:
+    """All of it, without the dump."""
+    outcomes = [outcome for backup in BACKUPS for outcome in deploy_backup(deployer, backup)]
+    return [*outcomes, *deploy_stock(deployer)[0], *deploy_view(deployer)]

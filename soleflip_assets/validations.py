@@ -1,0 +1,152 @@
+"""Validations: the files of sql/checks/, run and turned into Dagster asset checks.
+
+A validation is one file. Its name is the check's name; its header says what it proves (first paragraph),
+for which asset (``Asset:``) and what a failure means (``Means:``); its one row has a boolean ``passed``,
+the numbers that were compared, and ``examples``, the first few ids that are wrong. To add a check, add a
+file. Here: running them. Not here: what any of them compares.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from soleflip_assets.database import Database, query_one
+from soleflip_assets.sql_files import SqlFile, sql_files
+
+# What PostgreSQL answers when the schema itself is wrong: an object or column that a check reads is
+# missing, or the view was emptied. That is a finding. Every other error means that the check could not be
+# made, and is raised.
+_SCHEMA_FINDINGS = {
+    "3F000",  # invalid_schema_name
+    "42703",  # undefined_column
+    "42883",  # undefined_function
+    "42P01",  # undefined_table
+    "55000",  # object_not_in_prerequisite_state
+}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One file of sql/checks/."""
+
+    file: SqlFile
+
+    @property
+    def name(self) -> str:
+        """The check's name."""
+        return self.file.name
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """The asset that it validates."""
+        return dg.AssetKey(self.file.fields["asset"].split("/"))
+
+    @property
+    def meaning(self) -> str:
+        """What a failure means, in a sentence."""
+        return self.file.fields["means"]
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        """Blocking: nothing downstream is built on data that failed its validation."""
+        return dg.AssetCheckSpec(
+            self.name, asset=self.asset_key, description=self.file.description, blocking=True
+        )
+
+    def run(self, connection: Connection) -> "Verdict":
+        """Compare.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
+        """
+        try:
+            row = dict(query_one(connection, self.file.path))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _SCHEMA_FINDINGS:
+                raise
+            return Verdict(self, passed=False, observed={"error": str(error.orig).strip()})
+        return Verdict(self, passed=bool(row.pop("passed")), observed=row)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation found.
+
+    Attributes:
+        validation: which.
+        passed: whether the data is right.
+        observed: the numbers compared, by name.
+    """
+
+    validation: Validation
+    passed: bool
+    observed: Mapping[str, Any]
+
+    @property
+    def result(self) -> dg.AssetCheckResult:
+        """As Dagster records it; numbers stay numbers, so that the UI plots them."""
+        return dg.AssetCheckResult(
+            passed=self.passed,
+            asset_key=self.validation.asset_key,
+            check_name=self.validation.name,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=None if self.passed else self.validation.meaning,
+            metadata={name: _metadata(value) for name, value in self.observed.items()},
+        )
+
+
+def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
+    match value:
+        case None:
+            return dg.MetadataValue.null()
+        case int():
+            return dg.MetadataValue.int(value)
+        case Decimal() if value == value.to_integral_value():
+            return dg.MetadataValue.int(int(value))
+        case Decimal() | float():
+            return dg.MetadataValue.float(float(value))
+        case datetime():
+            return dg.MetadataValue.timestamp(value)
+        case list():
+            return dg.MetadataValue.json(value)
+        case _:
+            return dg.MetadataValue.text(str(value))
+
+
+VALIDATIONS: Sequence[Validation] = [Validation(file) for file in sql_files("checks")]
+
+
+def validations_of(key: dg.AssetKey) -> list[Validation]:
+    """The validations of one asset."""
+    return [validation for validation in VALIDATIONS if validation.asset_key == key]
+
+
+def build_asset_checks(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The asset checks of one asset, as one step that opens one connection.
+
+    Args:
+        key: the asset; ``inventory/stock`` gives a step named ``validate_inventory_stock``.
+    """
+    validations = {validation.name: validation for validation in validations_of(key)}
+
+    @dg.multi_asset_check(
+        name="validate_" + "_".join(key.path),
+        specs=[validation.spec for validation in validations.values()],
+        can_subset=True,
+    )
+    def validate(
+        context: dg.AssetCheckExecutionContext, database: Database
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = {check.name for check in context.selected_asset_check_keys}
+        with database.connect() as connection:
+            for name, validation in validations.items():
+                if name in selected:
+                    yield validation.run(connection).result
+
+    return validate

@@ -1,0 +1,35 @@
+-- One object as PostgreSQL prints it; NULL if there is none. kind: function, index, trigger, materialized view.
+--
+-- Locks: none.
+
+SELECT
+  CASE CAST(:kind AS text)
+    WHEN 'function' THEN (
+      SELECT string_agg(pg_get_functiondef(pg_proc.oid), '' ORDER BY pg_proc.oid)
+      FROM pg_proc
+      WHERE pg_proc.pronamespace = to_regnamespace(:schema) AND pg_proc.proname = :name
+    )
+    WHEN 'index' THEN (
+      SELECT
+        pg_get_indexdef(pg_index.indexrelid)
+          || CASE WHEN pg_index.indisvalid AND pg_index.indisready THEN '' ELSE ' (invalid)' END
+      FROM pg_index
+      JOIN pg_class ON pg_class.oid = pg_index.indexrelid
+      WHERE pg_class.relnamespace = to_regnamespace(:schema) AND pg_class.relname = :name
+    )
+    WHEN 'trigger' THEN (
+      SELECT
+        pg_get_triggerdef(pg_trigger.oid)
+          || CASE pg_trigger.tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END
+      FROM pg_trigger
+      WHERE pg_trigger.tgrelid = to_regclass(format('%I.%I', CAST(:schema AS text), CAST(:relation AS text)))
+        AND pg_trigger.tgname = :name
+    )
+    WHEN 'materialized view' THEN (
+      SELECT pg_get_viewdef(pg_class.oid)
+      FROM pg_class
+      WHERE pg_class.relnamespace = to_regnamespace(:schema)
+        AND pg_class.relname = :name
+        AND pg_class.relkind IN ('m', 'v')
+    )
+  END AS definition;

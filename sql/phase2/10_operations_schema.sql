@@ -1,0 +1,118 @@
+-- The project's own schema: what was deployed, and what the checks need to remember.
+--
+-- Locks: none that anyone could wait for: everything here is new, or replaced in an instant.
+-- Again: safe; nothing that exists is touched.
+
+CREATE SCHEMA IF NOT EXISTS inventory_ops;
+
+COMMENT ON SCHEMA inventory_ops IS 'SoleFlip inventory platform: deployment ledger, baselines and refresh records';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.ledger (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  step text NOT NULL,
+  checksum text NOT NULL,
+  version text NOT NULL,
+  executed_by text NOT NULL DEFAULT session_user,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  finished_at timestamptz,
+  reverted_at timestamptz,
+  details jsonb NOT NULL DEFAULT '{}'
+);
+
+COMMENT ON TABLE inventory_ops.ledger IS
+  'One row for each time a step was started; finished_at is NULL while it runs and after it died';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.backup (
+  backup text PRIMARY KEY,
+  source text NOT NULL,
+  rows bigint NOT NULL,
+  content text NOT NULL,
+  copied_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE inventory_ops.backup IS 'What each source table held in the snapshot that its backup was copied in';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_baseline (
+  stock_id uuid PRIMARY KEY
+);
+
+COMMENT ON TABLE inventory_ops.stock_baseline IS 'The stock rows that were there when Phase 2 was deployed';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_deletion (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  stock_id uuid NOT NULL,
+  deleted_by text NOT NULL DEFAULT session_user,
+  deleted_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX IF NOT EXISTS stock_deletion_stock_id ON inventory_ops.stock_deletion (stock_id);
+
+COMMENT ON TABLE inventory_ops.stock_deletion IS 'Every stock row deleted since Phase 2, written in the same transaction';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.metrics_refresh (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  horizon xid8 NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz NOT NULL,
+  refreshed_by text NOT NULL DEFAULT session_user
+);
+
+COMMENT ON COLUMN inventory_ops.metrics_refresh.horizon IS
+  'Every transaction before this one had ended when the refresh began: the refresh saw all it wrote';
+
+CREATE OR REPLACE FUNCTION inventory_ops.fingerprint(relation regclass, OUT rows bigint, OUT content text)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $function$
+BEGIN
+  -- The sum of 60 bits of each row's MD5: independent of the order of rows, sensitive to a row that is
+  -- missing, doubled or altered, and the same on every version of PostgreSQL (hashtext is not).
+  EXECUTE format(
+    'SELECT count(*), coalesce(sum((''x'' || left(md5(t::text), 15))::bit(60)::bigint), 0)::text FROM %s AS t',
+    relation
+  ) INTO rows, content;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.fingerprint(regclass) IS 'Count and content hash of a table; reads all of it';
+
+CREATE OR REPLACE FUNCTION inventory_ops.back_up(source regclass)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $function$
+DECLARE
+  backup_name text := source::text || '_backup';
+  held record;
+  copied record;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'repeatable read' THEN
+    RAISE EXCEPTION 'back_up(%) proves the copy in the snapshot it was made in: call it in a REPEATABLE READ transaction', source;
+  END IF;
+  IF to_regclass(backup_name) IS NOT NULL THEN
+    RAISE EXCEPTION 'table % exists and is not a backup made by this deployment', backup_name
+      USING HINT = 'Compare it with ' || source || ', then rename or drop it and deploy again.';
+  END IF;
+
+  -- Foreign keys are left out: ON DELETE CASCADE would empty the backup as stock rows are sold and deleted.
+  EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', backup_name, source);
+  EXECUTE format('INSERT INTO %s TABLE %s', backup_name, source);
+
+  held := inventory_ops.fingerprint(source);
+  copied := inventory_ops.fingerprint(backup_name::regclass);
+  IF held IS DISTINCT FROM copied THEN
+    RAISE EXCEPTION '% holds % but its copy holds %', source, held, copied;
+  END IF;
+
+  INSERT INTO inventory_ops.backup (backup, source, rows, content)
+  VALUES (backup_name, source::text, held.rows, held.content)
+  ON CONFLICT (backup) DO UPDATE
+  SET rows = excluded.rows, content = excluded.content, copied_at = excluded.copied_at;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.back_up(regclass) IS
+  'Copies a table to <name>_backup with its defaults, constraints and indexes, proves the copy equal, records its fingerprint';

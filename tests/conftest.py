@@ -1,0 +1,110 @@
+"""What all tests share: real PostgreSQL servers, and databases made from templates in milliseconds."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import URL
+
+from soleflip_assets.database import create_database_engine
+from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
+from soleflip_assets.local.sample import create_legacy_schema, fill
+from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.settings import Sample
+
+_PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
+_NUMBERS = itertools.count()
+
+
+class Databases:
+    """Databases on one server, each made from a template: the legacy schema with a sample, or deployed."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self._templates: set[str] = set()
+
+    def legacy(self, sample: Sample) -> URL:
+        """A new database as it is before Phase 2."""
+        return self._copy(f"legacy_{sample}", lambda engine: _fill(engine, sample))
+
+    def deployed(self, sample: Sample) -> URL:
+        """A new database with Phase 2 deployed."""
+        return self._copy(f"deployed_{sample}", lambda engine: _deploy(engine, sample))
+
+    def empty(self) -> URL:
+        """A new database with nothing in it."""
+        name = f"test_{next(_NUMBERS)}"
+        self.server.create_database(name)
+        return self.server.url(name)
+
+    def _copy(self, template: str, build: Callable[[Engine], None]) -> URL:
+        if template not in self._templates:
+            self.server.create_database(template)
+            engine = create_database_engine(self.server.url(template))
+            build(engine)
+            self._templates.add(template)
+        name = f"test_{next(_NUMBERS)}"
+        url = self.server.url("postgres").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        return self.server.url(name)
+
+
+def _fill(engine: Engine, sample: Sample) -> None:
+    with engine.begin() as connection:
+        create_legacy_schema(connection)
+        fill(connection, sample)
+
+
+def _deploy(engine: Engine, sample: Sample) -> None:
+    _fill(engine, sample)
+    with Deployer(engine, log=lambda _: None) as deployer:
+        deploy(deployer)
+
+
+def _databases(version: str, folder: Path) -> Iterator[Databases]:
+    programs = _PROGRAMS[version]
+    if not programs.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have PostgreSQL {version} in {programs}")
+        pytest.skip(f"no PostgreSQL {version} in {programs}: apt-get install postgresql-{version}")
+    # Nothing here outlives the tests: fsync only costs time.
+    parameters = {"fsync": "off", "max_connections": "300"}
+    with PostgresServer(folder / "data", programs, parameters).running() as server:
+        yield Databases(server)
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Databases on the embedded server, PostgreSQL 18."""
+    yield from _databases("18", tmp_path_factory.mktemp("postgres18"))
+
+
+@pytest.fixture(scope="session")
+def databases_15(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Databases on the oldest server that is supported, Debian's PostgreSQL 15."""
+    yield from _databases("15", tmp_path_factory.mktemp("postgres15"))
+
+
+@pytest.fixture(params=["18", "15"])
+def databases_of_each_version(request: pytest.FixtureRequest) -> Databases:
+    """Databases on the newest and on the oldest supported server, one after the other."""
+    name = {"18": "databases", "15": "databases_15"}[request.param]
+    found = request.getfixturevalue(name)
+    assert isinstance(found, Databases)
+    return found
+
+
+def connect(url: URL) -> Connection:
+    """A connection on which each statement is a transaction of its own."""
+    return create_database_engine(url).connect().execution_options(isolation_level="AUTOCOMMIT")
