@@ -1,0 +1,1 @@
+"""The hourly life of ``inventory.stock_metrics_view``."""

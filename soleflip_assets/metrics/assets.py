@@ -1,0 +1,77 @@
+"""The materialized view as a Dagster asset, and what a refresh of it shows."""
+
+from datetime import UTC, timedelta
+
+import dagster as dg
+
+from soleflip_assets.database import Database, query_one
+from soleflip_assets.phase2 import steps
+from soleflip_assets.phase2.assets import OWNERS, outcome_metadata, sql_metadata
+from soleflip_assets.resources import Deployment
+from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
+from soleflip_assets.validations import build_asset_checks
+
+REFRESH_POOL = "stock_metrics_refresh"
+
+
+class RefreshConfig(dg.Config):
+    """How ``inventory/stock_metrics_view`` is materialized.
+
+    Attributes:
+        deploy: make or mend the view and its function first. The hourly refresh does not: what somebody
+            changed by hand is reported by the checks and mended by a deployment, not silently by the hour.
+    """
+
+    deploy: bool = True
+
+
+@dg.asset(
+    key=STOCK_METRICS_VIEW.key,
+    deps=[STOCK.key],
+    group_name="inventory",
+    kinds={"postgres", "view"},
+    owners=OWNERS,
+    description=STOCK_METRICS_VIEW.description,
+    metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(steps.VIEW)},
+    # Two refreshes never overlap: in Dagster the second waits for the pool (of one, see dagster.yaml), in
+    # PostgreSQL for the function's advisory lock, whoever called it.
+    pool=REFRESH_POOL,
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(minutes=75), fail_window=timedelta(minutes=120)
+    ),
+)
+def stock_metrics_view(
+    context: dg.AssetExecutionContext,
+    config: RefreshConfig,
+    database: Database,
+    deployment: Deployment,
+) -> dg.MaterializeResult[None]:
+    """Make the view if it is not there, then refresh it."""
+    outcomes = []
+    if config.deploy:
+        outcomes = steps.deploy_view(deployment.deployer(context.log.info))
+    with database.connect() as connection:
+        if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+            raise dg.Failure(
+                "inventory.refresh_stock_metrics() does not exist: deploy Phase 2 with `soleflip deploy`.",
+                allow_retries=False,
+            )
+        query_one(connection, "metrics/refresh.sql")
+        row = query_one(connection, "metrics/last_refresh.sql")
+    context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
+    return dg.MaterializeResult(
+        metadata={
+            **outcome_metadata(outcomes),
+            "dagster/row_count": row["total_records"],
+            "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
+            "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
+            "refresh_seconds": row["refresh_seconds"],
+            "age_seconds": row["age_seconds"],
+            "bytes": row["bytes"],
+            "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
+        }
+    )
+
+
+assets = [stock_metrics_view]
+checks = [build_asset_checks(STOCK_METRICS_VIEW.key)]

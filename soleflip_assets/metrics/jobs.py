@@ -1,0 +1,46 @@
+"""The refresh job and its hourly schedule."""
+
+import dagster as dg
+
+from soleflip_assets.tables import STOCK_METRICS_VIEW
+
+_view = dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
+
+refresh_stock_metrics = dg.define_asset_job(
+    "refresh_stock_metrics",
+    selection=_view | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
+    description="Refresh inventory.stock_metrics_view and check it.",
+    config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
+    executor_def=dg.in_process_executor,
+)
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.schedule(
+    name="hourly_stock_metrics_refresh",
+    job=refresh_stock_metrics,
+    cron_schedule="0 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Refresh the metrics at the top of every hour, unless a refresh is still at it.",
+)
+def hourly_stock_metrics_refresh(
+    context: dg.ScheduleEvaluationContext,
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a refresh, or say why not."""
+    unfinished = context.instance.get_runs(
+        dg.RunsFilter(job_name=refresh_stock_metrics.name, statuses=_UNFINISHED), limit=1
+    )
+    if unfinished:
+        return dg.SkipReason(f"The refresh of run {unfinished[0].run_id} is not finished yet.")
+    return dg.RunRequest(run_key=None)
+
+
+jobs = [refresh_stock_metrics]
+schedules = [hourly_stock_metrics_refresh]

@@ -1,0 +1,230 @@
+"""The consolidation as Dagster assets: what each is made of, and what a materialization shows.
+
+Here: the graph and its metadata. Not here: how any of it is done; an asset calls one function for that.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster import BetaWarning
+
+from soleflip_assets.database import Database, query_file, query_one
+from soleflip_assets.phase2 import steps
+from soleflip_assets.phase2.deployer import Outcome
+from soleflip_assets.phase2.dump import Dump, take_dump
+from soleflip_assets.phase2.report import write_report
+from soleflip_assets.resources import Deployment, StateFolder
+from soleflip_assets.sql_files import SqlFile
+from soleflip_assets.tables import LEGACY_TABLES, STOCK, Table, backup_of
+from soleflip_assets.validations import build_asset_checks
+
+OWNERS = ["team:inventory-data"]
+DUMP_KEY = dg.AssetKey(["operations", "database_dump"])
+REPORT_KEY = dg.AssetKey(["phase2", "deployment_report"])
+DUMP_STEP = "database_dump"
+
+
+def sql_metadata(files: Sequence[SqlFile]) -> dict[str, object]:
+    """Links to the SQL files that make an asset, and their text for who has no checkout."""
+    with warnings.catch_warnings():
+        # The UI's code links are the only place where Dagster shows a file; they are marked beta.
+        warnings.simplefilter("ignore", BetaWarning)
+        references = dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(file.location), label=f"sql/{file.path}")
+                for file in files
+            ]
+        )
+    return {
+        "dagster/code_references": references,
+        "sql": dg.MetadataValue.md("\n".join(f"```sql\n{file.text}```\n" for file in files)),
+    }
+
+
+def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[Any]]:
+    """What a deployment step did, for the materialization."""
+    mended = [changed for outcome in outcomes for changed in outcome.mended]
+    return {
+        "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
+        "mended": dg.MetadataValue.json(mended),
+    }
+
+
+@dg.multi_observable_source_asset(
+    name="legacy_tables",
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            table.key,
+            description=table.description,
+            metadata={**table.metadata, **sql_metadata([SqlFile("legacy/01_schema.sql")])},
+            group_name="legacy",
+            kinds={"postgres", "table"},
+            owners=OWNERS,
+        )
+        for table in LEGACY_TABLES
+    ],
+)
+def legacy_tables(
+    context: dg.AssetExecutionContext, database: Database
+) -> Iterator[dg.ObserveResult]:
+    """Count the rows of the three legacy tables."""
+    with database.connect() as connection:
+        for row in query_file(connection, "monitoring/legacy_tables.sql"):
+            key = dg.AssetKey(["inventory", row["name"]])
+            if key in context.selected_asset_keys:
+                yield dg.ObserveResult(asset_key=key, metadata=_size_of(row))
+
+
+def _size_of(row: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+    return {
+        "dagster/row_count": dg.MetadataValue.int(row["rows"]),
+        "bytes": dg.MetadataValue.int(row["bytes"]),
+    }
+
+
+@dg.asset(
+    key=DUMP_KEY,
+    deps=[table.key for table in LEGACY_TABLES],
+    group_name="operations",
+    kinds={"postgres", "file"},
+    owners=OWNERS,
+    description="pg_dump of the whole database, taken before Phase 2 changes anything.",
+)
+def database_dump(
+    context: dg.AssetExecutionContext,
+    database: Database,
+    deployment: Deployment,
+    state: StateFolder,
+) -> dg.MaterializeResult[None]:
+    """Take the dump, once for a deployment; also look at the legacy tables before they change."""
+    with database.connect() as connection:
+        for row in query_file(connection, "monitoring/legacy_tables.sql"):
+            key = dg.AssetKey(["inventory", row["name"]])
+            context.log_event(dg.AssetObservation(key, metadata=_size_of(row)))
+        server = query_one(connection, "monitoring/server.sql")
+
+    deployer = deployment.deployer(context.log.info)
+    entry = deployer.entries.get(DUMP_STEP)
+    if entry is None or entry["finished_at"] is None:
+        with deployer.recorded(DUMP_STEP, checksum="") as details:
+            dump = take_dump(database.engine.url, state.dumps, server["major_version"])
+            details.update(_dump_details(dump))
+        context.log.info(f"dumped {dump.bytes:,} bytes to {dump.path} in {dump.seconds:.1f} s")
+        entry = deployer.entries[DUMP_STEP]
+    taken_at: datetime = entry["started_at"]
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(entry["details"]["path"]),
+            "sha256": entry["details"]["sha256"],
+            "bytes": entry["details"]["bytes"],
+            "seconds": entry["details"]["seconds"],
+            "taken_at": dg.MetadataValue.timestamp(taken_at.astimezone(UTC)),
+        }
+    )
+
+
+def _dump_details(dump: Dump) -> dict[str, object]:
+    return {
+        "path": str(dump.path),
+        "sha256": dump.sha256,
+        "bytes": dump.bytes,
+        "seconds": round(dump.seconds, 3),
+    }
+
+
+def _build_backup(source: Table) -> dg.AssetsDefinition:
+    backup = backup_of(source)
+    file = steps.BACKUPS[backup.name]
+
+    @dg.asset(
+        key=backup.key,
+        deps=[source.key, DUMP_KEY],
+        group_name="backups",
+        kinds={"postgres", "table"},
+        owners=OWNERS,
+        description=backup.description,
+        metadata={**backup.metadata, **sql_metadata([file])},
+    )
+    def build(
+        context: dg.AssetExecutionContext, database: Database, deployment: Deployment
+    ) -> dg.MaterializeResult[None]:
+        outcomes = steps.deploy_backup(deployment.deployer(context.log.info), backup.name)
+        with database.connect() as connection:
+            copies = query_file(connection, "report/backups.sql")
+        copy = next(row for row in copies if row["backup"] == f"inventory.{backup.name}")
+        return dg.MaterializeResult(
+            metadata={
+                **_size_of(copy),
+                **outcome_metadata(outcomes),
+                "content": copy["content"],
+                "dagster/column_schema": backup.column_schema,
+                "dagster/column_lineage": backup.column_lineage,
+            }
+        )
+
+    return build
+
+
+@dg.asset(
+    key=STOCK.key,
+    deps=[backup_of(table).key for table in LEGACY_TABLES],
+    group_name="inventory",
+    kinds={"postgres", "table"},
+    owners=OWNERS,
+    description=STOCK.description,
+    metadata={**STOCK.metadata, **sql_metadata(steps.STOCK)},
+)
+def stock(
+    context: dg.AssetExecutionContext, database: Database, deployment: Deployment
+) -> dg.MaterializeResult[None]:
+    """Add the three columns, keep old and new in step, backfill, build the three indexes."""
+    outcomes, progress = steps.deploy_stock(deployment.deployer(context.log.info))
+    with database.connect() as connection:
+        summary = query_one(connection, "report/stock.sql")
+    return dg.MaterializeResult(
+        metadata={
+            **_size_of(summary),
+            **outcome_metadata(outcomes),
+            "rows_with_listings": summary["rows_with_listings"],
+            "rows_with_history": summary["rows_with_history"],
+            "rows_reserved": summary["rows_reserved"],
+            "backfill_visited": progress.visited,
+            "backfill_changed": progress.changed,
+            "dagster/column_schema": STOCK.column_schema,
+            "dagster/column_lineage": STOCK.column_lineage,
+        }
+    )
+
+
+@dg.asset(
+    key=REPORT_KEY,
+    deps=[dg.AssetKey(["inventory", "stock_metrics_view"])],
+    group_name="operations",
+    kinds={"markdown"},
+    owners=OWNERS,
+    description="What the deployment came to, measured: the seed's summary as an output.",
+)
+def deployment_report(
+    context: dg.AssetExecutionContext, database: Database, state: StateFolder
+) -> dg.MaterializeResult[None]:
+    """Write the report to a file and show it."""
+    with database.connect() as connection:
+        path = write_report(connection, state.reports, context.run_id)
+    return dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.md(path.read_text(encoding="utf-8")),
+            "path": dg.MetadataValue.path(path),
+        }
+    )
+
+
+backups = [_build_backup(table) for table in LEGACY_TABLES]
+checks = [
+    *(build_asset_checks(backup_of(table).key) for table in LEGACY_TABLES),
+    build_asset_checks(STOCK.key),
+]
+assets = [legacy_tables, database_dump, *backups, stock, deployment_report]

@@ -1,0 +1,224 @@
+"""The deployment report: the seed's summary, written from what was measured.
+
+Every figure in it was read from the database or the ledger while it was written; none is projected. Here:
+the text. Not here: measuring, which is sql/report, the validations and the ledger.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from soleflip_assets.database import query_file, query_one
+from soleflip_assets.explain import explain
+from soleflip_assets.phase2 import ledger
+from soleflip_assets.sql_files import sql_files
+from soleflip_assets.validations import VALIDATIONS
+
+LEGACY_TABLES_KEPT = timedelta(days=14)
+BACKUPS_KEPT = timedelta(days=30)
+
+
+def write_report(connection: Connection, folder: Path, run_id: str) -> Path:
+    """Measure, and write the report as Markdown.
+
+    Args:
+        connection: SoleFlip's database, with Phase 2 deployed.
+        folder: where to; made if it is not there.
+        run_id: of the Dagster run; names the file, so a run that is retried replaces its report.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"phase2_{run_id[:8]}.md"
+    path.write_text(_report(connection), encoding="utf-8")
+    return path
+
+
+def _report(connection: Connection) -> str:
+    entries = ledger.entries(connection)
+    attempts = query_file(connection, "ledger/steps.sql")
+    sections = [
+        _overview(connection, entries, attempts),
+        _schema_changes(connection),
+        _migration(connection, entries),
+        _queries(connection),
+        _validations(connection),
+        _backups(connection),
+        _removal(attempts),
+        _errors(attempts),
+        _rollback(connection, entries),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _overview(
+    connection: Connection, entries: dict[str, RowMapping], attempts: Sequence[RowMapping]
+) -> str:
+    server = query_one(connection, "monitoring/server.sql")
+    dump = entries["database_dump"]["details"] if "database_dump" in entries else None
+    rows = [
+        ("Database", f"{server['database']}, PostgreSQL {server['version']}"),
+        ("Deployed by", ", ".join(sorted({row["executed_by"] for row in attempts}))),
+        ("Version", f"soleflip-assets {ledger.VERSION}"),
+        ("First step started", _time(attempts[0]["started_at"])),
+        ("Last step finished", _time(_finished(attempts))),
+        ("Steps in the ledger", str(len(entries))),
+    ]
+    if dump:
+        rows += [
+            ("Dump", f"`{dump['path']}`"),
+            ("Dump size", f"{dump['bytes']:,} bytes in {dump['seconds']:.1f} s"),
+            ("Dump SHA-256", f"`{dump['sha256']}`"),
+        ]
+    return f"# Phase 2: schema consolidation\n\nWritten {_time(datetime.now(UTC))}.\n\n" + _table(
+        ("", ""), rows
+    )
+
+
+def _schema_changes(connection: Connection) -> str:
+    columns = _table(
+        ("Column of inventory.stock", "Type", "Default", "Comment"),
+        (
+            (row["name"], row["type"], row["default_value"] or "", row["description"])
+            for row in query_file(connection, "report/columns.sql")
+        ),
+    )
+    indexes = _table(
+        ("Index", "Definition", "Valid", "Bytes"),
+        (
+            (
+                row["name"],
+                f"`{row['definition']}`",
+                "yes" if row["valid"] else "**no**",
+                f"{row['bytes']:,}",
+            )
+            for row in query_file(connection, "report/indexes.sql")
+        ),
+    )
+    view = query_one(connection, "report/view.sql")
+    return (
+        f"## Schema changes\n\n{columns}\n\n{indexes}\n\n"
+        f"Materialized view `inventory.stock_metrics_view`: {view['rows']:,} records, "
+        f"{view['bytes']:,} bytes, refreshed {_time(view['last_refresh'])} by "
+        "`SELECT inventory.refresh_stock_metrics();`"
+    )
+
+
+def _migration(connection: Connection, entries: dict[str, RowMapping]) -> str:
+    stock = query_one(connection, "report/stock.sql")
+    copied = query_file(connection, "report/backups.sql")
+    before = [(row["backup"].removesuffix("_backup"), f"{row['rows']:,}") for row in copied]
+    after = [
+        ("inventory.stock", f"{stock['rows']:,}"),
+        ("with listings", f"{stock['rows_with_listings']:,}"),
+        ("with status history", f"{stock['rows_with_history']:,}"),
+        ("with reserved units", f"{stock['rows_reserved']:,}"),
+    ]
+    backfill = entries["backfill"]["details"]
+    return (
+        "## Data migration\n\nBefore, when the backups were copied:\n\n"
+        f"{_table(('Table', 'Records'), before)}\n\nAfter:\n\n{_table(('', 'Records'), after)}\n\n"
+        f"The backfill visited {backfill['visited']:,} stock rows and changed {backfill['changed']:,}."
+    )
+
+
+def _queries(connection: Connection) -> str:
+    plans = [(file, explain(connection, file)) for file in sql_files("headline_queries")]
+    return "## Headline queries\n\nExecuted once each, on this database:\n\n" + _table(
+        ("Query", "Plan", "Rows", "Milliseconds"),
+        (
+            (file.name, f"`{plan.node}`", str(plan.rows), f"{plan.milliseconds:.3f}")
+            for file, plan in plans
+        ),
+    )
+
+
+def _validations(connection: Connection) -> str:
+    verdicts = [validation.run(connection) for validation in VALIDATIONS]
+    return "## Validations\n\n" + _table(
+        ("", "Validation", "Asset", "Observed"),
+        (
+            (
+                "✅" if verdict.passed else "❌",
+                verdict.validation.name,
+                verdict.validation.asset_key.to_user_string(),
+                ", ".join(
+                    f"{name} {_number(value)}"
+                    for name, value in verdict.observed.items()
+                    if value is not None
+                ),
+            )
+            for verdict in verdicts
+        ),
+    )
+
+
+def _backups(connection: Connection) -> str:
+    return "## Backups\n\n" + _table(
+        ("Table", "Records", "Bytes", "Content", "Copied"),
+        (
+            (
+                row["backup"],
+                f"{row['rows']:,}",
+                f"{row['bytes']:,}",
+                f"`{row['content']}`",
+                _time(row["copied_at"]),
+            )
+            for row in query_file(connection, "report/backups.sql")
+        ),
+    )
+
+
+def _removal(attempts: Sequence[RowMapping]) -> str:
+    finished = _finished(attempts)
+    return (
+        "## What may be dropped when\n\n"
+        f"- the three legacy tables: not before {_time(finished + LEGACY_TABLES_KEPT)}\n"
+        f"- the three backups: not before {_time(finished + BACKUPS_KEPT)}, and after the legacy tables\n\n"
+        "Never with `CASCADE`: it takes along whatever depends on them."
+    )
+
+
+def _errors(attempts: Sequence[RowMapping]) -> str:
+    died = [row for row in attempts if row["finished_at"] is None]
+    if not died:
+        return "## Errors\n\nNone: every step that was started is finished."
+    return "## Errors\n\nStarted and not finished, then gone on with by a later run:\n\n" + _table(
+        ("Step", "Started", "By"),
+        ((row["step"], _time(row["started_at"]), row["executed_by"]) for row in died),
+    )
+
+
+def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
+    database = query_one(connection, "monitoring/server.sql")["database"]
+    dump = entries["database_dump"]["details"]["path"] if "database_dump" in entries else "DUMP"
+    return (  # noqa: S608 prose
+        "## How to roll back\n\n"
+        "Until the legacy tables are dropped they hold all that is written, by old and new versions of the "
+        "application alike: start the old version again, and it works.\n\n"
+        "For a disaster, restore the dump beside the database, look at it, then swap the names:\n\n"
+        f"```bash\ncreatedb {database}_restored\n"
+        f"pg_restore --exit-on-error --dbname={database}_restored {dump}\n"
+        f"psql --dbname={database}_restored --command='SELECT count(*) FROM inventory.stock'\n```"
+    )
+
+
+def _finished(attempts: Sequence[RowMapping]) -> datetime:
+    finished: datetime = max(row["finished_at"] for row in attempts if row["finished_at"])
+    return finished
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,65 @@
+"""What Dagster hands to every asset and check besides the database: the state folder and the deployer.
+
+Not here: the database itself, which is database.py's.
+"""
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from soleflip_assets.database import Database
+from soleflip_assets.phase2.deployer import AnotherDeployerError, Deployer, Log
+
+
+class StateFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where dumps and reports are kept.
+
+    Attributes:
+        path: ``SOLEFLIP_HOME``.
+    """
+
+    path: str
+
+    @property
+    def dumps(self) -> Path:
+        """Dumps, readable by their owner only."""
+        return Path(self.path) / "dumps"
+
+    @property
+    def reports(self) -> Path:
+        """Deployment reports."""
+        return Path(self.path) / "reports"
+
+
+class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The deployer of a run: made by the first asset that asks, closed when the run ends.
+
+    One for the whole run, so that nobody else deploys between two of its assets.
+    """
+
+    database: dg.ResourceDependency[Database]
+    _deployer: Deployer | None = PrivateAttr(default=None)
+
+    def deployer(self, log: Log) -> Deployer:
+        """The run's deployer.
+
+        Args:
+            log: where it tells its progress, as long as the asset that asks is at work.
+
+        Raises:
+            dagster.Failure: somebody else is deploying; the run is not retried.
+        """
+        if self._deployer is None:
+            try:
+                self._deployer = Deployer(self.database.engine, log)
+            except AnotherDeployerError as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
+        self._deployer.log = log
+        return self._deployer
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """Let another deployer in."""
+        if self._deployer is not None:
+            self._deployer.close()
+            self._deployer = None

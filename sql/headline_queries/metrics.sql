@@ -1,0 +1,9 @@
+-- The seed's query of the materialized view.
+--
+-- Locks: ACCESS SHARE on the view.
+
+SELECT stock_id, total_quantity, available_quantity,
+       reserved_quantity, total_cost, expected_profit
+FROM inventory.stock_metrics_view
+WHERE available_quantity > 0
+LIMIT 10;

@@ -1,0 +1,8 @@
+-- What is listed on one platform: the seed's "JSONB platform query", which it names but does not spell out.
+--
+-- Locks: ACCESS SHARE on stock.
+
+SELECT s.id, s.product_id, s.listed_on_platforms
+FROM inventory.stock s
+WHERE s.listed_on_platforms @> '[{"platform": "stockx"}]'
+LIMIT 10;

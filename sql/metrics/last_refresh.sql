@@ -1,0 +1,16 @@
+-- The last refresh and the rows the view holds; the seed's freshness query with what the refresh recorded of itself.
+--
+-- Locks: ACCESS SHARE on the view for the length of the count.
+
+SELECT
+  count(*) AS total_records,
+  max(view.last_calculated_at) AS last_refresh,
+  extract(epoch FROM now() - max(view.last_calculated_at))::float8 AS age_seconds,
+  (
+    SELECT extract(epoch FROM refresh.finished_at - refresh.started_at)::float8
+    FROM inventory_ops.metrics_refresh AS refresh
+    ORDER BY refresh.id DESC
+    LIMIT 1
+  ) AS refresh_seconds,
+  pg_total_relation_size('inventory.stock_metrics_view') AS bytes
+FROM inventory.stock_metrics_view AS view;

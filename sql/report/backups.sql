@@ -1,0 +1,12 @@
+-- The backups, with what was copied into each.
+--
+-- Locks: none.
+
+SELECT
+  backup.backup,
+  backup.rows,
+  backup.content,
+  backup.copied_at,
+  pg_total_relation_size(to_regclass(backup.backup)) AS bytes
+FROM inventory_ops.backup
+ORDER BY backup.backup;
