@@ -175,11 +175,12 @@ class PostgresServer:
             if done.returncode == 0:
                 return
             output.seek(0)
-            said = " ".join(output.read().split())
+            said = output.read().splitlines()[-1:]
         log = self.data / "server.log"
-        last = log.read_text().splitlines()[-1:] if program == "pg_ctl" and log.exists() else []
+        if program == "pg_ctl" and log.exists():
+            said = log.read_text().splitlines()[-1:]
         raise ConfigurationError(
-            f"PostgreSQL's {program} failed on {self.data} ({' '.join([said, *last])}): "
+            f"PostgreSQL's {program} failed on {self.data} ({' '.join(said)}): "
             "free that folder, or set SOLEFLIP_HOME to one that the server's account can enter."
         )
 

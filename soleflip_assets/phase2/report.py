@@ -193,14 +193,14 @@ def _errors(attempts: Sequence[RowMapping]) -> str:
 def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
     database = query_one(connection, "monitoring/server.sql")["database"]
     dump = entries["database_dump"]["details"]["path"] if "database_dump" in entries else "DUMP"
-    return (  # noqa: S608 prose
+    return (
         "## How to roll back\n\n"
         "Until the legacy tables are dropped they hold all that is written, by old and new versions of the "
         "application alike: start the old version again, and it works.\n\n"
         "For a disaster, restore the dump beside the database, look at it, then swap the names:\n\n"
         f"```bash\ncreatedb {database}_restored\n"
         f"pg_restore --exit-on-error --dbname={database}_restored {dump}\n"
-        f"psql --dbname={database}_restored --command='SELECT count(*) FROM inventory.stock'\n```"
+        f"pg_restore --list {dump} | grep 'TABLE DATA inventory'\n```"
     )
 
 

@@ -1,0 +1,5 @@
+"""``python -m soleflip_assets`` is ``soleflip``."""
+
+from soleflip_assets.cli import main
+
+main()

@@ -1,0 +1,141 @@
+"""The command line: ``soleflip``. Each command prepares the surroundings and runs a job of the code location.
+
+Exit codes: 0 only when what was done is proven, 1 when a check failed or the work did, 2 for wrong usage or
+configuration.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import click
+
+from soleflip_assets.local.environment import Environment, prepared
+from soleflip_assets.local.up import require_free_port, serve
+from soleflip_assets.settings import ConfigurationError, Settings
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="soleflip-assets")
+def main() -> None:
+    r"""SoleFlip's inventory data platform.
+
+    Deploys the Phase 2 consolidation of inventory.stock, proves it, and keeps inventory.stock_metrics_view
+    fresh. Every command runs a job of the Dagster code location, so what it did is seen in the UI.
+
+    \b
+    Environment:
+      SOLEFLIP_DATABASE_URL  postgresql:// URL of SoleFlip's database
+                             (unset: an embedded PostgreSQL with sample data)
+      SOLEFLIP_HOME          state: embedded data, Dagster's home, dumps, reports
+                             (default: .soleflip)
+      SOLEFLIP_SAMPLE        production or busy, for an empty embedded database
+      DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
+
+    \b
+    Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
+    """
+
+
+@contextmanager
+def _configuration_errors() -> Iterator[None]:
+    """A wrong setting is one sentence and exit code 2."""
+    try:
+        yield
+    except ConfigurationError as error:
+        click.echo(f"soleflip: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _with_environment(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with _configuration_errors(), prepared(Settings.from_environment()) as environment:
+            command(environment, *args, **kwargs)
+
+    return run
+
+
+def _run(job: str, config: dict[str, Any] | None = None) -> Any:
+    from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
+
+    return run_job(job, _tell, config=config)
+
+
+def _finish(success: bool, errors: list[str]) -> None:
+    if not success:
+        for error in errors:
+            click.echo(f"soleflip: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=3000, show_default=True,
+              help="Port of the UI, on the loopback interface.")  # fmt: skip
+def up(port: int) -> None:
+    """Start everything, deploy Phase 2 on the embedded database, and serve the UI until Ctrl-C.
+
+    Against a database that is not embedded, nothing is deployed: run `soleflip deploy` for that.
+    """
+    with _configuration_errors():
+        require_free_port(port)
+        with prepared(Settings.from_environment()) as environment:
+            code = serve(environment, port, _tell)
+    sys.exit(code)
+
+
+@main.command()
+@_with_environment
+def deploy(environment: Environment) -> None:  # noqa: ARG001
+    """Deploy Phase 2: dump, back up, consolidate, validate, report. Safe to run again.
+
+    A run that died is gone on with; what is in force already is left alone; a view, index, function or
+    trigger that somebody changed by hand is mended.
+    """
+    run = _run("deploy_phase2")
+    _finish(run.success, run.errors)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the results as a JSON array.")
+@_with_environment
+def verify(environment: Environment, *, as_json: bool) -> None:  # noqa: ARG001
+    """Run every validation; change nothing. Exits with 1 when one fails."""
+    run = _run("verify_phase2") if not as_json else _run_quietly("verify_phase2")
+    if as_json:
+        click.echo(json.dumps([_as_json(check) for check in run.checks], indent=2, default=str))
+    _finish(run.success, run.errors)
+
+
+@main.command()
+@_with_environment
+def refresh(environment: Environment) -> None:  # noqa: ARG001
+    """Refresh inventory.stock_metrics_view now and check it."""
+    run = _run("refresh_stock_metrics")
+    _finish(run.success, run.errors)
+
+
+def _run_quietly(job: str) -> Any:
+    from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
+
+    return run_job(job, lambda _: None)
+
+
+def _as_json(check: Any) -> dict[str, Any]:
+    return {
+        "check": check.check_name,
+        "asset": check.asset_key.to_user_string(),
+        "passed": check.passed,
+        "severity": check.severity.value,
+        "observed": {name: value.value for name, value in check.metadata.items()},
+    }

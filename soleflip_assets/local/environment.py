@@ -1,0 +1,94 @@
+"""The surroundings of a command: servers up, databases there, variables set, Dagster's home filled.
+
+Here: what every command does before it runs a job. Not here: the job, or the processes of ``soleflip up``.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.engine import URL
+
+from soleflip_assets.database import create_database_engine, query_one, require_usable
+from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.local.sample import create_legacy_schema, fill
+from soleflip_assets.settings import (
+    DAGSTER_STORAGE_URL,
+    DATABASE_URL,
+    FILES,
+    HOME,
+    Sample,
+    Settings,
+)
+
+_DATABASE = "soleflip"
+_DAGSTER_DATABASE = "dagster"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a command works.
+
+    Attributes:
+        settings: as the user gave them.
+        database_url: SoleFlip's database.
+        embedded: whether that is ours, and so may be filled and deployed without being asked.
+    """
+
+    settings: Settings
+    database_url: URL
+    embedded: bool
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[Environment]:
+    """Everything a job needs, for the length of the block; also for the processes started in it.
+
+    Raises:
+        ConfigurationError: the database cannot be worked on.
+    """
+    if settings.database_url is not None:
+        require_usable(settings.database_url)
+    # As root, the server runs as another account, which has to pass through here but not to look around.
+    settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if settings.database_url is not None and settings.dagster_storage_url is not None:
+        yield _enter(settings, settings.database_url, settings.dagster_storage_url)
+        return
+
+    with PostgresServer(settings.embedded_data).running() as server:
+        if settings.dagster_storage_url is None:
+            server.create_database(_DAGSTER_DATABASE)
+        if settings.database_url is None:
+            server.create_database(_DATABASE)
+            _fill_if_empty(server.url(_DATABASE), settings.sample)
+        yield _enter(
+            settings,
+            settings.database_url or server.url(_DATABASE),
+            settings.dagster_storage_url or server.url(_DAGSTER_DATABASE),
+        )
+
+
+def _enter(settings: Settings, database_url: URL, dagster_storage_url: URL) -> Environment:
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(FILES / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    os.environ |= {
+        HOME: str(settings.home),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        DATABASE_URL: database_url.render_as_string(hide_password=False),
+        # The scheme, because SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, on which
+        # dagster-postgres fails at NOTIFY.
+        DAGSTER_STORAGE_URL: dagster_storage_url.set(
+            drivername="postgresql+psycopg2"
+        ).render_as_string(hide_password=False),
+    }
+    return Environment(settings, database_url, embedded=settings.database_url is None)
+
+
+def _fill_if_empty(url: URL, sample: Sample) -> None:
+    """Create the schema as it was before Phase 2, with sample rows; all of it or nothing."""
+    with create_database_engine(url).begin() as connection:
+        if not query_one(connection, "monitoring/server.sql")["has_stock"]:
+            create_legacy_schema(connection)
+            fill(connection, sample)

@@ -1,0 +1,107 @@
+"""Running a job from the command line: the same job that the UI shows, with its progress on the terminal.
+
+Here: executing a job against Dagster's instance, and turning its events into lines. Not here: what the job
+does.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+Tell = Callable[[str], None]
+
+# Dagster's own console logger repeats every event; the listener below tells what a person wants to know.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """What came of a run.
+
+    Attributes:
+        run_id: its id in the UI.
+        success: whether all of it was done and every blocking check passed.
+        checks: the check evaluations.
+        errors: what failed, a sentence each.
+    """
+
+    run_id: str
+    success: bool
+    checks: list[dg.AssetCheckEvaluation]
+    errors: list[str]
+
+
+def run_job(
+    name: str, tell: Tell, *, config: Mapping[str, Any] | None = None, actor: str = "command line"
+) -> JobRun:
+    """Run one of the project's jobs in this process, recorded in Dagster's instance.
+
+    Args:
+        name: the job's.
+        tell: gets a line for each asset made, check evaluated, message logged and step failed.
+        config: run configuration, besides the job's own.
+        actor: kept with the run as a tag.
+    """
+    # Here and not at the top: loading the definitions takes seconds that `soleflip --help` need not wait.
+    from soleflip_assets.definitions import defs  # noqa: PLC0415
+
+    errors: list[str] = []
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        if failure := _failure(entry):
+            errors.append(failure)
+        if line := _line(entry):
+            tell(line)
+
+    run_id = str(uuid.uuid4())
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, listen)
+        result = defs.resolve_job_def(name).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            run_config={**_QUIET, **(config or {})},
+            raise_on_error=False,
+            tags={"soleflip/started_by": actor},
+        )
+    return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
+
+
+def _line(entry: dg.EventLogEntry) -> str | None:
+    event = entry.dagster_event
+    if event is None:
+        return f"  {entry.user_message}"
+    match event.event_type_value:
+        case "ASSET_MATERIALIZATION":
+            materialization = event.step_materialization_data.materialization
+            rows = materialization.metadata.get("dagster/row_count")
+            counted = f"  {rows.value:,} rows" if rows else ""
+            return f"✓ {materialization.asset_key.to_user_string()}{counted}"
+        case "ASSET_CHECK_EVALUATION":
+            evaluation = event.asset_check_evaluation_data
+            return f"  {'✓' if evaluation.passed else '✗'} {evaluation.check_name}"
+        case "STEP_FAILURE":
+            return f"✗ {event.step_key}: {_failure(entry)}"
+        case _:
+            return None
+
+
+def _failure(entry: dg.EventLogEntry) -> str | None:
+    """Why a step or the run failed, in the words of the innermost error."""
+    event = entry.dagster_event
+    if event is None:
+        return None
+    if event.event_type_value == "STEP_FAILURE":
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.description:
+            return str(data.user_failure_data.description)
+        error = data.error
+    elif event.event_type_value == "PIPELINE_FAILURE":
+        error = event.job_failure_data.error
+    else:
+        return None
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip().splitlines()[0] if error else None
