@@ -1,0 +1,439 @@
+"""The statements on the inventory, one method each.
+
+Here: what is asked of the database and in what form it comes back. A query reads one table; ``details``
+puts the item's line of the view beside it. Not here: what an answer means and which error it is, which
+is service.py's.
+
+Every statement first flushes the session and then replaces what the session remembers of the rows it
+returns: nothing pending is lost, and an object is never older than the last statement that met it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Executable,
+    Integer,
+    Result,
+    Select,
+    Table,
+    Uuid,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from soleflip_assets.inventory.models import (
+    InventoryItem,
+    ReservationKey,
+    ReservationStatus,
+    StockMetricsView,
+    StockReservation,
+    appended,
+)
+
+_STOCK = cast("Table", InventoryItem.__table__)
+_RESERVATION = cast("Table", StockReservation.__table__)
+_reserved = func.coalesce(_STOCK.c.reserved_quantity, 0)
+_available = _STOCK.c.quantity - _reserved
+
+
+@dataclass(frozen=True)
+class StockDetails:
+    """An item and its line of the metrics view.
+
+    Attributes:
+        item: as it is now.
+        metrics: as of the last refresh; None for an item that is younger than it.
+        metrics_age: the time since that refresh.
+    """
+
+    item: InventoryItem
+    metrics: StockMetricsView | None
+    metrics_age: timedelta | None
+
+    @property
+    def available_quantity(self) -> int:
+        """Units that are not reserved, as of now and not of the last refresh."""
+        return self.item.available_quantity
+
+
+class LowStockPosition(NamedTuple):
+    """Where a page of ``low_stock`` ended."""
+
+    available: int
+    stock_id: UUID
+
+
+@dataclass(frozen=True)
+class LowStockPage:
+    """A page of ``low_stock``.
+
+    Attributes:
+        items: fewest available units first.
+        next: what to pass as ``after`` for the following page; None if this is the last one.
+    """
+
+    items: list[InventoryItem]
+    next: LowStockPosition | None
+
+
+@dataclass(frozen=True)
+class StatusTotals:
+    """What all items of one status come to.
+
+    Attributes:
+        items: rows.
+        units: all units, the reserved ones included.
+        reserved: units held by reservations.
+        value: purchase price times units, net of VAT, in EUR; an item without a price counts as 0.
+    """
+
+    items: int = 0
+    units: int = 0
+    reserved: int = 0
+    value: Decimal = Decimal(0)
+
+
+class Hold(NamedTuple):
+    """A reservation to be made.
+
+    Attributes:
+        id: the id it gets.
+        quantity: units.
+    """
+
+    id: UUID
+    quantity: int
+
+
+class InventoryRepository:
+    """The statements on the inventory, in the transaction of a session.
+
+    Args:
+        session: the caller's; its transaction is neither committed nor rolled back here.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def details(self, stock_id: UUID) -> StockDetails | None:
+        """An item beside its metrics; None if there is no such item."""
+        statement = (
+            select(
+                InventoryItem,
+                StockMetricsView,
+                func.clock_timestamp() - StockMetricsView.last_calculated_at,
+            )
+            .outerjoin(StockMetricsView, StockMetricsView.stock_id == InventoryItem.id)
+            .where(InventoryItem.id == stock_id)
+        )
+        row: Any = (await self._execute(statement)).one_or_none()
+        return None if row is None else StockDetails(*row)
+
+    async def items(self, stock_ids: Iterable[UUID]) -> dict[UUID, InventoryItem]:
+        """Those of the items that exist, by id."""
+        statement = select(InventoryItem).where(InventoryItem.id.in_(stock_ids))
+        return {item.id: item for item in (await self._execute(statement)).scalars()}
+
+    async def metrics(self, stock_id: UUID) -> StockMetricsView | None:
+        """An item's row of the view; None if the last refresh did not see the item."""
+        statement = select(StockMetricsView).where(StockMetricsView.stock_id == stock_id)
+        return (await self._execute(statement)).scalar_one_or_none()
+
+    async def totals_by_status(self) -> dict[str, StatusTotals]:
+        """What the items of each status come to, in order of the statuses' names."""
+        value = InventoryItem.quantity * func.coalesce(InventoryItem.purchase_price, 0)
+        statement = (
+            select(
+                InventoryItem.status,
+                func.count(),
+                func.sum(InventoryItem.quantity),
+                func.sum(func.coalesce(InventoryItem.reserved_quantity, 0)),
+                func.sum(value),
+            )
+            .group_by(InventoryItem.status)
+            .order_by(InventoryItem.status)
+        )
+        rows = await self._execute(statement)
+        return {row[0]: StatusTotals(*row[1:]) for row in rows}
+
+    async def low_stock(
+        self, threshold: int, limit: int, after: LowStockPosition | None
+    ) -> LowStockPage:
+        """Items with status ``in_stock`` and few available units; ties in order of their ids."""
+        position = tuple_(InventoryItem.available_quantity, InventoryItem.id)
+        statement = (
+            select(InventoryItem)
+            .where(
+                InventoryItem.status == "in_stock",
+                InventoryItem.available_quantity <= threshold,
+                true() if after is None else position > after,
+            )
+            .order_by(InventoryItem.available_quantity, InventoryItem.id)
+            .limit(limit + 1)  # one more tells whether there is a next page
+        )
+        items = list((await self._execute(statement)).scalars())
+        page, last = items[:limit], items[:limit][-1:]
+        more = len(items) > limit
+        return LowStockPage(
+            page, LowStockPosition(last[0].available_quantity, last[0].id) if more else None
+        )
+
+    async def listed_on(self, platform: str) -> list[InventoryItem]:
+        """Items with an active listing on a platform, by idx_stock_listed_platforms (GIN)."""
+        listing = [{"platform": platform, "status": "active"}]
+        statement = (
+            select(InventoryItem)
+            .where(InventoryItem.listed_on_platforms.contains(listing))
+            .order_by(InventoryItem.id)
+        )
+        return list((await self._execute(statement)).scalars())
+
+    async def reservations(self, reservation_ids: Iterable[UUID]) -> dict[UUID, StockReservation]:
+        """Those of the reservations that exist, by id."""
+        statement = select(StockReservation).where(StockReservation.id.in_(reservation_ids))
+        found = (await self._execute(statement)).scalars()
+        return {reservation.id: reservation for reservation in found}
+
+    async def hold(
+        self,
+        stock_id: UUID,
+        holds: Sequence[Hold],
+        *,
+        reserved_by: str,
+        reason: str | None,
+        reserved_until: datetime | None,
+    ) -> list[StockReservation]:
+        """Reserve units of one item, all holds or none: one conditional UPDATE and its ledger rows.
+
+        One statement, so that the item's row is locked for no longer than it takes. PostgreSQL
+        evaluates the condition again on a row that another transaction has changed meanwhile.
+
+        Returns:
+            The active reservations; none if the item is not there or has fewer units available.
+        """
+        units = sum(hold.quantity for hold in holds)
+        admitted = (
+            update(_STOCK)
+            .where(_STOCK.c.id == stock_id, _available >= units)
+            .values(reserved_quantity=_reserved + units)
+            .returning(*_STOCK.c)
+            .cte("admitted")
+        )
+        # Arrays, not VALUES: SQLAlchemy then compiles the statement once for any number of holds.
+        wanted = func.unnest(
+            literal([hold.id for hold in holds], ARRAY(Uuid)),
+            literal([hold.quantity for hold in holds], ARRAY(Integer)),
+        ).table_valued(column("id", Uuid), column("quantity", Integer))
+        wanted = wanted.render_derived(name="wanted")
+        ledger = {
+            _RESERVATION.c.id: wanted.c.id,
+            _RESERVATION.c.stock_id: admitted.c.id,
+            _RESERVATION.c.reserved_quantity: wanted.c.quantity,
+            _RESERVATION.c.reserved_until: _typed(reserved_until, _RESERVATION.c.reserved_until),
+            _RESERVATION.c.reservation_reason: _typed(reason, _RESERVATION.c.reservation_reason),
+            _RESERVATION.c.status: literal(ReservationStatus.ACTIVE.value),
+            _RESERVATION.c.reserved_by: literal(reserved_by),
+        }
+        held = (
+            insert(_RESERVATION)
+            .from_select(list(ledger), select(*ledger.values()).join_from(admitted, wanted, true()))
+            .returning(*_RESERVATION.c)
+            .cte("held")
+        )
+        return await self._changed(held, admitted)
+
+    async def release(self, reservation_id: UUID, reason: str | None) -> StockReservation | None:
+        """Give a reservation's units back; None if it is not active or its item holds too few."""
+        reservations = await self._end(
+            self._active(reservation_id), ReservationStatus.RELEASED, reason=reason
+        )
+        return next(iter(reservations), None)
+
+    async def fulfil(self, reservation_id: UUID) -> StockReservation | None:
+        """Take a reservation's units out of stock; None as ``release``."""
+        reservations = await self._end(
+            self._active(reservation_id), ReservationStatus.FULFILLED, leaves_stock=True
+        )
+        return next(iter(reservations), None)
+
+    async def expire(self, now: datetime | None, limit: int) -> list[StockReservation]:
+        """Give the units of overdue reservations back, longest overdue first.
+
+        Reservations that another transaction is working on are passed over, so that several
+        sweepers share the work.
+
+        Args:
+            now: what counts as now; None for the database's clock.
+            limit: at most so many.
+        """
+        due = (
+            select(_RESERVATION)
+            .where(
+                _RESERVATION.c.status == ReservationStatus.ACTIVE,
+                _RESERVATION.c.reserved_until <= (func.now() if now is None else now),
+            )
+            .order_by(_RESERVATION.c.reserved_until, _RESERVATION.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return await self._end(due, ReservationStatus.EXPIRED)
+
+    async def change_status(
+        self, stock_id: UUID, new_status: str, change: dict[str, Any]
+    ) -> InventoryItem | None:
+        """Set a status that the item does not have yet, and append to its history.
+
+        Args:
+            stock_id: the item.
+            new_status: the status.
+            change: the entry without its ``from_status``, which the database fills in.
+
+        Returns:
+            The item; None if it is not there or has the status already.
+        """
+        origin = func.jsonb_build_object("from_status", InventoryItem.status)
+        entry = func.jsonb_build_array(
+            origin.concat(literal(change, InventoryItem.status_history.type))
+        )
+        statement = (
+            update(InventoryItem)
+            .where(InventoryItem.id == stock_id, InventoryItem.status != new_status)
+            .values(
+                status=new_status,
+                status_history=appended(InventoryItem.status_history, entry),
+            )
+            .returning(InventoryItem)
+            .execution_options(synchronize_session=False)
+        )
+        return (await self._execute(statement)).scalar_one_or_none()
+
+    async def claim(self, key: str, request: dict[str, Any], reservation_ids: list[UUID]) -> bool:
+        """Bind an idempotency key to a request, unless it is bound already.
+
+        Waits for a transaction that is binding the same key, until that one has ended.
+        """
+        statement = (
+            postgresql_insert(ReservationKey)
+            .values(idempotency_key=key, request=request, reservation_ids=reservation_ids)
+            .on_conflict_do_nothing()
+            .returning(ReservationKey.idempotency_key)
+        )
+        return (await self._execute(statement)).one_or_none() is not None
+
+    async def key(self, key: str) -> ReservationKey:
+        """What an idempotency key is bound to.
+
+        Raises:
+            sqlalchemy.exc.NoResultFound: it is not.
+        """
+        statement = select(ReservationKey).where(ReservationKey.idempotency_key == key)
+        known: ReservationKey = (await self._execute(statement)).scalar_one()
+        return known
+
+    @staticmethod
+    def _active(reservation_id: UUID) -> Select[Any]:
+        return (
+            select(_RESERVATION)
+            .where(
+                _RESERVATION.c.id == reservation_id,
+                _RESERVATION.c.status == ReservationStatus.ACTIVE,
+            )
+            .with_for_update()
+        )
+
+    async def _end(
+        self,
+        targets: Select[Any],
+        status: ReservationStatus,
+        *,
+        reason: str | None = None,
+        leaves_stock: bool = False,
+    ) -> list[StockReservation]:
+        """End reservations and take what they hold off their items, in one statement.
+
+        Items are locked in order of their ids, as ``reserve_many`` does, so that the two never
+        wait for each other in a circle. An item that holds less than is to be taken off stays as
+        it is, and so do its reservations.
+
+        Args:
+            targets: the reservations, locked: whoever locks one first decides how it ends.
+            status: what they become.
+            reason: added to their own.
+            leaves_stock: whether the units leave the item's quantity too.
+        """
+        ending = targets.cte("ending")
+        taken = (
+            select(ending.c.stock_id, func.sum(ending.c.reserved_quantity).label("units"))
+            .group_by(ending.c.stock_id)
+            .cte("taken")
+        )
+        locked = (
+            select(_STOCK.c.id)
+            .where(_STOCK.c.id.in_(select(taken.c.stock_id)))
+            .order_by(_STOCK.c.id)
+            .with_for_update()
+            .cte("locked")
+        )
+        leaving = taken.c.units if leaves_stock else literal(0)
+        moved = (
+            update(_STOCK)
+            .where(
+                _STOCK.c.id == locked.c.id,
+                _STOCK.c.id == taken.c.stock_id,
+                _reserved >= taken.c.units,
+                _STOCK.c.quantity >= leaving,
+            )
+            .values(
+                reserved_quantity=_reserved - taken.c.units,
+                quantity=_STOCK.c.quantity - leaving,
+            )
+            .returning(*_STOCK.c)
+            .cte("moved")
+        )
+        own_reason = _RESERVATION.c.reservation_reason
+        ended = (
+            update(_RESERVATION)
+            .where(_RESERVATION.c.id == ending.c.id, moved.c.id == ending.c.stock_id)
+            .values(
+                status=status.value,
+                reservation_reason=func.nullif(
+                    func.concat_ws("; ", own_reason, _typed(reason, own_reason)), ""
+                ),
+            )
+            .returning(*_RESERVATION.c)
+            .cte("ended")
+        )
+        return await self._changed(ended, moved)
+
+    async def _changed(self, reservations: CTE, items: CTE) -> list[StockReservation]:
+        """Run a statement's writing parts, and load what they wrote into the session."""
+        reservation = aliased(StockReservation, reservations, name="reservation")
+        item = aliased(InventoryItem, items, name="item")
+        statement = select(reservation, item).join(item, item.id == reservation.stock_id)
+        return list((await self._execute(statement)).scalars())
+
+    async def _execute(self, statement: Executable) -> Result[Any]:
+        await self._session.flush()
+        return await self._session.execute(statement.execution_options(populate_existing=True))
+
+
+def _typed(value: object, like: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A parameter of a column's type: PostgreSQL cannot tell the type of a NULL by itself."""
+    return literal(value, like.type)

@@ -1,0 +1,10 @@
+-- The way back from bounds_add.sql.
+--
+-- Locks: ACCESS EXCLUSIVE on stock for an instant, waited for half a second at most.
+-- Again: safe.
+
+SET lock_timeout = '500ms';
+
+ALTER TABLE inventory.stock DROP CONSTRAINT IF EXISTS stock_reserved_quantity_within_quantity;
+
+RESET lock_timeout;

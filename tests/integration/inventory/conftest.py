@@ -1,0 +1,124 @@
+"""A shop to reserve in: a database with Phase 2 deployed, an async engine on it, items to make."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import NullPool, func, select, update
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    create_async_engine,
+)
+
+from soleflip_assets.database import create_database_engine, run_file
+from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
+from tests.conftest import Databases
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The database of one test."""
+
+    engine: AsyncEngine
+
+    def session(self) -> AsyncSession:
+        """A session on a connection of its own, whose objects stay readable after a commit."""
+        return AsyncSession(self.engine, expire_on_commit=False)
+
+    async def item(self, quantity: int, **columns: Any) -> UUID:
+        """A new, committed item."""
+        required = {"product_id": uuid4(), "size_id": uuid4(), "status": "in_stock"}
+        item = InventoryItem(quantity=quantity, **(required | columns))
+        async with self.session() as session, session.begin():
+            session.add(item)
+        return item.id
+
+    async def set(self, stock_id: UUID, **columns: Any) -> None:
+        """Write columns as something other than the service would."""
+        async with self.engine.begin() as connection:
+            await connection.execute(
+                update(InventoryItem).where(InventoryItem.id == stock_id).values(**columns)
+            )
+
+    async def load(self, stock_id: UUID) -> InventoryItem:
+        """The item as any other session sees it."""
+        async with self.session() as session:
+            return await session.get_one(InventoryItem, stock_id)
+
+    async def reserve(self, stock_id: UUID, quantity: int, **arguments: Any) -> StockReservation:
+        """Reserve in a transaction of its own."""
+        async with self.session() as session, session.begin():
+            service = InventoryService(session)
+            return await service.reserve(
+                stock_id, quantity, **({"reserved_by": "test"} | arguments)
+            )
+
+    async def reservations(self, *stock_ids: UUID) -> list[StockReservation]:
+        """The ledger rows of items."""
+        statement = select(StockReservation).where(StockReservation.stock_id.in_(stock_ids))
+        async with self.session() as session:
+            return list((await session.scalars(statement)).all())
+
+    async def out_of_balance(self) -> list[Any]:
+        """The items that break the invariant at this moment, seen in one snapshot."""
+        async with self.engine.connect() as connection:
+            return await _out_of_balance(connection)
+
+
+async def _out_of_balance(connection: AsyncConnection) -> list[Any]:
+    active = (
+        select(func.coalesce(func.sum(StockReservation.reserved_quantity), 0))
+        .where(StockReservation.stock_id == InventoryItem.id, StockReservation.status == "active")
+        .scalar_subquery()
+    )
+    reserved = func.coalesce(InventoryItem.reserved_quantity, 0)
+    statement = select(InventoryItem.id, InventoryItem.quantity, reserved, active).where(
+        (reserved != active) | ~reserved.between(0, InventoryItem.quantity)
+    )
+    return list((await connection.execute(statement)).all())
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def shop_url(databases: Databases) -> URL:
+    """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
+    url = databases.deployed("production")
+    engine = create_database_engine(url)
+    with engine.connect() as connection:
+        run_file(
+            connection.execution_options(isolation_level="AUTOCOMMIT"),
+            "inventory/reservation_key.sql",
+        )
+    return engine.url
+
+
+@pytest.fixture
+async def shop(anyio_backend: str, shop_url: URL) -> AsyncIterator[Shop]:
+    """The shop of one test."""
+    # A test that waits for itself fails instead of hanging.
+    limits = {"options": "-c lock_timeout=20s"}
+    engine = create_async_engine(shop_url, poolclass=NullPool, connect_args=limits)
+    yield Shop(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def session(shop: Shop) -> AsyncIterator[AsyncSession]:
+    """A session on the shop."""
+    async with shop.session() as session:
+        yield session
+
+
+@pytest.fixture
+def service(session: AsyncSession) -> InventoryService:
+    """The service in that session."""
+    return InventoryService(session)
