@@ -55,9 +55,6 @@ _SIZES = (*SIZES, *SIZES[8:15] * 4)
 
 _QUANTITIES = (1,) * 60 + (2,) * 22 + (3,) * 10 + (4, 4, 5, 5, 6, 8, 10, 12)
 
-# Percent; 0 is the margin scheme: bought from a private person or second hand.
-_VAT_RATES = (19,) * 88 + (0,) * 12
-
 _NOTES = (None,) * 17 + ("box lid damaged", "extra laces included", "receipt on file")
 
 _LOCATIONS = tuple(f"{shelf}-{place:02d}" for shelf in "ABCDEF" for place in range(1, 25))
@@ -208,14 +205,15 @@ def _draw_item(random: Random) -> _Item:
     story = INCOMING if delivered is None else _pick(random, _STORIES)
     moments = _draw_moments(random, delivered, story)
     shelf_life_days = _shelf_life_days(story, moments)
-    price = _draw_price(random, product)
+    supplier = _pick(random, SUPPLIERS)
+    price = _draw_price(random, product, supplier)
     roi = _draw_roi(random) if price else None
     quantity = 0 if story.status == "sold" else _pick(random, _QUANTITIES)
     return _Item(
         id=_uuid(random),
         product=product,
         size=_pick(random, _SIZES),
-        supplier=_pick(random, SUPPLIERS),
+        supplier=supplier,
         story=story,
         quantity=quantity,
         reserved=_draw_reserved(random, story, quantity),
@@ -245,12 +243,13 @@ def _draw_moments(random: Random, delivered: int | None, story: Story) -> tuple[
     return tuple(moments)
 
 
-def _draw_price(random: Random, product: Product) -> _Price | None:
+def _draw_price(random: Random, product: Product, supplier: Supplier) -> _Price | None:
     """Between an outlet's price and a release nobody could buy; unknown for one item in fifty."""
     if random.random() < _UNKNOWN_PRICE:
         return None
     net = int(product.retail_price * (45 + random.random() * 60))
-    rate = _pick(random, _VAT_RATES)
+    # The margin scheme: a private person charges no VAT.
+    rate = 19 if supplier.has_profile else 0
     vat = _rounded(net * rate, 100)
     return _Price(net, vat, net + vat, rate)
 

@@ -32,6 +32,7 @@ STOCK = {
     "VAT is its rate of the net price": "vat_amount <> round(purchase_price * vat_rate / 100, 2)",
     "a price is known with all its parts or not at all":
         "num_nulls(purchase_price, gross_purchase_price, vat_amount, vat_rate) NOT IN (0, 4)",
+    "VAT is charged by companies only": "(vat_rate = 19) <> (supplier_id IS NOT NULL)",
     "prices are plausible": "purchase_price NOT BETWEEN 25 AND 350",
     "no ROI without a price": "purchase_price IS NULL AND roi_percentage IS NOT NULL",
     "ROI is -40 to 180": "roi_percentage NOT BETWEEN -40 AND 180",
@@ -289,12 +290,11 @@ def test_another_seed_gives_another_shop(databases: Databases) -> None:
     assert same == {"product", "size"}
 
 
-def test_busy_is_production_with_the_side_tables_filled(databases: Databases) -> None:
+def test_busy_is_production_with_the_side_tables_filled(
+    databases: Databases, busy: Connection
+) -> None:
     """Whoever compares the two samples compares the side tables alone."""
-    with (
-        filled(databases.empty(), "busy", 300) as busy,
-        filled(databases.empty(), "production", 300) as production,
-    ):
+    with filled(databases.empty(), "production", BUSY_ROWS) as production:
         ours, theirs = contents(busy), contents(production)
     same = {table for table in TABLES if ours[table] == theirs[table]}
     assert same == {"product", "size", "stock"}
