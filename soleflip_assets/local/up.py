@@ -186,7 +186,7 @@ def _start_daemon(logs: Path) -> Child:
 
 def _start(name: str, logs: Path, program: str, *arguments: str) -> Child:
     log = logs / f"{name}.log"
-    command = [Path(sysconfig.get_path("scripts")) / program, *arguments]
+    command = [str(Path(sysconfig.get_path("scripts")) / program), *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, "--workspace", str(FILES / "workspace.yaml")],

@@ -4,13 +4,14 @@ Here: the graph and its metadata. Not here: how any of it is done; an asset call
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from dagster import BetaWarning
+from sqlalchemy import RowMapping
 
 from soleflip_assets.database import Database, query_file, query_one
 from soleflip_assets.phase2 import steps
@@ -65,7 +66,7 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
 
 with accept_beta():
 
-    @dg.multi_observable_source_asset(
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]
         name="legacy_tables",
         can_subset=True,
         specs=[
@@ -91,7 +92,7 @@ with accept_beta():
                     yield dg.ObserveResult(asset_key=key, metadata=_size_of(row))
 
 
-def _size_of(row: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
     return {
         "dagster/row_count": dg.MetadataValue.int(row["rows"]),
         "bytes": dg.MetadataValue.int(row["bytes"]),

@@ -39,13 +39,12 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_baseline (
 COMMENT ON TABLE inventory_ops.stock_baseline IS 'The stock rows that were there when Phase 2 was deployed';
 
 CREATE TABLE IF NOT EXISTS inventory_ops.stock_deletion (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   stock_id uuid NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
   deleted_by text NOT NULL DEFAULT session_user,
-  deleted_at timestamptz NOT NULL DEFAULT now()
+  deleted_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (stock_id, id)
 );
-
-CREATE INDEX IF NOT EXISTS stock_deletion_stock_id ON inventory_ops.stock_deletion (stock_id);
 
 COMMENT ON TABLE inventory_ops.stock_deletion IS 'Every stock row deleted since Phase 2, written in the same transaction';
 
