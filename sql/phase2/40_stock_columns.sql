@@ -3,10 +3,10 @@
 -- Locks: ACCESS EXCLUSIVE on stock for an instant: no default is volatile, so no row is rewritten.
 -- Again: safe; a column that exists is left alone.
 
--- squawk-ignore prefer-bigint-over-int
 ALTER TABLE inventory.stock
   ADD COLUMN IF NOT EXISTS listed_on_platforms jsonb,
   ADD COLUMN IF NOT EXISTS status_history jsonb,
+  -- squawk-ignore prefer-bigint-over-int
   ADD COLUMN IF NOT EXISTS reserved_quantity integer DEFAULT 0;
 
 COMMENT ON COLUMN inventory.stock.listed_on_platforms IS 'Platform listing history (StockX, eBay, etc.)';
