@@ -20,7 +20,7 @@ from soleflip_assets.phase2.dump import Dump, take_dump
 from soleflip_assets.phase2.report import write_report
 from soleflip_assets.resources import Deployment, StateFolder
 from soleflip_assets.sql_files import SqlFile
-from soleflip_assets.tables import LEGACY_TABLES, STOCK, Table, backup_of
+from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
 from soleflip_assets.validations import build_asset_checks
 
 OWNERS = ["team:inventory-data"]
@@ -215,8 +215,9 @@ def stock(
 
 @dg.asset(
     key=REPORT_KEY,
-    deps=[dg.AssetKey(["inventory", "stock_metrics_view"])],
-    group_name="operations",
+    deps=[STOCK_METRICS_VIEW.key],
+    # Not with the dump in operations: two groups would then be upstream of each other in the UI.
+    group_name="reports",
     kinds={"markdown"},
     owners=OWNERS,
     description="What the deployment came to, measured: the seed's summary as an output.",
