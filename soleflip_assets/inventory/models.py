@@ -8,7 +8,7 @@ are repository.py's. The retired tables (stock_financial, stock_lifecycle, stock
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -20,7 +20,9 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     String,
+    Table,
     Text,
+    UpdateBase,
     Uuid,
     event,
     func,
@@ -312,9 +314,11 @@ def _refuse_changed_view_rows(
 @event.listens_for(Session, "do_orm_execute")
 def _refuse_statements_on_the_view(execution: ORMExecuteState) -> None:
     """Refuse ``session.execute(update(StockMetricsView))`` and its kin, which no flush sees."""
-    is_write = execution.is_insert or execution.is_update or execution.is_delete
-    if is_write and execution.statement.table is StockMetricsView.__table__:  # type: ignore[attr-defined]
-        raise ReadOnlyModel(_READ_ONLY)
+    if isinstance(execution.statement, UpdateBase):
+        # By name: the statement holds an annotated copy of the table.
+        written = cast("Table", execution.statement.table)
+        if written.fullname == cast("Table", StockMetricsView.__table__).fullname:
+            raise ReadOnlyModel(_READ_ONLY)
 
 
 _READ_ONLY = (

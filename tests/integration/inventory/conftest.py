@@ -1,12 +1,13 @@
 """A shop to reserve in: a database with Phase 2 deployed, an async engine on it, items to make."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import NullPool, func, select, update
+from sqlalchemy import NullPool, event, func, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -81,6 +82,19 @@ async def _out_of_balance(connection: AsyncConnection) -> list[Any]:
         (reserved != active) | ~reserved.between(0, InventoryItem.quantity)
     )
     return list((await connection.execute(statement)).all())
+
+
+@contextmanager
+def sent_statements(shop: Shop) -> Iterator[list[str]]:
+    """The statements sent within the block."""
+    sent: list[str] = []
+
+    def remember(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(shop.engine.sync_engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(shop.engine.sync_engine, "before_cursor_execute", remember)
 
 
 @pytest.fixture
