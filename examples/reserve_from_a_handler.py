@@ -1,0 +1,32 @@
+"""Sell a pair from a web handler: reserve it, take it out of stock, list what is left.
+
+With FastAPI, put ``@app.post("/sales")`` above ``sell`` and inject the session with ``Depends``.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from soleflip_assets.inventory import InsufficientStock, InventoryService
+
+
+async def sell(
+    stock_id: UUID, order_id: str, listing_id: str, session: AsyncSession
+) -> tuple[int, dict[str, object]]:
+    """HTTP status and body; all of it happens or none, and a retry of an order sells once."""
+    inventory = InventoryService(session)
+    try:
+        async with session.begin():
+            item = (await inventory.details(stock_id)).item
+            sale = await inventory.reserve(
+                stock_id, 1, reserved_by=order_id, idempotency_key=order_id
+            )
+            if sale.status == "active":  # not so if this is a retry
+                await inventory.fulfil(sale.id)
+                item.add_platform_listing("stockx", listing_id, ask_price=219)
+    except InsufficientStock as error:
+        return 409, {"available": error.available, "requested": error.requested}
+    return 201, {"reservation": str(sale.id), "left": item.available_quantity}
+
+
+# ruff: noqa: INP001
