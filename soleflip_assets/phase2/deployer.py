@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from psycopg import sql
 from sqlalchemy import Engine, RowMapping
@@ -26,11 +26,16 @@ from soleflip_assets.sql_files import SqlFile
 
 Log = Callable[[str], None]
 
+T = TypeVar("T")
+
 OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
 
 LOCK_ATTEMPTS = 30
 # Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.
 _LOCK_TIMEOUTS_MS = range(500, 2001, 100)
+# CONCURRENTLY waits for every transaction older than itself and nobody waits for it meanwhile; cut short, it
+# would leave an invalid index.
+_CONCURRENT_LOCK_TIMEOUTS_MS = (600_000,)
 _LOCK_NOT_AVAILABLE = "55P03"
 _DEADLOCK_DETECTED = "40P01"
 
@@ -118,6 +123,8 @@ class Deployer(AbstractContextManager["Deployer"]):
         if not rerun and not any(self._wrong(unit) for unit in units):
             return Outcome(file.name, applied=False)
 
+        # Comments are lost with the object they were on: what may be run again is.
+        rerun = rerun or _may_rerun(file)
         mended: list[str] = []
         with self.recorded(file.name, file.checksum) as details:
             for unit in units:
@@ -138,9 +145,11 @@ class Deployer(AbstractContextManager["Deployer"]):
     def _lock(self) -> None:
         row = query_one(self.connection, "ledger/try_deployer_lock.sql")
         if not row["acquired"]:
+            # Only a superuser and the holder's own role are shown since when the session is there.
+            since = row["holder_since"] and f" since {row['holder_since']:%Y-%m-%d %H:%M:%S %Z}"
             raise AnotherDeployerError(
                 f"{row['holder_user']} ({row['holder_application']}, server process "
-                f"{row['holder_pid']}) is deploying since {row['holder_since']:%Y-%m-%d %H:%M:%S %Z}: "
+                f"{row['holder_pid']}) is deploying{since or ''}: "
                 "wait for that to end, then run this again."
             )
 
@@ -152,11 +161,17 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     def _wrong(self, unit: Sequence[str]) -> dict[DatabaseObject, str]:
         """The objects of a unit that are not as they should be, with their live definitions (or "")."""
+        return self._retrying(lambda: self._compare(unit))
+
+    def _compare(self, unit: Sequence[str]) -> dict[DatabaseObject, str]:
         wrong = {}
         for statement in unit:
             defined = object_defined_by(statement)
             if defined and (found := difference(self.connection, defined)):
                 wrong[defined] = found[1]
+                if defined.kind == "materialized view":
+                    # Its indexes go with it, and may be on columns that only the other view has.
+                    break
         return wrong
 
     def _apply_unit(self, unit: Sequence[str], *, rerun: bool) -> list[str]:
@@ -169,7 +184,11 @@ class Deployer(AbstractContextManager["Deployer"]):
         defines = any(object_defined_by(statement) for statement in unit)
         if not wrong and (defines or not rerun):
             return []
-        self._retrying(lambda: self._execute_unit(unit, wrong))
+        # Compared again on each try: a try that failed may have left an invalid index.
+        self._retrying(
+            lambda: self._execute_unit(unit, self._compare(unit)),
+            _CONCURRENT_LOCK_TIMEOUTS_MS if _is_concurrent(unit) else _LOCK_TIMEOUTS_MS,
+        )
         if still := self._wrong(unit):
             raise DeploymentError(
                 f"{', '.join(map(str, still))} is not what its statement makes it: {[*still.values()]}."
@@ -184,9 +203,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             if defined and not rebuilt and defined not in wrong:
                 continue
             if defined and wrong.get(defined) and not defined.replaceable:
-                dropped_with_view = rebuilt and defined.kind == "index"
-                if not dropped_with_view:
-                    self._drop(defined)
+                self._drop(defined)
             execute_statement(self.connection, statement)
 
     def _drop(self, wrong: DatabaseObject) -> None:
@@ -199,14 +216,16 @@ class Deployer(AbstractContextManager["Deployer"]):
         )
         execute_statement(self.connection, statement.as_string())
 
-    def _retrying(self, action: Callable[[], None]) -> None:
-        """Run a unit under a lock timeout that rises from try to try, with pauses of random length."""
-        timeouts = itertools.chain(_LOCK_TIMEOUTS_MS, itertools.repeat(_LOCK_TIMEOUTS_MS[-1]))
+    def _retrying(
+        self, action: Callable[[], T], timeouts_ms: Sequence[int] = _LOCK_TIMEOUTS_MS
+    ) -> T:
+        """Do something under a lock timeout that rises from try to try, with pauses of random length."""
+        timeouts = itertools.chain(timeouts_ms, itertools.repeat(timeouts_ms[-1]))
         for attempt, timeout in zip(range(1, LOCK_ATTEMPTS + 1), timeouts, strict=False):
             self._set("lock_timeout", f"{timeout}ms")
             self._set("statement_timeout", "1h")
             try:
-                action()
+                return action()
             except OperationalError as error:
                 self._rollback()
                 if _sqlstate(error) not in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}:
@@ -216,8 +235,6 @@ class Deployer(AbstractContextManager["Deployer"]):
             except BaseException:
                 self._rollback()
                 raise
-            else:
-                return
         raise DeploymentError(
             f"A lock was not to be had in {LOCK_ATTEMPTS} tries: end the long transaction that "
             "pg_stat_activity shows, then run this again; it goes on from here."
@@ -239,7 +256,11 @@ def _must_rerun(file: SqlFile, entry: RowMapping | None) -> bool:
     """
     if entry is None or entry["finished_at"] is None:
         return True
-    return entry["checksum"] != file.checksum and file.fields["again"].startswith("safe")
+    return entry["checksum"] != file.checksum and _may_rerun(file)
+
+
+def _may_rerun(file: SqlFile) -> bool:
+    return file.fields["again"].startswith("safe")
 
 
 def _units(statements: Sequence[str]) -> Iterator[list[str]]:
@@ -251,6 +272,10 @@ def _units(statements: Sequence[str]) -> Iterator[list[str]]:
             continue
         yield block
         block = []
+
+
+def _is_concurrent(unit: Sequence[str]) -> bool:
+    return any("INDEX CONCURRENTLY " in statement for statement in unit)
 
 
 def _sqlstate(error: OperationalError) -> str | None:
