@@ -55,8 +55,7 @@ def backfill(deployer: Deployer) -> Progress:
     if entry and entry["finished_at"]:
         return progress
 
-    number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum)
-    ledger.save_progress(deployer.connection, number, vars(progress))
+    number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum, vars(progress))
     remaining = query_one(deployer.connection, "backfill/remaining.sql", after=progress.after)
     _run(deployer, number, progress, total=progress.visited + int(remaining["rows"]))
     ledger.finish(deployer.connection, number, vars(progress))

@@ -24,14 +24,27 @@ def entries(connection: Connection) -> dict[str, RowMapping]:
     return {row["step"]: row for row in query_file(connection, "ledger/steps.sql")}
 
 
-def start(connection: Connection, step: str, checksum: str) -> int:
+def start(
+    connection: Connection, step: str, checksum: str, details: Mapping[str, Any] | None = None
+) -> int:
     """Record that a step begins.
+
+    Args:
+        connection: where.
+        step: its name.
+        checksum: of its text.
+        details: where it goes on from.
 
     Returns:
         The entry's number, for :func:`save_progress` and :func:`finish`.
     """
     row = query_one(
-        connection, "ledger/start_step.sql", step=step, checksum=checksum, version=VERSION
+        connection,
+        "ledger/start_step.sql",
+        step=step,
+        checksum=checksum,
+        version=VERSION,
+        details=json.dumps(details or {}),
     )
     return int(row["id"])
 

@@ -1,7 +1,7 @@
--- Records that a step begins.
+-- Records that a step begins, and where it goes on from.
 --
 -- Locks: ROW EXCLUSIVE on the ledger.
 
-INSERT INTO inventory_ops.ledger (step, checksum, version)
-VALUES (:step, :checksum, :version)
+INSERT INTO inventory_ops.ledger (step, checksum, version, details)
+VALUES (:step, :checksum, :version, CAST(:details AS jsonb))
 RETURNING id;

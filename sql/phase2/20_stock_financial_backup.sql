@@ -1,7 +1,7 @@
 -- A full copy of inventory.stock_financial as inventory.stock_financial_backup, proven equal to it.
 --
 -- Locks: ACCESS SHARE on stock_financial for the length of the copy; readers and writers go on.
--- Again: refused while the backup exists; a copy that did not finish leaves nothing behind.
+-- Again: safe; a backup of ours is left alone, a table of that name that is not ours is refused.
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 
