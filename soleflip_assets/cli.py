@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.local.environment import Environment, prepared
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.settings import ConfigurationError, Settings
@@ -37,6 +38,10 @@ def main() -> None:
                              (default: .soleflip)
       SOLEFLIP_SAMPLE        production or busy, for an empty embedded database
       DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
+      SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
+                             tagged warn= or error= (unset: the log)
+      SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
+      SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
 
     \b
     Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
@@ -89,20 +94,22 @@ def up(port: int) -> None:
     """
     with _configuration_errors():
         require_free_port(port)
+        targets_from_environment(_tell)
         with prepared(Settings.from_environment()) as environment:
             code = serve(environment, port, _tell)
     sys.exit(code)
 
 
 @main.command()
+@click.option("--check", is_flag=True, help="Only look for what would stop it; change nothing.")
 @_with_environment
-def deploy(environment: Environment) -> None:  # noqa: ARG001
-    """Deploy Phase 2: dump, back up, consolidate, validate, report. Safe to run again.
+def deploy(environment: Environment, *, check: bool) -> None:  # noqa: ARG001
+    """Deploy Phase 2: look for trouble, dump, back up, consolidate, validate, report. Safe to run again.
 
     A run that died is gone on with; what is in force already is left alone; a view, index, function or
     trigger that somebody changed by hand is mended.
     """
-    run = _run("deploy_phase2")
+    run = _run("check_phase2" if check else "deploy_phase2")
     _finish(run.success, run.errors)
 
 

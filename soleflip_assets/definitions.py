@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.database import Database
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
@@ -17,6 +18,7 @@ defs = dg.Definitions(
     asset_checks=[*phase2.checks, *metrics.checks],
     jobs=[*phase2_jobs.jobs, *metrics_jobs.jobs],
     schedules=metrics_jobs.schedules,
+    sensors=[alerts],
     resources={
         "database": database,
         "deployment": Deployment(database=database),

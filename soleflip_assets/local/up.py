@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soleflip_assets.alerts.message import UI_URL
 from soleflip_assets.local.environment import Environment
 from soleflip_assets.settings import FILES, ConfigurationError
 
@@ -122,6 +123,8 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
     """
     logs = environment.settings.home / "logs"
     logs.mkdir(exist_ok=True)
+    # Alerts link to it; behind a proxy it has another name.
+    os.environ.setdefault(UI_URL, f"http://{_HOST}:{port}")
     stopping = threading.Event()
     children: list[Child] = []
     with _signals_set(stopping):

@@ -1,0 +1,1 @@
+"""From a failed check, run, schedule or sensor to a person."""

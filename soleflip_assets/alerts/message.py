@@ -1,0 +1,105 @@
+"""What a message says: what failed, the numbers, since when, what it means, what to do first, which run.
+
+Plain text, which every service shows. Here: words. Not here: whether and to whom they are sent.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from soleflip_assets.alerts.state import Alert, Kind, News, Severity
+
+UI_URL = "SOLEFLIP_UI_URL"
+_DEFAULT_UI_URL = "http://127.0.0.1:3000"
+_RUNBOOK = "docs/runbook.md"
+
+# Sections of the runbook for what is not a check.
+_SECTIONS = {
+    "job": "a-run-failed",
+    "schedule": "a-tick-failed",
+    "sensor": "a-tick-failed",
+    "stopped": "a-schedule-or-sensor-is-stopped",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message.
+
+    Attributes:
+        title: one line.
+        body: the rest.
+        severity: the worst of what fails; None for a recovery.
+    """
+
+    title: str
+    body: str
+    severity: Severity | None
+
+
+def compose(news: News) -> Message:
+    """Put news into words."""
+    recovered = all(alert.recovered_at is not None for alert in news.alerts)
+    severity = None if recovered else max(alert.severity for alert in news.alerts)
+    label = "recovered" if severity is None else severity.name
+    lines = [line for alert in news.alerts for line in (*_paragraph(alert), "")]
+    if news.run_id:
+        lines.append(f"Run: {_ui_url()}/runs/{news.run_id}")
+    else:
+        lines.append(f"UI: {_ui_url()}")
+    return Message(f"[SoleFlip] {label}: {_summary(news)}", "\n".join(lines), severity)
+
+
+def _summary(news: News) -> str:
+    first, *others = [_name(alert) for alert in news.alerts]
+    named = f"{first} and {len(others)} more" if others else first
+    if news.kind is Kind.FAILING and all(alert.recovered_at for alert in news.alerts):
+        return f"{named} failed and recovered"
+    return f"{named} {news.kind.value}"
+
+
+def _paragraph(alert: Alert) -> list[str]:
+    mark = "✗" if alert.recovered_at is None else "✓"
+    lines = [f"{mark} {_what(alert)}: {alert.severity.name}, {_since(alert)}"]
+    if alert.detail:
+        lines.append(f"  {alert.detail}")
+    if alert.recovered_at is None:
+        lines += [f"  {alert.meaning}", f"  What to do: {_RUNBOOK}#{_section(alert)}"]
+    return lines
+
+
+def _since(alert: Alert) -> str:
+    times = f", seen {alert.failures} times" if alert.failures > 1 else ""
+    if alert.recovered_at is None:
+        return f"since {_time(alert.since)}{times}"
+    return f"from {_time(alert.since)} to {_time(alert.recovered_at)}{times}"
+
+
+def _name(alert: Alert) -> str:
+    """The last part of the subject: the check's, job's, schedule's or sensor's own name."""
+    return alert.subject.rpartition(":")[2]
+
+
+def _what(alert: Alert) -> str:
+    kind, _, rest = alert.subject.partition(":")
+    if kind == "check":
+        asset, _, name = rest.partition(":")
+        return f"check {name} of {asset}"
+    return {
+        "job": f"job {rest}",
+        "schedule": f"ticks of the schedule {rest}",
+        "sensor": f"ticks of the sensor {rest}",
+        "stopped": f"{rest} is stopped",
+    }[kind]
+
+
+def _section(alert: Alert) -> str:
+    return _SECTIONS.get(alert.subject.partition(":")[0], _name(alert))
+
+
+def _ui_url() -> str:
+    return os.environ.get(UI_URL, _DEFAULT_UI_URL).rstrip("/")
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

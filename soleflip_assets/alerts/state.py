@@ -1,0 +1,291 @@
+"""What is wrong, and who has been told: the state machine behind the alerts.
+
+One :class:`Alert` for each thing that is wrong, and in it, target by target, what that target was told. What
+a target is still to be told follows from the two, so there is no queue that could grow while a target is
+down: a check that failed and recovered a hundred times meanwhile is one message when the target is back.
+
+The state is the cursor of the ``alerts`` sensor, as JSON. Not a table in SoleFlip's database, which is gone
+just when there is something to tell; not a file, which a second machine would not see. Dagster stores the
+cursor at the end of a tick, together with the tick's result: a message is sent first and recorded after, and
+a process that dies between the two sends it again. It holds no address of a target, only a name made from
+a hash. Here: deciding. Not here: where observations come from (events.py), what a message says (message.py),
+how it is sent (delivery.py). Times are seconds since the epoch.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Self
+
+from pydantic import BaseModel
+
+HOUR = 3600.0
+# From one message to the next, while it goes on failing; the last one again and again.
+REMINDERS = (1 * HOUR, 6 * HOUR, 24 * HOUR)
+
+# From a failed attempt to the next: doubled each time, up to the longest.
+FIRST_RETRY_SECONDS = 10.0
+LONGEST_RETRY_SECONDS = 900.0
+
+# All checks of a run make one message, so the run's end is awaited; but not for ever.
+LONGEST_WAIT_FOR_RUN_SECONDS = 600.0
+
+
+class Severity(IntEnum):
+    """How bad; chooses the channel."""
+
+    WARN = 1
+    ERROR = 2
+
+
+class Kind(StrEnum):
+    """What a message tells of its alerts."""
+
+    FAILING = "failing"
+    REMINDER = "still failing"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Something was seen, failing or well.
+
+    Attributes:
+        subject: what, as ``check:inventory/stock:view_records`` or ``job:refresh_stock_metrics``.
+        failing: whether it is wrong.
+        at: when.
+        severity: how bad, where it fails.
+        run_id: the run in which it was seen; empty if there is none.
+        detail: the numbers, or the error's own words.
+        meaning: what it means, in a sentence.
+        lasting: False for what nobody repeats, and nobody is reminded of: a run that a person started.
+    """
+
+    subject: str
+    failing: bool
+    at: float
+    severity: Severity = Severity.ERROR
+    run_id: str = ""
+    detail: str = ""
+    meaning: str = ""
+    lasting: bool = True
+
+
+class Told(BaseModel):
+    """What a target was last told of an alert."""
+
+    severity: Severity
+    at: float
+    reminders: int = 0
+    recovered: bool = False
+
+
+class Alert(BaseModel):
+    """Something that is wrong, or was until ``recovered_at`` and not every target knows."""
+
+    subject: str
+    severity: Severity
+    since: float
+    failures: int
+    seen_at: float
+    run_id: str
+    detail: str
+    meaning: str
+    lasting: bool
+    recovered_at: float | None = None
+    told: dict[str, Told] = {}
+
+    def again(self, seen: Observation) -> None:
+        """It was seen failing once more."""
+        if self.recovered_at is not None:
+            # Who knows of the recovery is told anew; who does not, never learns that there was one.
+            self.told = {name: told for name, told in self.told.items() if not told.recovered}
+            self.recovered_at = None
+            self.since = seen.at
+            self.failures = 0
+            self.severity = seen.severity
+        self.severity = max(self.severity, seen.severity)
+        self.failures += 1
+        self._seen(seen)
+
+    def recover(self, seen: Observation) -> None:
+        """It was seen well."""
+        if self.recovered_at is None:
+            self.recovered_at = seen.at
+            self._seen(seen)
+
+    def _seen(self, seen: Observation) -> None:
+        self.seen_at, self.run_id = seen.at, seen.run_id
+        self.detail = seen.detail
+        self.meaning = seen.meaning or self.meaning
+
+    def due(self, target: str, accepts: Callable[[Severity], bool], now: float) -> Kind | None:
+        """What a target is to be told now."""
+        told = self.told.get(target)
+        if told is None:
+            return Kind.FAILING if accepts(self.severity) else None
+        if self.recovered_at is not None:
+            return None if told.recovered else Kind.RECOVERED
+        if not accepts(self.severity):
+            return None
+        if told.severity < self.severity:
+            return Kind.FAILING
+        wait = REMINDERS[min(told.reminders, len(REMINDERS) - 1)]
+        return Kind.REMINDER if self.lasting and now >= told.at + wait else None
+
+    def tell(self, target: str, kind: Kind, now: float) -> None:
+        """Record that a target has been told."""
+        before = self.told.get(target)
+        reminded = before.reminders + 1 if before and kind is Kind.REMINDER else 0
+        self.told[target] = Told(
+            severity=self.severity,
+            at=now,
+            reminders=reminded,
+            recovered=self.recovered_at is not None,
+        )
+
+    def settled(self, unfinished: Iterable[str], now: float) -> bool:
+        """Whether all that its run has to say is known."""
+        return self.run_id not in unfinished or now > self.seen_at + LONGEST_WAIT_FOR_RUN_SECONDS
+
+
+class Reach(BaseModel):
+    """How a target has answered."""
+
+    failures: int = 0
+    retry_at: float = 0.0
+
+    def failed(self, now: float) -> None:
+        """It did not take a message."""
+        wait = min(FIRST_RETRY_SECONDS * 2 ** min(self.failures, 16), LONGEST_RETRY_SECONDS)
+        self.failures += 1
+        self.retry_at = now + wait
+
+
+class LastMessage(BaseModel):
+    """The message that was delivered last, for ``soleflip status``."""
+
+    at: float
+    title: str
+
+
+@dataclass(frozen=True)
+class News:
+    """What one message tells: one kind of thing about alerts of one run.
+
+    Attributes:
+        kind: what.
+        run_id: the run; empty where there is none, or where it is of several.
+        alerts: the alerts, the worst first.
+    """
+
+    kind: Kind
+    run_id: str
+    alerts: Sequence[Alert] = field(default_factory=list)
+
+
+class State(BaseModel):
+    """All that has to be remembered from tick to tick.
+
+    Attributes:
+        began: when the alerts began to look; what was before is history.
+        after: the event log's id up to which every event was looked at.
+        ticks: by schedule or sensor, the time of the last tick that was looked at.
+        alerts: by subject.
+        targets: by name, how they have answered.
+        heartbeat_due: whether a good refresh was not yet reported to the outside monitor.
+        last_message: what was delivered last.
+    """
+
+    began: float
+    after: int
+    ticks: dict[str, float] = {}
+    alerts: dict[str, Alert] = {}
+    targets: dict[str, Reach] = {}
+    heartbeat_due: bool = False
+    last_message: LastMessage | None = None
+
+    @classmethod
+    def from_cursor(cls, cursor: str) -> Self:
+        """Read what :meth:`to_cursor` wrote.
+
+        Raises:
+            pydantic.ValidationError: somebody wrote something else there.
+        """
+        return cls.model_validate_json(cursor)
+
+    def to_cursor(self) -> str:
+        """As JSON."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    def observe(self, seen: Observation) -> None:
+        """Take note of what was seen."""
+        alert = self.alerts.get(seen.subject)
+        if alert is None:
+            if seen.failing:
+                self.alerts[seen.subject] = Alert(
+                    subject=seen.subject,
+                    severity=seen.severity,
+                    since=seen.at,
+                    failures=1,
+                    seen_at=seen.at,
+                    run_id=seen.run_id,
+                    detail=seen.detail,
+                    meaning=seen.meaning,
+                    lasting=seen.lasting,
+                )
+        elif seen.failing:
+            alert.again(seen)
+        else:
+            alert.recover(seen)
+
+    def is_failing(self, subject: str) -> bool:
+        """Whether an alert is open on it."""
+        alert = self.alerts.get(subject)
+        return alert is not None and alert.recovered_at is None
+
+    def news(
+        self,
+        target: str,
+        accepts: Callable[[Severity], bool],
+        now: float,
+        unfinished: Iterable[str] = (),
+    ) -> list[News]:
+        """The messages that a target is to get now, oldest first.
+
+        Args:
+            target: its name.
+            accepts: which severities it is for.
+            now: the time.
+            unfinished: the runs that still go on; their alerts wait.
+        """
+        groups: dict[tuple[Kind, str], list[Alert]] = {}
+        for alert in sorted(self.alerts.values(), key=lambda alert: alert.seen_at):
+            kind = alert.due(target, accepts, now)
+            if kind and alert.settled(unfinished, now):
+                run_id = "" if kind is Kind.REMINDER else alert.run_id
+                groups.setdefault((kind, run_id), []).append(alert)
+        return [
+            News(kind, run_id, sorted(alerts, key=lambda alert: -alert.severity))
+            for (kind, run_id), alerts in groups.items()
+        ]
+
+    def told(self, target: str, news: News, now: float) -> None:
+        """Record a delivery."""
+        for alert in news.alerts:
+            alert.tell(target, news.kind, now)
+
+    def forget(self, accepting: dict[str, Callable[[Severity], bool]], now: float) -> None:
+        """Drop what is over and known to everybody, and the targets that are no more.
+
+        Args:
+            accepting: the severities that each target is for, by its name.
+            now: the time.
+        """
+        self.targets = {name: reach for name, reach in self.targets.items() if name in accepting}
+        self.alerts = {
+            subject: alert
+            for subject, alert in self.alerts.items()
+            if (alert.lasting and alert.recovered_at is None)
+            or any(alert.due(name, accepts, now) for name, accepts in accepting.items())
+        }

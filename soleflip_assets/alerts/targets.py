@@ -1,0 +1,123 @@
+"""The targets of ``SOLEFLIP_ALERT_URLS``: from Apprise URLs to something that takes a message.
+
+Such a URL is a secret: nothing here prints one, nor lets Apprise print one. A target is called by its service
+and a hash of its URL. Not here: what is sent, and when.
+"""
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from soleflip_assets.alerts.state import Severity
+from soleflip_assets.settings import ConfigurationError
+
+ALERT_URLS = "SOLEFLIP_ALERT_URLS"
+
+# A comma may be part of a URL: one that separates is followed by the next URL.
+_SEPARATOR = re.compile(r",\s*(?=(?:\w+=)?[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_TAGGED = re.compile(
+    r"(?:(?P<tag>\w+)=)?(?P<url>[a-z][a-z0-9+.-]*://.*)", re.IGNORECASE | re.DOTALL
+)
+_TAGS = {None: None, "warn": Severity.WARN, "error": Severity.ERROR}
+
+_SEND_TIMEOUT_SECONDS = 10
+
+
+class Send(Protocol):
+    """Send a message; whether it was taken."""
+
+    def __call__(self, title: str, body: str, severity: Severity | None) -> bool: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where messages go.
+
+    Attributes:
+        name: stable, and no secret.
+        severity: the only one it is for; None means all.
+        send: sends a message.
+    """
+
+    name: str
+    severity: Severity | None
+    send: Send
+
+    def accepts(self, severity: Severity) -> bool:
+        """Whether it is for alerts of this severity."""
+        return self.severity in (None, severity)
+
+
+def targets_from_environment(log: Callable[[str], None]) -> list[Target]:
+    """The targets of ``SOLEFLIP_ALERT_URLS``; the log where it is not set.
+
+    Args:
+        log: takes the messages if there is no other target.
+
+    Raises:
+        ConfigurationError: an entry is no Apprise URL, or its tag is neither ``warn`` nor ``error``.
+    """
+    value = os.environ.get(ALERT_URLS, "").strip()
+    if not value:
+        return [_log_target(log)]
+    entries = [entry.strip() for entry in _SEPARATOR.split(value)]
+    targets = [_parse(number, entry) for number, entry in enumerate(entries, start=1)]
+    return list({target.name: target for target in targets}.values())
+
+
+def _log_target(log: Callable[[str], None]) -> Target:
+    def send(title: str, body: str, severity: Severity | None) -> bool:  # noqa: ARG001
+        log(f"{title}\n{body}\n(Set {ALERT_URLS} to have this sent: see docs/runbook.md#alerts.)")
+        return True
+
+    return Target("log", None, send)
+
+
+def _parse(number: int, entry: str) -> Target:
+    match = _TAGGED.fullmatch(entry)
+    if match is None or match["tag"] not in _TAGS:
+        raise ConfigurationError(
+            f"Entry {number} of {ALERT_URLS} is not an Apprise URL, or is tagged with something other "
+            "than warn or error: write it as error=slack://… (see docs/runbook.md#alerts)."
+        )
+    url = match["url"]
+    scheme = url.partition("://")[0].lower()
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    tag = f"{match['tag']}=" if match["tag"] else ""
+    send = _apprise_sender(number, scheme, url)
+    return Target(f"{tag}{scheme}#{digest}", _TAGS[match["tag"]], send)
+
+
+def _apprise_sender(number: int, scheme: str, url: str) -> Send:
+    import apprise  # noqa: PLC0415 it takes long to import, and only the sensor needs it
+
+    # Its warnings quote URLs that it does not understand, tokens and all.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    service = apprise.Apprise()
+    if not service.add(url):
+        raise ConfigurationError(
+            f"Entry {number} of {ALERT_URLS} is a {scheme}:// URL that Apprise does not understand: "
+            "correct it (see docs/runbook.md#alerts)."
+        )
+    kinds = {
+        None: apprise.NotifyType.SUCCESS,
+        Severity.WARN: apprise.NotifyType.WARNING,
+        Severity.ERROR: apprise.NotifyType.FAILURE,
+    }
+
+    def send(title: str, body: str, severity: Severity | None) -> bool:
+        return bool(
+            service.notify(
+                body,
+                title,
+                kinds[severity],
+                body_format=apprise.NotifyFormat.TEXT,
+                timeout=_SEND_TIMEOUT_SECONDS,
+            )
+        )
+
+    return send
