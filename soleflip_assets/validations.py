@@ -1,9 +1,10 @@
 """Validations: the files of sql/checks/, run and turned into Dagster asset checks.
 
 A validation is one file. Its name is the check's name; its header says what it proves (first paragraph),
-for which asset (``Asset:``) and what a failure means (``Means:``); its one row has a boolean ``passed``,
-the numbers that were compared, and ``examples``, the first few ids that are wrong. To add a check, add a
-file. Here: running them. Not here: what any of them compares.
+for which asset (``Asset:``), what a failure means (``Means:``) and, where it reads tables that are retired
+one day, by which step (``Until:``); its one row has a boolean ``passed``, the numbers that were compared,
+and ``examples``, the first few ids that are wrong. To add a check, add a file. Here: running them. Not here:
+what any of them compares.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, query_one
+from soleflip_assets.database import Database, query_file, query_one
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import SqlFile, sql_files
 
 # What PostgreSQL answers when the schema itself is wrong: an object or column that a check reads is
@@ -65,13 +67,8 @@ class Validation:
         Raises:
             sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
         """
-        try:
-            row = dict(query_one(connection, self.file.path))
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _SCHEMA_FINDINGS:
-                raise
-            return Verdict(self, passed=False, observed={"error": str(error.orig).strip()})
-        return Verdict(self, passed=bool(row.pop("passed")), observed=row)
+        passed, observed = observe(connection, self.file)
+        return Verdict(self, passed=passed, observed=observed)
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,57 @@ class Verdict:
 
     @property
     def result(self) -> dg.AssetCheckResult:
-        """As Dagster records it; numbers stay numbers, so that the UI plots them."""
+        """As Dagster records it."""
         return dg.AssetCheckResult(
             passed=self.passed,
             asset_key=self.validation.asset_key,
             check_name=self.validation.name,
             severity=dg.AssetCheckSeverity.ERROR,
             description=None if self.passed else self.validation.meaning,
-            metadata={name: _metadata(value) for name, value in self.observed.items()},
+            metadata=metadata_of(self.observed),
         )
+
+
+def observe(
+    connection: Connection, file: SqlFile, **parameters: Any
+) -> tuple[bool, dict[str, Any]]:
+    """Run a file of sql/ that says ``passed``.
+
+    A file with a field ``Until:`` reads tables that are retired one day. It names the ledger's step that
+    retires them, and from that day passes with the date: a table that is gone without such an entry fails.
+
+    Args:
+        connection: where.
+        file: one statement that gives one row.
+        parameters: of the statement.
+
+    Returns:
+        Whether it passed, and the numbers that were compared, by name.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
+    """
+    if retired := _retired(connection, file):
+        return True, dict(retired)
+    try:
+        row = dict(query_one(connection, file.path, **parameters))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _SCHEMA_FINDINGS:
+            raise
+        return False, {"error": str(error.orig).strip()}
+    return bool(row.pop("passed")), row
+
+
+def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+    """What was observed, for the UI: numbers stay numbers, so that it plots them."""
+    return {name: _metadata(value) for name, value in observed.items()}
+
+
+def _retired(connection: Connection, file: SqlFile) -> RowMapping | None:
+    step = file.fields.get("until")
+    if step is None or not ledger.exists(connection):
+        return None
+    return next(iter(query_file(connection, "retirement/retired.sql", step=step)), None)
 
 
 def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type

@@ -17,13 +17,15 @@ from soleflip_assets.database import Database, query_file, query_one
 from soleflip_assets.phase2 import steps
 from soleflip_assets.phase2.deployer import Outcome
 from soleflip_assets.phase2.dump import Dump, take_dump
+from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
 from soleflip_assets.phase2.report import write_report
 from soleflip_assets.resources import Deployment, StateFolder
 from soleflip_assets.sql_files import SqlFile
 from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
-from soleflip_assets.validations import build_asset_checks
+from soleflip_assets.validations import build_asset_checks, metadata_of
 
 OWNERS = ["team:inventory-data"]
+PREFLIGHT_KEY = dg.AssetKey(["phase2", "preflight"])
 DUMP_KEY = dg.AssetKey(["operations", "database_dump"])
 REPORT_KEY = dg.AssetKey(["phase2", "deployment_report"])
 DUMP_STEP = "database_dump"
@@ -100,8 +102,67 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
 
 
 @dg.asset(
-    key=DUMP_KEY,
+    key=PREFLIGHT_KEY,
     deps=[table.key for table in LEGACY_TABLES],
+    group_name="operations",
+    kinds={"postgres", "markdown"},
+    owners=OWNERS,
+    description="What is known to go wrong, looked for before anything is changed.",
+    metadata=sql_metadata([expectation.file for expectation in EXPECTATIONS]),
+    check_specs=[
+        dg.AssetCheckSpec(
+            expectation.name,
+            asset=PREFLIGHT_KEY,
+            description=expectation.file.description,
+            # Only a check that fails with severity ERROR blocks, and only what stops is one.
+            blocking=True,
+        )
+        for expectation in EXPECTATIONS
+    ],
+)
+def preflight(
+    context: dg.AssetExecutionContext, database: Database, state: StateFolder
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Run every expectation of sql/preflight."""
+    with database.connect() as connection:
+        found = run_preflight(connection, state.dumps)
+    for finding in found.findings:
+        if not finding.as_expected:
+            context.log.log("INFO" if finding.passed else "WARNING", str(finding))
+    yield dg.MaterializeResult(
+        metadata={
+            "stops": len(found.stopping),
+            "columns": dg.MetadataValue.md(_columns_table(found)),
+        },
+        check_results=[_check_result(finding) for finding in found.findings],
+    )
+
+
+def _columns_table(found: Preflight) -> str:
+    rows = [
+        f"| {column['table']} | {column['column']} | {column['expected']} | {column['found'] or ''} "
+        f"| {column['verdict']} |"
+        for column in found.columns
+    ]
+    return "\n".join(
+        ["| Table | Column | Expected | Found | Verdict |", "|---|---|---|---|---|", *rows]
+    )
+
+
+def _check_result(finding: Finding) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if finding.stops else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        passed=finding.passed,
+        check_name=finding.expectation.name,
+        severity=severity,
+        description=None if finding.as_expected else finding.expectation.fix,
+        metadata={"effect": finding.effect.value, **metadata_of(finding.observed)},
+    )
+
+
+@dg.asset(
+    key=DUMP_KEY,
+    deps=[PREFLIGHT_KEY, *(table.key for table in LEGACY_TABLES)],
     group_name="operations",
     kinds={"postgres", "file"},
     owners=OWNERS,
@@ -241,4 +302,4 @@ checks = [
     *(build_asset_checks(backup_of(table).key) for table in LEGACY_TABLES),
     build_asset_checks(STOCK.key),
 ]
-assets = [legacy_tables, database_dump, *backups, stock, deployment_report]
+assets = [legacy_tables, preflight, database_dump, *backups, stock, deployment_report]

@@ -2,16 +2,27 @@
 
 import dagster as dg
 
-from soleflip_assets.phase2.assets import DUMP_KEY, REPORT_KEY
+from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
 from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 
 _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
 _validations = dg.AssetSelection.checks_for_assets(*_TABLES)
 
+_preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
+
+check_phase2 = dg.define_asset_job(
+    "check_phase2",
+    selection=dg.AssetSelection.assets(PREFLIGHT_KEY) | _preflight_checks,
+    description="Look for all that is known to stop a deployment and change nothing.",
+    executor_def=dg.in_process_executor,
+)
+
 deploy_phase2 = dg.define_asset_job(
     "deploy_phase2",
-    selection=dg.AssetSelection.assets(DUMP_KEY, *_TABLES, REPORT_KEY) | _validations,
-    description="Dump, back up, consolidate, validate and report. Safe to run again.",
+    selection=dg.AssetSelection.assets(PREFLIGHT_KEY, DUMP_KEY, *_TABLES, REPORT_KEY)
+    | _preflight_checks
+    | _validations,
+    description="Look for trouble, dump, back up, consolidate, validate and report. Safe to run again.",
     executor_def=dg.in_process_executor,
 )
 
@@ -22,4 +33,4 @@ verify_phase2 = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-jobs = [deploy_phase2, verify_phase2]
+jobs = [check_phase2, deploy_phase2, verify_phase2]

@@ -3,6 +3,7 @@
 -- Asset: inventory/stock
 -- Locks: ACCESS SHARE on stock and stock_metrics for the length of the query.
 -- Means: Reservations were lost or invented: a migration fault or a bypassed trigger.
+-- Until: drop_legacy_tables
 
 WITH compared AS (
   SELECT

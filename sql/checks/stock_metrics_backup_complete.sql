@@ -3,6 +3,7 @@
 -- Asset: inventory/stock_metrics_backup
 -- Locks: ACCESS SHARE on the backup for the length of the query.
 -- Means: The backup was altered since: it can no longer be trusted to bring back the old table.
+-- Until: drop_backup_tables
 
 SELECT
   (found.rows, found.content) IS NOT DISTINCT FROM (copied.rows, copied.content) AS passed,

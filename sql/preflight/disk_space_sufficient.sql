@@ -1,0 +1,29 @@
+-- The disks hold what the deployment writes, as far as it can be known.
+--
+-- :server_free and :dumps_free are bytes, :server_free NULL where the server's disk cannot be seen from here. stock
+-- needs its own size again for the new row versions and the indexes, and half of it for the view; a backup needs
+-- as much as its source; a dump is smaller than the database. Needed is what is still to be written.
+--
+-- Effect: stops
+-- Locks: none.
+-- Fix: Free or add disk space; a deployment that meets a full disk fails cleanly and can be run again.
+
+WITH needed AS (
+  SELECT
+    CASE WHEN :backfilled THEN 0 ELSE
+      (pg_total_relation_size(to_regclass('inventory.stock')) * 1.5)::bigint
+        + coalesce(pg_total_relation_size(to_regclass('inventory.stock_financial')), 0)
+        + coalesce(pg_total_relation_size(to_regclass('inventory.stock_lifecycle')), 0)
+        + coalesce(pg_total_relation_size(to_regclass('inventory.stock_metrics')), 0)
+    END AS server_bytes,
+    CASE WHEN :dumped THEN 0 ELSE pg_database_size(current_database()) END AS dumps_bytes
+)
+SELECT
+  coalesce(needed.server_bytes <= CAST(:server_free AS bigint), true)
+    AND needed.dumps_bytes <= CAST(:dumps_free AS bigint) AS passed,
+  needed.server_bytes AS server_bytes_needed,
+  coalesce(CAST(:server_free AS bigint)::text, 'not known: the server''s disk cannot be seen from here')
+    AS server_bytes_free,
+  needed.dumps_bytes AS dumps_bytes_needed,
+  CAST(:dumps_free AS bigint) AS dumps_bytes_free
+FROM needed;

@@ -1,0 +1,36 @@
+-- Whoever deploys owns the tables, may create objects beside them, and may read all that the dump holds.
+--
+-- Effect: stops
+-- Locks: none.
+-- Fix: Deploy as the owner of the tables (ALTER TABLE … OWNER TO …), or GRANT what is listed.
+
+WITH missing AS (
+  SELECT 'ownership of ' || pg_class.oid::regclass AS privilege
+  FROM pg_class
+  WHERE pg_class.relnamespace = to_regnamespace('inventory')
+    AND pg_class.relname IN ('stock', 'stock_financial', 'stock_lifecycle', 'stock_metrics')
+    AND NOT pg_has_role(pg_class.relowner, 'USAGE')
+  UNION ALL
+  SELECT 'CREATE ON SCHEMA ' || pg_namespace.nspname
+  FROM pg_namespace
+  WHERE pg_namespace.nspname IN ('inventory', 'inventory_ops')
+    AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE, CREATE')
+  UNION ALL
+  SELECT 'CREATE ON DATABASE ' || current_database()
+  WHERE to_regnamespace('inventory_ops') IS NULL
+    AND NOT has_database_privilege(current_database(), 'CREATE')
+  UNION ALL
+  SELECT 'SELECT ON ' || pg_class.oid::regclass
+  FROM pg_class
+  JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
+  WHERE pg_class.relkind IN ('r', 'p', 'm', 'S')
+    AND pg_namespace.nspname !~ '^pg_'
+    AND pg_namespace.nspname <> 'information_schema'
+    AND NOT has_table_privilege(pg_class.oid, 'SELECT')
+)
+SELECT
+  count(*) = 0 AS passed,
+  current_user::text AS deploying_as,
+  count(*) AS missing,
+  (array_agg(missing.privilege ORDER BY missing.privilege))[1:20] AS examples
+FROM missing;

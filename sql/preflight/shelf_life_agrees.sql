@@ -1,0 +1,27 @@
+-- The newest stock_lifecycle row of each stock row has the shelf life that stock has.
+--
+-- Effect: warns
+-- Locks: ACCESS SHARE on stock and stock_lifecycle for the length of the query.
+-- Fix: stock keeps its own figure, as all readers of stock see it; the other one is kept in the backup.
+-- Until: drop_legacy_tables
+
+WITH newest AS (
+  SELECT DISTINCT ON (lifecycle.stock_id)
+    lifecycle.stock_id,
+    lifecycle.shelf_life_days
+  FROM inventory.stock_lifecycle AS lifecycle
+  ORDER BY lifecycle.stock_id, lifecycle.updated_at DESC, lifecycle.created_at DESC, lifecycle.id DESC
+)
+SELECT
+  count(*) = 0 AS passed,
+  count(*) AS differing,
+  (
+    array_agg(
+      format('stock %s: %s days, stock_lifecycle %s', stock.id, stock.shelf_life_days, newest.shelf_life_days)
+      ORDER BY stock.id
+    )
+  )[1:20] AS examples
+FROM newest
+JOIN inventory.stock ON stock.id = newest.stock_id
+WHERE newest.shelf_life_days IS NOT NULL
+  AND newest.shelf_life_days IS DISTINCT FROM stock.shelf_life_days;
