@@ -1,0 +1,142 @@
+"""Dagster's instance on PostgreSQL, a sink, and the sensor evaluated as the daemon would."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from soleflip_assets.alerts import sensor
+from soleflip_assets.alerts.events import SETTLED_AFTER_SECONDS
+from soleflip_assets.alerts.state import State
+from soleflip_assets.settings import FILES
+from tests.conftest import Databases
+from tests.integration.alerts.sink import Sink, running_sink
+
+
+@pytest.fixture(scope="module")
+def storage(databases: Databases) -> str:
+    """A database for Dagster's storage, as a psycopg2 URL."""
+    url = databases.empty().set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="module")
+def instance(
+    storage: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance with the project's own dagster.yaml, on PostgreSQL."""
+    home = tmp_path_factory.mktemp("dagster")
+    shutil.copyfile(FILES / "dagster.yaml", home / "dagster.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_POSTGRES_URL", storage)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+
+
+@pytest.fixture
+def dagster_database(storage: str) -> Iterator[psycopg.Connection[Any]]:
+    """Dagster's storage as rows."""
+    with psycopg.connect(
+        storage.replace("postgresql+psycopg2", "postgresql"), autocommit=True
+    ) as connection:
+        yield connection
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """A running sink that SOLEFLIP_ALERT_URLS points at."""
+    with running_sink() as sink:
+        monkeypatch.setenv("SOLEFLIP_ALERT_URLS", sink.url())
+        yield sink
+
+
+class Daemon:
+    """Evaluates the sensor tick by tick, keeping its cursor as the daemon does."""
+
+    def __init__(self, instance: dg.DagsterInstance, clock: "Clock") -> None:
+        self.instance = instance
+        self.clock = clock
+        self.cursor: str | None = None
+
+    def tick(self, seconds: float = SETTLED_AFTER_SECONDS + 60, *, stored: bool = True) -> str:
+        """One evaluation, some time after the last.
+
+        Args:
+            seconds: how long after.
+            stored: False where the daemon dies before it stores the cursor.
+
+        Returns:
+            The tick's reason.
+        """
+        self.clock.now += seconds
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, repository_def=_repository()
+        )
+        result: Any = sensor.alerts(context)
+        if stored:
+            self.cursor = context.cursor
+        return str(result.skip_message)
+
+    @property
+    def state(self) -> State:
+        assert self.cursor is not None
+        return State.from_cursor(self.cursor)
+
+
+class Clock:
+    """The time that the sensor sees."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def daemon(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """The sensor, which has begun to look."""
+    clock = Clock(time.time())
+    monkeypatch.setattr(sensor, "time", clock)
+    daemon = Daemon(instance, clock)
+    daemon.tick(0)
+    return daemon
+
+
+def _repository() -> dg.RepositoryDefinition:
+    @dg.job
+    def nothing() -> None:
+        """A job for the schedule."""
+
+    schedule = dg.ScheduleDefinition(
+        name="hourly",
+        job=nothing,
+        cron_schedule="0 * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return dg.Definitions(schedules=[schedule], sensors=[sensor.alerts]).get_repository_def()
+
+
+Evaluate = Callable[..., None]
+
+
+@pytest.fixture
+def evaluate(instance: dg.DagsterInstance) -> Evaluate:
+    """Store the evaluation of a check, as a run or an outside process would."""
+
+    def evaluate(passed: bool, check: str = "prices", **metadata: Any) -> None:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(["inventory", "stock"]),
+                check_name=check,
+                passed=passed,
+                description="Prices differ.",
+                metadata=metadata,
+            )
+        )
+
+    return evaluate

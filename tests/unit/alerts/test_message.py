@@ -1,0 +1,73 @@
+"""What a message says."""
+
+import pytest
+
+from soleflip_assets.alerts.message import compose
+from soleflip_assets.alerts.state import Kind, Observation, Severity, State
+
+CHECK = "check:inventory/stock:financial_data_consistent"
+
+
+def composed(*seen: Observation, kind: Kind = Kind.FAILING) -> tuple[str, str]:
+    state = State(began=0, after=0)
+    for observation in seen:
+        state.observe(observation)
+        if kind is Kind.RECOVERED and observation.failing:
+            (news,) = state.news("sink", lambda _: True, 0)
+            state.told("sink", news, 0)
+    (news,) = state.news("sink", lambda _: True, 0)
+    message = compose(news)
+    return message.title, message.body
+
+
+def test_failure_says_what_the_numbers_since_when_the_meaning_the_runbook_and_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOLEFLIP_UI_URL", "https://dagster.example/")
+    title, body = composed(
+        Observation(
+            CHECK,
+            failing=True,
+            at=1_764_374_400,
+            run_id="6f0d",
+            detail="consistent 1,171, inconsistent 1",
+            meaning="stock_financial holds figures that stock does not.",
+        )
+    )
+
+    assert title == "[SoleFlip] ERROR: financial_data_consistent failing"
+    assert "check financial_data_consistent of inventory/stock" in body
+    assert "consistent 1,171, inconsistent 1" in body
+    assert "since 2025-11-29 00:00:00 UTC" in body
+    assert "stock_financial holds figures that stock does not." in body
+    assert "docs/runbook.md#financial_data_consistent" in body
+    assert "https://dagster.example/runs/6f0d" in body
+
+
+def test_recovery_says_how_long_it_lasted() -> None:
+    title, body = composed(
+        Observation(CHECK, failing=True, at=1_764_374_400, run_id="a"),
+        Observation(CHECK, failing=False, at=1_764_378_000, run_id="b"),
+        kind=Kind.RECOVERED,
+    )
+
+    assert title == "[SoleFlip] recovered: financial_data_consistent recovered"
+    assert "from 2025-11-29 00:00:00 UTC to 2025-11-29 01:00:00 UTC" in body
+
+
+def test_title_counts_the_others() -> None:
+    title, _ = composed(
+        Observation("check:a:x", failing=True, at=0, severity=Severity.WARN),
+        Observation("check:a:y", failing=True, at=0),
+        Observation("job:z", failing=True, at=0),
+    )
+
+    assert title == "[SoleFlip] ERROR: y and 2 more failing"
+
+
+def test_what_is_over_before_it_could_be_told_says_so() -> None:
+    title, _ = composed(
+        Observation(CHECK, failing=True, at=0), Observation(CHECK, failing=False, at=5)
+    )
+
+    assert title == "[SoleFlip] recovered: financial_data_consistent failed and recovered"

@@ -1,0 +1,295 @@
+"""The state machine of the alerts, with the time in the test's hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soleflip_assets.alerts.state import HOUR, Kind, News, Observation, Severity, State
+
+CHECK = "check:inventory/stock:financial_data_consistent"
+OTHER = "check:inventory/stock:stock_records_kept"
+
+
+def anything(_: Severity) -> bool:
+    return True
+
+
+def errors(severity: Severity) -> bool:
+    return severity is Severity.ERROR
+
+
+def failing(
+    subject: str = CHECK,
+    at: float = 0,
+    run_id: str = "run",
+    severity: Severity = Severity.ERROR,
+    lasting: bool = True,
+) -> Observation:
+    return Observation(
+        subject, failing=True, at=at, severity=severity, run_id=run_id, lasting=lasting
+    )
+
+
+def well(subject: str = CHECK, at: float = 0, run_id: str = "next run") -> Observation:
+    return Observation(subject, failing=False, at=at, run_id=run_id)
+
+
+def new_state() -> State:
+    return State(began=0, after=0)
+
+
+@dataclass
+class Inbox:
+    """A target that takes what it is sent while it is up."""
+
+    name: str = "sink"
+    accepts: Callable[[Severity], bool] = anything
+    up: bool = True
+    got: list[tuple[float, Kind, list[str]]] = field(default_factory=list)
+
+    def collect(self, state: State, now: float, unfinished: tuple[str, ...] = ()) -> list[News]:
+        """One tick: take what is due; the state goes through its cursor, as between two ticks."""
+        due = state.news(self.name, self.accepts, now, unfinished) if self.up else []
+        for news in due:
+            state.told(self.name, news, now)
+            self.got.append((now, news.kind, [alert.subject for alert in news.alerts]))
+        state.forget({self.name: self.accepts}, now)
+        assert State.from_cursor(state.to_cursor()) == state
+        return due
+
+
+def test_tells_once_that_a_check_fails_however_often_it_is_seen() -> None:
+    state, inbox = new_state(), Inbox()
+
+    for minute in range(5):
+        state.observe(failing(at=minute * 60, run_id=f"run {minute}"))
+        inbox.collect(state, minute * 60)
+
+    assert inbox.got == [(0, Kind.FAILING, [CHECK])]
+    assert state.alerts[CHECK].failures == 5
+
+
+def test_reminds_after_1_hour_then_6_then_daily() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing())
+
+    for minute in range(0, 60 * 24 * 4, 5):
+        inbox.collect(state, minute * 60)
+
+    assert [(at / HOUR, kind) for at, kind, _ in inbox.got] == [
+        (0, Kind.FAILING),
+        (1, Kind.REMINDER),
+        (7, Kind.REMINDER),
+        (31, Kind.REMINDER),
+        (55, Kind.REMINDER),
+        (79, Kind.REMINDER),
+    ]
+
+
+def test_tells_the_recovery_once_and_then_forgets() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing())
+    inbox.collect(state, 10)
+    state.observe(well(at=20))
+    state.observe(well(at=21))
+
+    inbox.collect(state, 30)
+    inbox.collect(state, 30 + 48 * HOUR)
+
+    assert [kind for _, kind, _ in inbox.got] == [Kind.FAILING, Kind.RECOVERED]
+    assert not state.alerts
+
+
+def test_what_was_never_wrong_is_no_news() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(well())
+
+    assert inbox.collect(state, 10) == []
+    assert not state.alerts
+
+
+def test_several_checks_of_one_run_are_one_message_and_the_worst_comes_first() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing(OTHER, severity=Severity.WARN))
+    state.observe(failing(CHECK))
+    state.observe(failing("job:verify_phase2"))
+
+    (news,) = inbox.collect(state, 10)
+
+    assert [alert.subject for alert in news.alerts] == [CHECK, "job:verify_phase2", OTHER]
+
+
+def test_checks_of_different_runs_are_different_messages() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing(CHECK, run_id="a"))
+    state.observe(failing(OTHER, run_id="b"))
+
+    assert [news.run_id for news in inbox.collect(state, 10)] == ["a", "b"]
+
+
+def test_waits_for_the_run_to_end_so_that_its_later_checks_are_in_the_same_message() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing(CHECK))
+    assert inbox.collect(state, 10, unfinished=("run",)) == []
+    state.observe(failing(OTHER, at=20))
+
+    assert len(inbox.collect(state, 30)) == 1
+    assert inbox.got[0][2] == [CHECK, OTHER]
+
+
+def test_does_not_wait_for_ever_for_a_run_that_hangs() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing())
+
+    assert inbox.collect(state, 601, unfinished=("run",))
+
+
+def test_target_that_was_down_gets_one_message_however_often_it_flapped() -> None:
+    state, inbox = new_state(), Inbox(up=False)
+    for minute in range(0, 100, 2):
+        state.observe(failing(at=minute * 60))
+        inbox.collect(state, minute * 60)
+        state.observe(well(at=minute * 60 + 60))
+        inbox.collect(state, minute * 60 + 60)
+    inbox.up = True
+
+    (news,) = inbox.collect(state, 6000)
+
+    assert news.kind is Kind.FAILING
+    assert news.alerts[0].recovered_at is not None
+    assert not state.alerts
+
+
+def test_target_that_is_down_holds_up_no_other() -> None:
+    state, up, down = new_state(), Inbox("up"), Inbox("down", up=False)
+    state.observe(failing())
+    for inbox in (up, down):
+        due = state.news(inbox.name, inbox.accepts, 10) if inbox.up else []
+        for news in due:
+            state.told(inbox.name, news, 10)
+    state.forget({"up": anything, "down": anything}, 10)
+
+    assert state.news("up", anything, 20) == []
+    assert len(state.news("down", anything, 20)) == 1
+
+
+def test_severity_chooses_the_channel() -> None:
+    state = new_state()
+    state.observe(failing(severity=Severity.WARN))
+
+    assert state.news("errors", errors, 10) == []
+    assert len(state.news("all", anything, 10)) == 1
+
+
+def test_growing_worse_is_told_to_all_but_the_recovery_only_to_those_who_knew() -> None:
+    state, everybody, pager = new_state(), Inbox("everybody"), Inbox("pager", errors)
+    for seen in (
+        failing(at=0, severity=Severity.WARN),
+        failing(at=60, severity=Severity.ERROR),
+        well(at=120),
+    ):
+        state.observe(seen)
+        for inbox in (everybody, pager):
+            for news in state.news(inbox.name, inbox.accepts, seen.at):
+                state.told(inbox.name, news, seen.at)
+                inbox.got.append((seen.at, news.kind, []))
+
+    assert [kind for _, kind, _ in everybody.got] == [Kind.FAILING, Kind.FAILING, Kind.RECOVERED]
+    assert [kind for _, kind, _ in pager.got] == [Kind.FAILING, Kind.RECOVERED]
+
+
+def test_nobody_is_reminded_of_a_run_that_a_person_started() -> None:
+    state, inbox = new_state(), Inbox()
+    state.observe(failing("job:restore_drill", lasting=False))
+
+    inbox.collect(state, 10)
+    inbox.collect(state, 48 * HOUR)
+
+    assert [kind for _, kind, _ in inbox.got] == [Kind.FAILING]
+    assert not state.alerts
+
+
+def test_target_that_is_new_is_told_what_is_failing_already() -> None:
+    state = new_state()
+    state.observe(failing())
+    Inbox("old").collect(state, 10)
+
+    assert len(state.news("new", anything, 20)) == 1
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 10), (2, 20), (4, 80), (7, 640), (30, 900)])
+def test_waits_longer_after_each_failed_attempt_up_to_a_quarter_of_an_hour(
+    attempts: int, wait: float
+) -> None:
+    from soleflip_assets.alerts.state import Reach  # noqa: PLC0415
+
+    reach = Reach()
+    for _ in range(attempts):
+        reach.failed(now=1000)
+
+    assert reach.retry_at == 1000 + wait
+
+
+def test_state_does_not_grow_with_the_number_of_events() -> None:
+    state = new_state()
+    for number in range(10_000):
+        state.observe(failing(at=number, run_id=f"run {number}"))
+
+    assert len(state.to_cursor()) < 1000
+
+
+STEP = st.tuples(
+    st.sampled_from(["fail", "warn", "recover", "down", "up", "wait"]),
+    st.sampled_from([CHECK, OTHER]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEP, max_size=40))
+def test_whoever_is_reached_in_the_end_knows_what_is_and_was_never_told_it_twice(
+    steps: list[tuple[str, str]],
+) -> None:
+    """At least once, and once: against a model of what a reader of the messages believes."""
+    state, inbox, now = new_state(), Inbox(), 0.0
+    truth: dict[str, bool] = {}
+    ever_failed: set[str] = set()
+    believed: dict[str, bool] = {}
+    told_of: set[str] = set()
+
+    def tick() -> None:
+        for news in inbox.collect(state, now):
+            for alert in news.alerts:
+                told_of.add(alert.subject)
+                fails = alert.recovered_at is None
+                if news.kind is Kind.RECOVERED:
+                    assert believed[alert.subject], "a recovery of what was not known to fail"
+                elif news.kind is Kind.REMINDER:
+                    assert believed[alert.subject], "a reminder of what was not known to fail"
+                believed[alert.subject] = fails
+
+    for action, subject in steps:
+        now += 2 * HOUR if action == "wait" else 10
+        match action:
+            case "fail" | "warn":
+                severity = Severity.ERROR if action == "fail" else Severity.WARN
+                state.observe(failing(subject, at=now, severity=severity))
+                truth[subject] = True
+                ever_failed.add(subject)
+            case "recover":
+                state.observe(well(subject, at=now))
+                truth[subject] = False
+            case "down" | "up":
+                inbox.up = action == "up"
+        tick()
+
+    inbox.up = True
+    now += 10
+    tick()
+    assert told_of == ever_failed
+    assert {subject for subject, fails in believed.items() if fails} == {
+        subject for subject, fails in truth.items() if fails
+    }
+    assert inbox.collect(state, now + 1) == []
