@@ -2,7 +2,9 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -72,7 +74,18 @@ def _deploy(engine: Engine, sample: Sample) -> None:
         deploy(deployer)
 
 
-def _databases(version: str, folder: Path) -> Iterator[Databases]:
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that PostgreSQL's own account can enter, as which it runs for root.
+
+    pytest's folders are closed to everybody else.
+    """
+    with tempfile.TemporaryDirectory(prefix="soleflip-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def _databases(version: str) -> Iterator[Databases]:
     programs = _PROGRAMS[version]
     if not programs.exists():
         if os.environ.get("CI"):
@@ -80,20 +93,23 @@ def _databases(version: str, folder: Path) -> Iterator[Databases]:
         pytest.skip(f"no PostgreSQL {version} in {programs}: apt-get install postgresql-{version}")
     # Nothing here outlives the tests: fsync only costs time.
     parameters = {"fsync": "off", "max_connections": "300"}
-    with PostgresServer(folder / "data", programs, parameters).running() as server:
+    with (
+        open_folder() as folder,
+        PostgresServer(folder / "data", programs, parameters).running() as server,
+    ):
         yield Databases(server)
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases() -> Iterator[Databases]:
     """Databases on the embedded server, PostgreSQL 18."""
-    yield from _databases("18", tmp_path_factory.mktemp("postgres18"))
+    yield from _databases("18")
 
 
 @pytest.fixture(scope="session")
-def databases_15(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases_15() -> Iterator[Databases]:
     """Databases on the oldest server that is supported, Debian's PostgreSQL 15."""
-    yield from _databases("15", tmp_path_factory.mktemp("postgres15"))
+    yield from _databases("15")
 
 
 @pytest.fixture(params=["18", "15"])
