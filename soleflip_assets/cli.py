@@ -126,6 +126,17 @@ def verify(environment: Environment, *, as_json: bool) -> None:  # noqa: ARG001
 
 @main.command()
 @_with_environment
+def revert(environment: Environment) -> None:  # noqa: ARG001
+    """Take Phase 2 back: the schema as it was before, with all that was written since.
+
+    Refuses, with a list, what it cannot carry into the legacy tables. The backups and the dump stay.
+    """
+    run = _run("revert_phase2")
+    _finish(run.success, run.errors)
+
+
+@main.command()
+@_with_environment
 def refresh(environment: Environment) -> None:  # noqa: ARG001
     """Refresh inventory.stock_metrics_view now and check it."""
     run = _run("refresh_stock_metrics")

@@ -8,6 +8,7 @@ from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
 from soleflip_assets.phase2 import assets as phase2
 from soleflip_assets.phase2 import jobs as phase2_jobs
+from soleflip_assets.phase2 import operations
 from soleflip_assets.resources import Deployment, StateFolder
 from soleflip_assets.settings import DATABASE_URL, HOME
 
@@ -16,7 +17,7 @@ database = Database(url=dg.EnvVar(DATABASE_URL))
 defs = dg.Definitions(
     assets=[*phase2.assets, *metrics.assets],
     asset_checks=[*phase2.checks, *metrics.checks],
-    jobs=[*phase2_jobs.jobs, *metrics_jobs.jobs],
+    jobs=[*phase2_jobs.jobs, *operations.jobs, *metrics_jobs.jobs],
     schedules=metrics_jobs.schedules,
     sensors=[alerts],
     resources={

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -134,6 +135,17 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.log(str(outcome))
         return outcome
 
+    def execute(self, file: SqlFile) -> None:
+        """Execute a file that says of itself that it may be executed again, whatever the ledger says.
+
+        Raises:
+            DeploymentError: a lock was not to be had.
+        """
+        with self.recorded(file.name, file.checksum):
+            for unit in _units(file.statements):
+                self._retrying(partial(self._execute_all, unit), _timeouts_ms(unit))
+        self.log(f"{file.name}: done")
+
     @contextmanager
     def recorded(self, step: str, checksum: str) -> Iterator[dict[str, Any]]:
         """A ledger entry around the block; what the block puts into the dictionary is kept with it."""
@@ -187,13 +199,17 @@ class Deployer(AbstractContextManager["Deployer"]):
         # Compared again on each try: a try that failed may have left an invalid index.
         self._retrying(
             lambda: self._execute_unit(unit, self._compare(unit)),
-            _CONCURRENT_LOCK_TIMEOUTS_MS if _is_concurrent(unit) else _LOCK_TIMEOUTS_MS,
+            _timeouts_ms(unit),
         )
         if still := self._wrong(unit):
             raise DeploymentError(
                 f"{', '.join(map(str, still))} is not what its statement makes it: {[*still.values()]}."
             )
         return [str(changed) for changed, live in wrong.items() if live]
+
+    def _execute_all(self, unit: Sequence[str]) -> None:
+        for statement in unit:
+            execute_statement(self.connection, statement)
 
     def _execute_unit(self, unit: Sequence[str], wrong: Mapping[DatabaseObject, str]) -> None:
         # A view takes its indexes along when it is dropped.
@@ -274,8 +290,9 @@ def _units(statements: Sequence[str]) -> Iterator[list[str]]:
         block = []
 
 
-def _is_concurrent(unit: Sequence[str]) -> bool:
-    return any("INDEX CONCURRENTLY " in statement for statement in unit)
+def _timeouts_ms(unit: Sequence[str]) -> Sequence[int]:
+    concurrent = any("INDEX CONCURRENTLY " in statement for statement in unit)
+    return _CONCURRENT_LOCK_TIMEOUTS_MS if concurrent else _LOCK_TIMEOUTS_MS
 
 
 def _sqlstate(error: OperationalError) -> str | None:

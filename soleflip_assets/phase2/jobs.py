@@ -1,4 +1,4 @@
-"""The jobs of the consolidation."""
+"""The jobs that materialize and check the consolidation. Reverting and retiring are operations.py's."""
 
 import dagster as dg
 
@@ -7,7 +7,6 @@ from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, bac
 
 _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
 _validations = dg.AssetSelection.checks_for_assets(*_TABLES)
-
 _preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
 
 check_phase2 = dg.define_asset_job(
@@ -25,6 +24,7 @@ deploy_phase2 = dg.define_asset_job(
     description="Look for trouble, dump, back up, consolidate, validate and report. Safe to run again.",
     executor_def=dg.in_process_executor,
 )
+
 
 verify_phase2 = dg.define_asset_job(
     "verify_phase2",

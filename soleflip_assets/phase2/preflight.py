@@ -186,7 +186,9 @@ def _known(
     connection: Connection, entries: Mapping[str, Any], dumps: Path, *, begun: bool
 ) -> dict[str, dict[str, Any]]:
     """The parameters of the files that have any."""
-    revert = next((entry for step, entry in entries.items() if step.startswith("revert")), None)
+    revert = next(
+        (entries[file.name] for file in sql_files("revert") if file.name in entries), None
+    )
     copied = query_file(connection, "report/backups.sql") if ledger.exists(connection) else []
     return {
         "server_usable": {"oldest": OLDEST_SERVER},

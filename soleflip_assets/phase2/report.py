@@ -196,11 +196,11 @@ def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
     return (
         "## How to roll back\n\n"
         "Until the legacy tables are dropped they hold all that is written, by old and new versions of the "
-        "application alike: start the old version again, and it works.\n\n"
-        "For a disaster, restore the dump beside the database, look at it, then swap the names:\n\n"
-        f"```bash\ncreatedb {database}_restored\n"
-        f"pg_restore --exit-on-error --dbname={database}_restored {dump}\n"
-        f"pg_restore --list {dump} | grep 'TABLE DATA inventory'\n```"
+        "application alike: start the old version again, and it works. `soleflip revert` then takes the new "
+        f"columns, indexes and the view out of {database} again and loses nothing written since.\n\n"
+        "For a disaster, the first line restores the dump into a new database beside this one and proves it; "
+        "the second one also swaps the names, once nobody is connected:\n\n"
+        f"```bash\nsoleflip restore {dump}\nsoleflip restore {dump} --replace\n```"
     )
 
 

@@ -17,7 +17,7 @@ def step_files(*prefixes: str) -> list[SqlFile]:
 
 OPERATIONS = step_files("10_")
 BACKUPS = {file.name.partition("_")[2]: file for file in step_files("2")}
-EXPAND = step_files("30_", "40_", "50_", "60_")
+EXPAND = step_files("30_", "40_", "50_", "55_", "60_")
 INDEXES = step_files("70_", "71_", "72_")
 STOCK = [*EXPAND, *INDEXES]
 VIEW = step_files("80_", "81_")

@@ -1,4 +1,4 @@
--- The backups, with what was copied into each.
+-- The backups of the current deployment, with what was copied into each.
 --
 -- Locks: none.
 
@@ -9,4 +9,5 @@ SELECT
   backup.copied_at,
   pg_total_relation_size(to_regclass(backup.backup)) AS bytes
 FROM inventory_ops.backup
+WHERE backup.backup LIKE 'inventory.%'
 ORDER BY backup.backup;

@@ -1,0 +1,87 @@
+"""The way back: the schema as it was before Phase 2, with everything that was written since.
+
+The synchronisation has kept the legacy tables up to date all along, so there is nothing to copy, but to be
+proven. Here: when it may be done, and in which order. Not here: what each step does (sql/revert), or how a
+statement gets its lock (deployer.py).
+"""
+
+from soleflip_assets.database import query_file, query_one
+from soleflip_assets.phase2.deployer import Deployer, DeploymentError
+from soleflip_assets.phase2.preflight import dependents
+from soleflip_assets.phase2.steps import BACKUPS, VIEW
+from soleflip_assets.phase2.steps import STOCK as STOCK_STEPS
+from soleflip_assets.sql_files import sql_files
+from soleflip_assets.tables import STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
+
+CARRY_BACK, *STEPS = sql_files("revert")
+
+# What a deployment leaves in SoleFlip's own schema.
+_CHANGES = {file.name for file in [*BACKUPS.values(), *STOCK_STEPS, *VIEW]}
+_VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
+_NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
+
+
+def revert(deployer: Deployer) -> bool:
+    """Take Phase 2 back. A revert that died is gone on with.
+
+    Nothing is dropped before it is proven that the legacy tables hold what the new columns hold. The backups,
+    the dump and the ledger stay; a later deployment starts anew.
+
+    Returns:
+        Whether there was anything to take back.
+
+    Raises:
+        DeploymentError: something cannot be taken back without loss; the message lists it. Nothing was
+            dropped then.
+    """
+    if not deployer.entries.keys() & _CHANGES:
+        deployer.log("Phase 2 is not deployed here: there is nothing to revert.")
+        return False
+    _refuse_if_retired(deployer)
+    _refuse_if_built_upon(deployer)
+    if query_file(deployer.connection, "report/columns.sql"):
+        _carry_back(deployer)
+    for step in STEPS:
+        deployer.execute(step)
+    return True
+
+
+def _refuse_if_retired(deployer: Deployer) -> None:
+    retired = query_file(deployer.connection, "retirement/retired.sql", step="drop_legacy_tables")
+    if retired:
+        raise DeploymentError(
+            f"The legacy tables were dropped on {retired[0]['retired_at']:%Y-%m-%d %H:%M %Z}, so there is "
+            "nothing to go back to: restore the dump beside the database with `soleflip restore`."
+        )
+
+
+def _refuse_if_built_upon(deployer: Deployer) -> None:
+    connection = deployer.connection
+    found = [
+        *dependents(connection, [_VIEW], ours=["refresh_stock_metrics"]),
+        *dependents(connection, ["inventory.stock"], _NEW_COLUMNS, ours=[STOCK_METRICS_VIEW.name]),
+    ]
+    if found:
+        raise DeploymentError(
+            "Others have built on what would be dropped; move or drop these first, they are not taken along "
+            f"by CASCADE: {'; '.join(found)}."
+        )
+
+
+def _carry_back(deployer: Deployer) -> None:
+    """Create the legacy rows that are missing, and prove that nothing else is."""
+    backfill = deployer.entries.get("backfill")
+    backfilled = backfill is not None and backfill["finished_at"] is not None
+    missing = query_one(deployer.connection, "carry/not_carried.sql", backfilled=backfilled)
+    deployer.log(
+        f"stock rows without the legacy row that they need: {missing['missing_lifecycle']:,} in "
+        f"stock_lifecycle, {missing['missing_metrics']:,} in stock_metrics"
+    )
+    deployer.execute(CARRY_BACK)
+    left = query_one(deployer.connection, "carry/not_carried.sql", backfilled=backfilled)
+    if left["missing_lifecycle"] or left["missing_metrics"] or left["differing"]:
+        raise DeploymentError(
+            f"{left['differing']:,} stock rows hold something else than their legacy rows, although writes "
+            "to one are carried to the other: a trigger was bypassed. Decide which side is right and write "
+            f"it to the other, then revert again: {'; '.join(left['examples'] or ['none'])}."
+        )
