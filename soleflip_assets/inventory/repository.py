@@ -12,45 +12,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    CTE,
-    ColumnElement,
-    Executable,
-    Integer,
-    Result,
-    Select,
-    Table,
-    Uuid,
-    column,
-    func,
-    insert,
-    literal,
-    select,
-    true,
-    tuple_,
-    update,
-)
+from sqlalchemy import Executable, Result, func, literal, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from soleflip_assets.inventory.models import (
     InventoryItem,
     ReservationKey,
-    ReservationStatus,
     StockMetricsView,
     StockReservation,
     appended,
 )
-
-_STOCK = cast("Table", InventoryItem.__table__)
-_RESERVATION = cast("Table", StockReservation.__table__)
-_reserved = func.coalesce(_STOCK.c.reserved_quantity, 0)
-_available = _STOCK.c.quantity - _reserved
+from soleflip_assets.inventory.statements import EXPIRE, FULFIL, HOLD, RELEASE
 
 
 @dataclass(frozen=True)
@@ -220,80 +196,40 @@ class InventoryRepository:
         reason: str | None,
         reserved_until: datetime | None,
     ) -> list[StockReservation]:
-        """Reserve units of one item, all holds or none: one conditional UPDATE and its ledger rows.
-
-        One statement, so that the item's row is locked for no longer than it takes. PostgreSQL
-        evaluates the condition again on a row that another transaction has changed meanwhile.
+        """Reserve units of one item, all holds or none.
 
         Returns:
             The active reservations; none if the item is not there or has fewer units available.
         """
-        units = sum(hold.quantity for hold in holds)
-        admitted = (
-            update(_STOCK)
-            .where(_STOCK.c.id == stock_id, _available >= units)
-            .values(reserved_quantity=_reserved + units)
-            .returning(*_STOCK.c)
-            .cte("admitted")
+        return await self._write(
+            HOLD,
+            stock_id=stock_id,
+            units=sum(hold.quantity for hold in holds),
+            ids=[hold.id for hold in holds],
+            quantities=[hold.quantity for hold in holds],
+            reserved_by=reserved_by,
+            reason=reason,
+            reserved_until=reserved_until,
         )
-        # Arrays, not VALUES: SQLAlchemy then compiles the statement once for any number of holds.
-        wanted = func.unnest(
-            literal([hold.id for hold in holds], ARRAY(Uuid)),
-            literal([hold.quantity for hold in holds], ARRAY(Integer)),
-        ).table_valued(column("id", Uuid), column("quantity", Integer))
-        wanted = wanted.render_derived(name="wanted")
-        ledger = {
-            _RESERVATION.c.id: wanted.c.id,
-            _RESERVATION.c.stock_id: admitted.c.id,
-            _RESERVATION.c.reserved_quantity: wanted.c.quantity,
-            _RESERVATION.c.reserved_until: _typed(reserved_until, _RESERVATION.c.reserved_until),
-            _RESERVATION.c.reservation_reason: _typed(reason, _RESERVATION.c.reservation_reason),
-            _RESERVATION.c.status: literal(ReservationStatus.ACTIVE.value),
-            _RESERVATION.c.reserved_by: literal(reserved_by),
-        }
-        held = (
-            insert(_RESERVATION)
-            .from_select(list(ledger), select(*ledger.values()).join_from(admitted, wanted, true()))
-            .returning(*_RESERVATION.c)
-            .cte("held")
-        )
-        return await self._changed(held, admitted)
 
     async def release(self, reservation_id: UUID, reason: str | None) -> StockReservation | None:
         """Give a reservation's units back; None if it is not active or its item holds too few."""
-        reservations = await self._end(
-            self._active(reservation_id), ReservationStatus.RELEASED, reason=reason
-        )
-        return next(iter(reservations), None)
+        released = await self._write(RELEASE, reservation_id=reservation_id, reason=reason)
+        return next(iter(released), None)
 
     async def fulfil(self, reservation_id: UUID) -> StockReservation | None:
         """Take a reservation's units out of stock; None as ``release``."""
-        reservations = await self._end(
-            self._active(reservation_id), ReservationStatus.FULFILLED, leaves_stock=True
-        )
-        return next(iter(reservations), None)
+        fulfilled = await self._write(FULFIL, reservation_id=reservation_id, reason=None)
+        return next(iter(fulfilled), None)
 
     async def expire(self, now: datetime | None, limit: int) -> list[StockReservation]:
         """Give the units of overdue reservations back, longest overdue first.
-
-        Reservations that another transaction is working on are passed over, so that several
-        sweepers share the work.
 
         Args:
             now: what counts as now; None for the database's clock.
             limit: at most so many.
         """
-        due = (
-            select(_RESERVATION)
-            .where(
-                _RESERVATION.c.status == ReservationStatus.ACTIVE,
-                _RESERVATION.c.reserved_until <= (func.now() if now is None else now),
-            )
-            .order_by(_RESERVATION.c.reserved_until, _RESERVATION.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return await self._end(due, ReservationStatus.EXPIRED)
+        return await self._write(EXPIRE, now=now, limit=limit, reason=None)
 
     async def change_status(
         self, stock_id: UUID, new_status: str, change: dict[str, Any]
@@ -347,93 +283,14 @@ class InventoryRepository:
         known: ReservationKey = (await self._execute(statement)).scalar_one()
         return known
 
-    @staticmethod
-    def _active(reservation_id: UUID) -> Select[Any]:
-        return (
-            select(_RESERVATION)
-            .where(
-                _RESERVATION.c.id == reservation_id,
-                _RESERVATION.c.status == ReservationStatus.ACTIVE,
-            )
-            .with_for_update()
-        )
+    async def _write(self, statement: Executable, **parameters: Any) -> list[StockReservation]:
+        """Execute a statement of statements.py."""
+        return list((await self._execute(statement, parameters)).scalars())
 
-    async def _end(
-        self,
-        targets: Select[Any],
-        status: ReservationStatus,
-        *,
-        reason: str | None = None,
-        leaves_stock: bool = False,
-    ) -> list[StockReservation]:
-        """End reservations and take what they hold off their items, in one statement.
-
-        Items are locked in order of their ids, as ``reserve_many`` does, so that the two never
-        wait for each other in a circle. An item that holds less than is to be taken off stays as
-        it is, and so do its reservations.
-
-        Args:
-            targets: the reservations, locked: whoever locks one first decides how it ends.
-            status: what they become.
-            reason: added to their own.
-            leaves_stock: whether the units leave the item's quantity too.
-        """
-        ending = targets.cte("ending")
-        taken = (
-            select(ending.c.stock_id, func.sum(ending.c.reserved_quantity).label("units"))
-            .group_by(ending.c.stock_id)
-            .cte("taken")
-        )
-        locked = (
-            select(_STOCK.c.id)
-            .where(_STOCK.c.id.in_(select(taken.c.stock_id)))
-            .order_by(_STOCK.c.id)
-            .with_for_update()
-            .cte("locked")
-        )
-        leaving = taken.c.units if leaves_stock else literal(0)
-        moved = (
-            update(_STOCK)
-            .where(
-                _STOCK.c.id == locked.c.id,
-                _STOCK.c.id == taken.c.stock_id,
-                _reserved >= taken.c.units,
-                _STOCK.c.quantity >= leaving,
-            )
-            .values(
-                reserved_quantity=_reserved - taken.c.units,
-                quantity=_STOCK.c.quantity - leaving,
-            )
-            .returning(*_STOCK.c)
-            .cte("moved")
-        )
-        own_reason = _RESERVATION.c.reservation_reason
-        ended = (
-            update(_RESERVATION)
-            .where(_RESERVATION.c.id == ending.c.id, moved.c.id == ending.c.stock_id)
-            .values(
-                status=status.value,
-                reservation_reason=func.nullif(
-                    func.concat_ws("; ", own_reason, _typed(reason, own_reason)), ""
-                ),
-            )
-            .returning(*_RESERVATION.c)
-            .cte("ended")
-        )
-        return await self._changed(ended, moved)
-
-    async def _changed(self, reservations: CTE, items: CTE) -> list[StockReservation]:
-        """Run a statement's writing parts, and load what they wrote into the session."""
-        reservation = aliased(StockReservation, reservations, name="reservation")
-        item = aliased(InventoryItem, items, name="item")
-        statement = select(reservation, item).join(item, item.id == reservation.stock_id)
-        return list((await self._execute(statement)).scalars())
-
-    async def _execute(self, statement: Executable) -> Result[Any]:
+    async def _execute(
+        self, statement: Executable, parameters: dict[str, Any] | None = None
+    ) -> Result[Any]:
         await self._session.flush()
-        return await self._session.execute(statement.execution_options(populate_existing=True))
-
-
-def _typed(value: object, like: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A parameter of a column's type: PostgreSQL cannot tell the type of a NULL by itself."""
-    return literal(value, like.type)
+        return await self._session.execute(
+            statement, parameters, execution_options={"populate_existing": True}
+        )
