@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, create_engine, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.settings import DATABASE_URL, ConfigurationError, parse_postgres_url
 from soleflip_assets.sql_files import SqlFile
@@ -94,31 +94,52 @@ def _execute(connection: Connection, path: str, parameters: Mapping[str, Any]) -
     return connection.execute(text(statement), parameters)
 
 
-def require_usable(url: URL) -> None:
-    """Make sure that a database can be worked on at all.
+def require_reachable(variable: str, url: URL) -> RowMapping:
+    """Make sure that a database answers.
+
+    Args:
+        variable: the environment variable that it came from, for the message.
+        url: the database.
+
+    Returns:
+        What monitoring/server.sql says of it.
 
     Raises:
-        ConfigurationError: it cannot be reached, is older than PostgreSQL 15, or holds no inventory
-            schema.
+        ConfigurationError: it does not answer, or not to this user.
     """
-    where = url.set(query={}).render_as_string(hide_password=True)
     try:
         with create_database_engine(url).connect() as connection:
-            row = query_one(connection, "monitoring/server.sql")
-    except OperationalError as error:
+            return query_one(connection, "monitoring/server.sql")
+    except DBAPIError as error:
         # The driver's own words, without the statement and parameters that SQLAlchemy adds.
         reason = " ".join(str(error.orig).split())
         if url.password:
             reason = reason.replace(str(url.password), "***")
         raise ConfigurationError(
-            f"{DATABASE_URL} points at {where}, which does not answer ({reason}): "
+            f"{variable} points at {_shown(url)}, which does not let us in ({reason}): "
             "start that server or correct the URL."
         ) from None
-    if row["major_version"] < OLDEST_SERVER:
+
+
+def require_usable(url: URL) -> None:
+    """Make sure that SoleFlip's database can be worked on at all.
+
+    Raises:
+        ConfigurationError: it cannot be reached, is older than PostgreSQL 15, or holds no inventory
+            schema.
+    """
+    server = require_reachable(DATABASE_URL, url)
+    if server["major_version"] < OLDEST_SERVER:
         raise ConfigurationError(
-            f"{where} is PostgreSQL {row['major_version']}: upgrade it to {OLDEST_SERVER} or newer."
+            f"{_shown(url)} is PostgreSQL {server['major_version']}: "
+            f"upgrade it to {OLDEST_SERVER} or newer."
         )
-    if not row["has_stock"]:
+    if not server["has_stock"]:
         raise ConfigurationError(
-            f"{where} has no table inventory.stock: point {DATABASE_URL} at SoleFlip's database."
+            f"{_shown(url)} has no table inventory.stock: point {DATABASE_URL} at SoleFlip's database."
         )
+
+
+def _shown(url: URL) -> str:
+    """The URL without what is secret."""
+    return url.set(query={}).render_as_string(hide_password=True)

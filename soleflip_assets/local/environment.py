@@ -8,10 +8,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine, query_one, require_usable
+from soleflip_assets.database import (
+    create_database_engine,
+    query_one,
+    require_reachable,
+    require_usable,
+)
 from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.local.sample import create_legacy_schema, fill
 from soleflip_assets.settings import (
@@ -19,6 +25,7 @@ from soleflip_assets.settings import (
     DATABASE_URL,
     FILES,
     HOME,
+    ConfigurationError,
     Sample,
     Settings,
 )
@@ -51,8 +58,9 @@ def prepared(settings: Settings) -> Iterator[Environment]:
     """
     if settings.database_url is not None:
         require_usable(settings.database_url)
-    # As root, the server runs as another account, which has to pass through here but not to look around.
-    settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if settings.dagster_storage_url is not None:
+        require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
+    _make_home(settings.home)
     if settings.database_url is not None and settings.dagster_storage_url is not None:
         yield _enter(settings, settings.database_url, settings.dagster_storage_url)
         return
@@ -70,9 +78,27 @@ def prepared(settings: Settings) -> Iterator[Environment]:
         )
 
 
+def _make_home(home: Path) -> None:
+    try:
+        # As root, the server runs as another account, which has to pass through here but not to look around.
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if os.access(home, os.W_OK | os.X_OK):
+            return
+        reason = "it belongs to somebody else"
+    raise ConfigurationError(
+        f"{HOME} is {home}, where nothing can be written ({reason}): set it to a folder of your own."
+    )
+
+
 def _enter(settings: Settings, database_url: URL, dagster_storage_url: URL) -> Environment:
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(FILES / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    # Put in place whole: processes of a running `soleflip up` read it at any moment.
+    copy = settings.dagster_home / f"dagster.yaml.{os.getpid()}"
+    shutil.copyfile(FILES / "dagster.yaml", copy)
+    copy.replace(settings.dagster_home / "dagster.yaml")
     os.environ |= {
         HOME: str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
