@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from soleflip_assets.database import Database
+from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.tables import STOCK_METRICS_VIEW
 
 _view = dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
@@ -12,6 +14,9 @@ refresh_stock_metrics = dg.define_asset_job(
     description="Refresh inventory.stock_metrics_view and check it.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=dg.in_process_executor,
+    # A refresh takes seconds. One whose process was killed says nothing any more; Dagster then ends its run
+    # after this long, and the schedule no longer waits for it.
+    tags={"dagster/max_runtime": "3600"},
 )
 
 _UNFINISHED = [
@@ -19,6 +24,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 
 
@@ -31,9 +37,13 @@ _UNFINISHED = [
     description="Refresh the metrics at the top of every hour, unless a refresh is still at it.",
 )
 def hourly_stock_metrics_refresh(
-    context: dg.ScheduleEvaluationContext,
+    context: dg.ScheduleEvaluationContext, database: Database
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a refresh, or say why not."""
+    with database.connect() as connection:
+        deployed = steps.VIEW[-1].name in ledger.entries(connection)
+    if not deployed:
+        return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
     unfinished = context.instance.get_runs(
         dg.RunsFilter(job_name=refresh_stock_metrics.name, statuses=_UNFINISHED), limit=1
     )
