@@ -13,6 +13,10 @@ import dagster as dg
 
 Tell = Callable[[str], None]
 
+# How Dagster marks the runs of a code location (the name is workspace.yaml's), by which a job's page finds its
+# runs. Dagster itself marks only those that it launched.
+_CODE_LOCATION = {".dagster/repository": "__repository__@soleflip"}
+
 # Dagster's own console logger repeats every event; the listener below tells what a person wants to know.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -64,7 +68,7 @@ def run_job(
             run_id=run_id,
             run_config={**_QUIET, **(config or {})},
             raise_on_error=False,
-            tags={"soleflip/started_by": actor},
+            tags={**_CODE_LOCATION, "soleflip/started_by": actor},
         )
     return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
 

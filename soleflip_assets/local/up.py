@@ -34,6 +34,9 @@ _READY_WITHIN_SECONDS = 180
 _STOP_WITHIN_SECONDS = 20
 _KILL_AFTER_SECONDS = 5
 
+# The page that shows all assets at once: the global lineage folds them up by group.
+_LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
+
 _READINESS = """
 {
   locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { loadStatus } } }
@@ -134,6 +137,7 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
             children += [_start_webserver(port, logs), _start_daemon(logs)]
             _await_readiness(children, port, stopping)
             if not stopping.is_set():
+                tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
                 tell("Ctrl-C stops it. The UI:")
                 tell(f"http://{_HOST}:{port}")
             while not stopping.wait(1.0):
