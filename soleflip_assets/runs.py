@@ -13,8 +13,8 @@ import dagster as dg
 
 Tell = Callable[[str], None]
 
-# How Dagster marks the runs of a code location (the name is workspace.yaml's), by which a job's page finds its
-# runs. Dagster itself marks only those that it launched.
+# How Dagster marks the runs of a code location (the name is workspace.yaml's); a job's page finds its runs by
+# it. Dagster itself marks only those that it launched.
 _CODE_LOCATION = {".dagster/repository": "__repository__@soleflip"}
 
 # Dagster's own console logger repeats every event; the listener below tells what a person wants to know.

@@ -60,8 +60,8 @@ def stock_metrics_view(
         row = query_one(connection, "metrics/last_refresh.sql")
     context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
-        # The version is the definition's. With one for each refresh, the UI would call the deployment report out
-        # of date from the first hour on.
+        # The version is the definition's. With one for each refresh, the UI would call the deployment report
+        # out of date from the first hour on.
         data_version=dg.DataVersion(steps.VIEW[-1].checksum),
         metadata={
             **outcome_metadata(outcomes),
@@ -72,7 +72,7 @@ def stock_metrics_view(
             "age_seconds": row["age_seconds"],
             "bytes": row["bytes"],
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
-        }
+        },
     )
 
 
