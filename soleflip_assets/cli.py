@@ -16,6 +16,7 @@ import click
 from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.local.environment import Environment, prepared
 from soleflip_assets.local.up import require_free_port, serve
+from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.settings import ConfigurationError, Settings
 
 EXIT_FAILED = 1
@@ -41,6 +42,8 @@ def main() -> None:
       SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
                              tagged warn= or error= (unset: the log)
       SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
+      SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
+                             age of the metrics that alerts (default: 75 and 120)
       SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
 
     \b
@@ -95,6 +98,7 @@ def up(port: int) -> None:
     with _configuration_errors():
         require_free_port(port)
         targets_from_environment(_tell)
+        Freshness.from_environment()
         with prepared(Settings.from_environment()) as environment:
             code = serve(environment, port, _tell)
     sys.exit(code)

@@ -19,11 +19,13 @@ class Plan:
     Attributes:
         node: the node that reads the table, as ``Index Scan using idx_stock_value`` or
             ``Seq Scan on stock``.
+        index: the index that it reads; None if it reads none.
         milliseconds: execution time.
         rows: rows returned.
     """
 
     node: str
+    index: str | None
     milliseconds: float
     rows: int
 
@@ -35,7 +37,13 @@ def explain(connection: Connection, file: SqlFile) -> Plan:
         f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", execution_options={"no_parameters": True}
     ).scalar_one()
     plan = answer[0]["Plan"]
-    return Plan(_describe(_reader(plan)), answer[0]["Execution Time"], int(plan["Actual Rows"]))
+    reader = _reader(plan)
+    return Plan(
+        _describe(reader),
+        reader.get("Index Name"),
+        answer[0]["Execution Time"],
+        int(plan["Actual Rows"]),
+    )
 
 
 def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

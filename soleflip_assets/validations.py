@@ -166,6 +166,13 @@ def validations_of(key: dg.AssetKey) -> list[Validation]:
     return [validation for validation in VALIDATIONS if validation.asset_key == key]
 
 
+def validation_checks(*keys: dg.AssetKey) -> dg.AssetSelection:
+    """The validations of some assets, for a job; without what else is checked of them."""
+    return dg.AssetSelection.checks(
+        *(validation.spec.key for key in keys for validation in validations_of(key))
+    )
+
+
 def build_asset_checks(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The asset checks of one asset, as one step that opens one connection.
 

@@ -1,10 +1,11 @@
 """The materialized view as a Dagster asset, and what a refresh of it shows."""
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 import dagster as dg
 
 from soleflip_assets.database import Database, query_one
+from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.phase2 import steps
 from soleflip_assets.phase2.assets import OWNERS, outcome_metadata, sql_metadata
 from soleflip_assets.resources import Deployment
@@ -12,6 +13,7 @@ from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.validations import build_asset_checks
 
 REFRESH_POOL = "stock_metrics_refresh"
+_FRESHNESS = Freshness.from_environment()
 
 
 class RefreshConfig(dg.Config):
@@ -37,7 +39,7 @@ class RefreshConfig(dg.Config):
     # PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
     freshness_policy=dg.FreshnessPolicy.time_window(
-        warn_window=timedelta(minutes=75), fail_window=timedelta(minutes=120)
+        warn_window=_FRESHNESS.warn, fail_window=_FRESHNESS.error
     ),
 )
 def stock_metrics_view(

@@ -4,9 +4,10 @@ import dagster as dg
 
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
 from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
+from soleflip_assets.validations import validation_checks
 
 _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
-_validations = dg.AssetSelection.checks_for_assets(*_TABLES)
+_validations = validation_checks(*_TABLES)
 _preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
 
 check_phase2 = dg.define_asset_job(

@@ -1,5 +1,6 @@
 -- The seed's single-table lookup of what is in stock.
 --
+-- Index: idx_stock_value
 -- Locks: ACCESS SHARE on stock.
 
 SELECT s.id, s.product_id, s.quantity, s.reserved_quantity,

@@ -1,5 +1,6 @@
 -- The seed's query of the materialized view.
 --
+-- Index: idx_stock_metrics_view_available
 -- Locks: ACCESS SHARE on the view.
 
 SELECT stock_id, total_quantity, available_quantity,

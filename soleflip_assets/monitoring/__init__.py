@@ -1,0 +1,1 @@
+"""Looking at the live database by the quarter of an hour, the day and the week."""

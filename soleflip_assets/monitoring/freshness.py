@@ -1,0 +1,53 @@
+"""How old stock_metrics_view may be, from the environment."""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from soleflip_assets.settings import ConfigurationError
+
+WARN_MINUTES = "SOLEFLIP_FRESHNESS_WARN_MINUTES"
+ERROR_MINUTES = "SOLEFLIP_FRESHNESS_ERROR_MINUTES"
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """When the view is too old.
+
+    Attributes:
+        warn: from this age on, a warning: an hourly refresh was missed.
+        error: from this age on, an error: a second one was missed, too.
+    """
+
+    warn: timedelta
+    error: timedelta
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: an age is no number of minutes, or the warning does not come first.
+        """
+        found = cls(_minutes(WARN_MINUTES, "75"), _minutes(ERROR_MINUTES, "120"))
+        if found.warn > found.error:
+            raise ConfigurationError(
+                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
+            )
+        return found
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """As the parameters of sql/monitoring/view_is_fresh.sql."""
+        return {
+            "warn_seconds": self.warn.total_seconds(),
+            "error_seconds": self.error.total_seconds(),
+        }
+
+
+def _minutes(variable: str, default: str) -> timedelta:
+    value = os.environ.get(variable, default)
+    if not value.isdecimal() or int(value) < 1:
+        raise ConfigurationError(f"{variable} is {value!r}: set it to a number of minutes.")
+    return timedelta(minutes=int(value))

@@ -1,0 +1,92 @@
+"""What is looked at when: the freshness each quarter of an hour, most things daily, index usage weekly.
+
+Each on a schedule of its own, so that the freshness speaks up when the refresh is dead. Here: checks, jobs
+and schedules. Not here: what a check looks at.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from soleflip_assets.database import Database
+from soleflip_assets.monitoring import drift, plans
+from soleflip_assets.monitoring.freshness import Freshness
+from soleflip_assets.monitoring.monitors import Monitor, build_monitors, monitor_of_file
+from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
+from soleflip_assets.validations import validation_checks
+
+FRESHNESS = [monitor_of_file("view_is_fresh", **Freshness.from_environment().seconds)]
+
+DAILY = [
+    monitor_of_file("reservations_match_ledger"),
+    *drift.MONITORS,
+    plans.MONITOR,
+    monitor_of_file("vacuum_keeps_up"),
+    monitor_of_file("view_not_bloated"),
+    monitor_of_file("refresh_duration_steady"),
+]
+
+WEEKLY = [monitor_of_file("index_usage")]
+
+MONITORS = [*FRESHNESS, *DAILY, *WEEKLY]
+
+checks = [
+    build_monitors("watch_freshness", FRESHNESS),
+    build_monitors("watch_daily", DAILY),
+    build_monitors("watch_weekly", WEEKLY),
+]
+
+
+def _monitor_checks(monitors: Sequence[Monitor]) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(*(monitor.spec.key for monitor in monitors))
+
+
+watch_freshness = dg.define_asset_job(
+    "watch_freshness",
+    selection=_monitor_checks(FRESHNESS),
+    description="Look how old the metrics are.",
+    executor_def=dg.in_process_executor,
+)
+
+watch_daily = dg.define_asset_job(
+    "watch_daily",
+    # The backups' validations are not among them: nobody writes there.
+    selection=_monitor_checks(DAILY) | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key),
+    description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
+    executor_def=dg.in_process_executor,
+)
+
+watch_weekly = dg.define_asset_job(
+    "watch_weekly",
+    selection=_monitor_checks(WEEKLY),
+    description="Report what each index costs and gives.",
+    executor_def=dg.in_process_executor,
+)
+
+jobs = [watch_freshness, watch_daily, watch_weekly]
+
+
+def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        job_name=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def evaluate(database: Database) -> dg.RunRequest | dg.SkipReason:
+        with database.connect() as connection:
+            deployed = steps.VIEW[-1].name in ledger.entries(connection)
+        if not deployed:
+            return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
+        return dg.RunRequest()
+
+    return evaluate
+
+
+schedules = [
+    _schedule("quarter_hourly_freshness", watch_freshness.name, "*/15 * * * *"),
+    _schedule("daily_watch", watch_daily.name, "30 5 * * *"),
+    _schedule("weekly_index_usage", watch_weekly.name, "0 6 * * 1"),
+]

@@ -1,0 +1,119 @@
+"""Query plans: whether the planner still answers the headline queries by the index that was built for each.
+
+Reading a whole table is right where it is small or where most of it is wanted. So a plan without the index
+is held against the same query with the index, both measured on the live data, and is wrong where it is
+much slower. Here: that comparison. Not here: how a plan is read, which is explain.py's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection
+
+from soleflip_assets.database import execute_statement, query_file, query_one
+from soleflip_assets.explain import Plan, explain
+from soleflip_assets.monitoring.monitors import Finding, Monitor, markdown_table
+from soleflip_assets.sql_files import SqlFile, sql_files
+from soleflip_assets.tables import STOCK
+
+# Slower than by the index: this many times, and this much; below, it is noise.
+_TIMES_SLOWER = 2.0
+_MILLISECONDS_SLOWER = 1.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A query as the planner answers it, and as it does when it has to use an index.
+
+    Attributes:
+        query: its name.
+        index: the index that was built for it.
+        missing: whether that index is not there, or invalid.
+        chosen: as it is answered.
+        by_index: as it is answered where an index is preferred.
+    """
+
+    query: str
+    index: str
+    missing: bool
+    chosen: Plan
+    by_index: Plan
+
+    @property
+    def fault(self) -> str:
+        """What is wrong; empty if nothing is."""
+        if self.missing:
+            return f"{self.query}: {self.index} is missing or invalid"
+        slower = self.chosen.milliseconds - self.by_index.milliseconds
+        if (
+            self.chosen.index is None
+            and self.by_index.index is not None
+            and slower > _MILLISECONDS_SLOWER
+            and self.chosen.milliseconds > _TIMES_SLOWER * self.by_index.milliseconds
+        ):
+            return (
+                f"{self.query}: {self.chosen.node} takes {self.chosen.milliseconds:.1f} ms, "
+                f"{self.by_index.node} {self.by_index.milliseconds:.1f} ms"
+            )
+        return ""
+
+
+def _compare(connection: Connection, file: SqlFile) -> Comparison:
+    index = file.fields["index"]
+    live = query_one(
+        connection,
+        "catalog/definition.sql",
+        kind="index",
+        schema="inventory",
+        name=index,
+        relation="",
+    )["definition"]
+    missing = live is None or str(live).endswith("(invalid)")
+    chosen = explain(connection, file)
+    execute_statement(connection, "BEGIN")
+    try:
+        query_one(connection, "monitoring/prefer_indexes.sql")
+        by_index = explain(connection, file)
+    finally:
+        execute_statement(connection, "ROLLBACK")
+    return Comparison(file.name, index, missing, chosen, by_index)
+
+
+def _look(connection: Connection) -> Finding:
+    comparisons = [_compare(connection, file) for file in sql_files("headline_queries")]
+    faults = [comparison.fault for comparison in comparisons if comparison.fault]
+    observed: dict[str, Any] = {
+        "faults": len(faults),
+        "milliseconds": {
+            comparison.query: comparison.chosen.milliseconds for comparison in comparisons
+        },
+    }
+    if faults:
+        observed["wrong"] = "; ".join(faults)
+    texts = {"plans": markdown_table([_row(comparison) for comparison in comparisons])}
+    if query_one(connection, "monitoring/has_statement_statistics.sql")["installed"]:
+        statements = query_file(connection, "monitoring/slowest_statements.sql")
+        texts["slowest_statements"] = markdown_table([dict(row) for row in statements])
+    return Finding(not faults, dg.AssetCheckSeverity.WARN, observed, texts)
+
+
+def _row(comparison: Comparison) -> Mapping[str, Any]:
+    return {
+        "query": comparison.query,
+        "plan": comparison.chosen.node,
+        "ms": f"{comparison.chosen.milliseconds:.3f}",
+        "by index": comparison.by_index.node,
+        "ms by index": f"{comparison.by_index.milliseconds:.3f}",
+        "verdict": comparison.fault or "right",
+    }
+
+
+MONITOR = Monitor(
+    "headline_queries_use_indexes",
+    STOCK.key,
+    "The planner answers the headline queries by index, or faster without.",
+    "A query of the shop got slow: an index is gone, statistics are old or a planner setting was changed.",
+    _look,
+)
