@@ -7,8 +7,10 @@
 
 WITH relation AS (
   SELECT pg_class.oid, pg_class.reltype, pg_class.relname
-  FROM unnest(CAST(:relations AS text[])) AS wanted (name)
-  JOIN pg_class ON pg_class.oid = to_regclass(wanted.name)
+  FROM pg_class
+  JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
+  -- Not by to_regclass, which fails for who may not look into the schema.
+  WHERE pg_namespace.nspname || '.' || pg_class.relname = ANY (CAST(:relations AS text[]))
 ),
 recorded AS (
   SELECT DISTINCT

@@ -9,5 +9,6 @@ SELECT
     CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END
   ) AS folder
 FROM pg_database
-LEFT JOIN pg_class ON pg_class.oid = to_regclass('inventory.stock')
+LEFT JOIN pg_namespace ON pg_namespace.nspname = 'inventory'
+LEFT JOIN pg_class ON pg_class.relnamespace = pg_namespace.oid AND pg_class.relname = 'stock'
 WHERE pg_database.datname = current_database();

@@ -12,7 +12,7 @@ WITH documented AS (
       OR (
         jsonb_typeof(lifecycle.listed_on_platforms) = 'array'
         AND NOT lifecycle.listed_on_platforms @? '
-          strict $[*] ? (
+          $[*] ? (
             @.type() != "object" || !exists(@.platform) || @.platform.type() != "string"
             || @.platform like_regex "[A-Z]" || !exists(@.listing_id) || !exists(@.listed_at) || !exists(@.status)
           )'
@@ -21,7 +21,7 @@ WITH documented AS (
       OR (
         jsonb_typeof(lifecycle.status_history) = 'array'
         AND NOT lifecycle.status_history @? '
-          strict $[*] ? (
+          $[*] ? (
             @.type() != "object" || !exists(@.from_status) || !exists(@.to_status) || !exists(@.changed_at)
             || !exists(@.reason)
           )'

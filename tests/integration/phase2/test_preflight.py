@@ -1,0 +1,392 @@
+"""Each expectation of the preflight finds what it is there for, and says what that does to the deployment."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import psycopg
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from soleflip_assets.database import create_database_engine
+from soleflip_assets.definitions import defs
+from soleflip_assets.phase2 import preflight
+from soleflip_assets.phase2.assets import PREFLIGHT_KEY
+from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.phase2.preflight import Effect, Finding, run_preflight
+from soleflip_assets.phase2.steps import BACKUPS, EXPAND, OPERATIONS
+from soleflip_assets.settings import DATABASE_URL, HOME
+from tests.conftest import Databases, connect
+from tests.integration.phase2.deployment import await_row, ignore, run_deployment
+
+STOPS, WARNS, REPAIRED = Effect.STOPS, Effect.WARNS, Effect.REPAIRED
+FIRST = "(SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
+# Of a resource that has another one.
+DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
+BYPASSED = "SET session_replication_role = replica;"
+
+
+class Dirt(NamedTuple):
+    """What somebody did; which expectation notices; what that does; what it says of it."""
+
+    statements: str
+    expectation: str
+    effect: Effect
+    said: str
+
+
+DIRT = {
+    "owner changed": Dirt(
+        "CREATE ROLE preflight_owner; ALTER TABLE inventory.stock_metrics OWNER TO preflight_owner;"
+        "CREATE ROLE preflight_deployer; GRANT ALL ON SCHEMA inventory TO preflight_deployer;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA inventory TO preflight_deployer;"
+        "SET ROLE preflight_deployer",
+        "privileges_sufficient", STOPS, "ownership of inventory.stock_metrics",
+    ),
+    "unreadable table": Dirt(
+        "CREATE TABLE public.secret (); CREATE ROLE preflight_reader; SET ROLE preflight_reader",
+        "privileges_sufficient", STOPS, "SELECT ON secret",
+    ),
+    "legacy table missing": Dirt(
+        "ALTER TABLE inventory.stock_metrics RENAME TO metrics",
+        "tables_as_expected", STOPS, "stock_metrics.id: missing, expected uuid NOT NULL, found none",
+    ),
+    "column of another type": Dirt(
+        "ALTER TABLE inventory.stock_lifecycle ALTER status_history TYPE json",
+        "tables_as_expected", STOPS, "stock_lifecycle.status_history: other type, expected jsonb, found json",
+    ),
+    "column under our name": Dirt(
+        "ALTER TABLE inventory.stock ADD reserved_quantity integer",
+        "tables_as_expected", STOPS, "stock.reserved_quantity: not ours, expected integer, found integer",
+    ),
+    "index missing": Dirt(
+        "DROP INDEX inventory.idx_stock_lifecycle_stock",
+        "indexes_as_expected", STOPS, "index on inventory.stock_lifecycle (stock_id)",
+    ),
+    "unique index missing": Dirt(
+        "DROP INDEX inventory.idx_stock_metrics_stock;"
+        "CREATE INDEX idx_stock_metrics_stock ON inventory.stock_metrics (stock_id)",
+        "indexes_as_expected", STOPS, "unique index on inventory.stock_metrics (stock_id)",
+    ),
+    "backup of somebody else's": Dirt(
+        "CREATE TABLE inventory.stock_lifecycle_backup ()",
+        "backups_unobstructed", STOPS, "inventory.stock_lifecycle_backup",
+    ),
+    "orphan": Dirt(
+        f"{BYPASSED} INSERT INTO inventory.stock_lifecycle (id, stock_id) "
+        "VALUES ('00000000-0000-0000-0000-000000000001', gen_random_uuid())",
+        "no_orphaned_rows", STOPS, "stock_lifecycle 00000000-0000-0000-0000-000000000001",
+    ),
+    "reserved below nothing": Dirt(
+        "UPDATE inventory.stock_metrics SET reserved_quantity = -1 WHERE stock_id = " + FIRST,
+        "reservations_within_stock", STOPS, ": -1 of",
+    ),
+    "reserved more than there is": Dirt(
+        "UPDATE inventory.stock_metrics SET reserved_quantity = 1000 WHERE stock_id = " + FIRST,
+        "reservations_within_stock", STOPS, ": 1000 of",
+    ),
+    "price that differs": Dirt(
+        "UPDATE inventory.stock_financial SET purchase_price = purchase_price + 1 WHERE stock_id = " + FIRST,
+        "financial_rows_agree", STOPS, ": purchase_price",
+    ),
+    "return that stock does not know": Dirt(
+        f"UPDATE inventory.stock SET roi_percentage = NULL WHERE id = {FIRST};"
+        f"UPDATE inventory.stock_financial SET roi = 1 WHERE stock_id = {FIRST}",
+        "financial_rows_agree", STOPS, ": roi",
+    ),
+    "shelf life that differs": Dirt(
+        "UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = " + FIRST,
+        "shelf_life_agrees", WARNS, "stock_lifecycle 4711",
+    ),
+    "listings that are no array": Dirt(
+        "UPDATE inventory.stock_lifecycle SET listed_on_platforms = '{}' WHERE stock_id = " + FIRST,
+        "json_as_documented", WARNS, "stock_lifecycle ",
+    ),
+    "platform in capitals": Dirt(
+        "UPDATE inventory.stock_lifecycle SET listed_on_platforms = "
+        """'[{"platform": "StockX", "listing_id": "1", "listed_at": "2025-01-01", "status": "active"}]'"""
+        " WHERE stock_id = " + FIRST,
+        "json_as_documented", WARNS, "stock_lifecycle ",
+    ),
+    "history without a reason": Dirt(
+        "UPDATE inventory.stock_lifecycle SET status_history = "
+        """'[{"from_status": "a", "to_status": "b", "changed_at": "2025-01-01T00:00:00Z"}]'"""
+        " WHERE stock_id = " + FIRST,
+        "json_as_documented", WARNS, "stock_lifecycle ",
+    ),
+    "fewer than none": Dirt(
+        "UPDATE inventory.stock SET quantity = -1 WHERE id = "
+        "(SELECT stock_id FROM inventory.stock_metrics WHERE reserved_quantity = 0 ORDER BY 1 LIMIT 1)",
+        "no_negative_stock", WARNS, ": -1",
+    ),
+    "reporting view": Dirt(
+        "CREATE VIEW public.margins AS SELECT roi FROM inventory.stock_financial",
+        "no_dependents", WARNS, "view margins: SELECT roi FROM inventory.stock_financial;",
+    ),
+    "foreign key": Dirt(
+        "CREATE TABLE public.note (metrics_id uuid CONSTRAINT noted REFERENCES inventory.stock_metrics)",
+        "no_dependents", WARNS, "constraint noted on table note: FOREIGN KEY",
+    ),
+    "function that mentions it": Dirt(
+        "CREATE FUNCTION public.days() RETURNS integer LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN (SELECT max(shelf_life_days) FROM inventory.stock_lifecycle); END $$",
+        "no_dependents", WARNS, "function days(): CREATE OR REPLACE FUNCTION public.days()",
+    ),
+    "reserved quantity NULL": Dirt(
+        "ALTER TABLE inventory.stock_metrics ALTER reserved_quantity DROP NOT NULL;"
+        "UPDATE inventory.stock_metrics SET reserved_quantity = NULL WHERE stock_id = " + FIRST,
+        "no_missing_quantities", REPAIRED, "stock_metrics ",
+    ),
+    "several financial rows": Dirt(
+        "INSERT INTO inventory.stock_financial "
+        "(stock_id, purchase_price, gross_purchase_price, vat_amount, updated_at) "
+        "SELECT stock_id, 0, 0, 0, updated_at - interval '1 day' FROM inventory.stock_financial "
+        f"WHERE stock_id = {FIRST}",
+        "no_several_rows", REPAIRED, "stock_financial of ",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def connection(databases: Databases) -> Iterator[Connection]:
+    """A busy shop before Phase 2, without the several lifecycle rows that its sample has."""
+    with connect(databases.legacy("busy")) as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM inventory.stock_lifecycle WHERE id NOT IN (SELECT DISTINCT ON (stock_id) id "
+            "FROM inventory.stock_lifecycle ORDER BY stock_id, updated_at DESC, created_at DESC, id DESC)"
+        )
+        yield connection
+
+
+def deviations(connection: Connection, dumps: Path = Path("/tmp")) -> dict[str, Finding]:  # noqa: S108
+    findings = run_preflight(connection, dumps).findings
+    return {one.expectation.name: one for one in findings if not one.as_expected}
+
+
+def execute(connection: Connection, statements: str) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    driver.execute(statements.encode())
+
+
+@pytest.mark.parametrize("sample", ["production", "busy"])
+def test_clean_shops_pass(databases_of_each_version: Databases, sample: str) -> None:
+    """But for the lifecycle rows of the busy shop, which the deployment deals with itself."""
+    with connect(databases_of_each_version.legacy(sample)) as connection:  # type: ignore[arg-type]
+        found = deviations(connection)
+
+    assert set(found) == ({"no_several_rows"} if sample == "busy" else set())
+    assert all(finding.passed for finding in found.values())
+
+
+@pytest.mark.parametrize("dirt", DIRT)
+def test_dirt_is_found(connection: Connection, dirt: str) -> None:
+    """Exactly the expectation that is meant deviates, names the row, and has the effect its file says."""
+    statements, name, effect, said = DIRT[dirt]
+    assert deviations(connection) == {}
+    execute(connection, statements)
+
+    found = deviations(connection)
+    execute(connection, "RESET ROLE")
+
+    finding = found.pop(name)
+    assert finding.effect is effect
+    assert finding.stops == (effect is STOPS)
+    assert finding.passed == (effect is REPAIRED)
+    assert said in str(finding)
+    assert str(finding).endswith(finding.expectation.fix)
+    # What cannot be read is also reported by whoever wanted to read it.
+    assert name == "tables_as_expected" or all("error" in one.observed for one in found.values())
+
+
+def test_every_expectation_is_tried_here() -> None:
+    tried = {name for _, name, _, _ in DIRT.values()}
+    elsewhere = {
+        "server_usable",
+        "no_old_transactions",
+        "disk_space_sufficient",
+        "no_revert_unfinished",
+    }
+
+    assert tried | elsewhere == {one.name for one in preflight.EXPECTATIONS}
+
+
+def test_old_server_stops(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "OLDEST_SERVER", 99)
+
+    assert deviations(connection)["server_usable"].stops
+
+
+def test_old_transaction_warns(databases: Databases, connection: Connection) -> None:
+    """One of this database; those of others hold up nothing here."""
+    elsewhere = create_database_engine(databases.empty())
+    here = connection.engine
+    old = "SELECT 1 WHERE clock_timestamp() > now() + interval '5.1 seconds'"
+    with elsewhere.connect() as other, here.connect() as waiting:
+        for opened in (other, waiting):
+            opened.exec_driver_sql("SELECT 1")
+        await_row(waiting, old)
+        found = deviations(connection)
+
+    assert set(found) == {"no_old_transactions"}
+    assert found["no_old_transactions"].effect is WARNS
+    assert found["no_old_transactions"].observed["older_than_5_seconds"] == 1
+    assert "idle in transaction" in str(found["no_old_transactions"])
+
+
+@pytest.mark.parametrize(("server", "dumps"), [(10_000, 10**12), (10**12, 10_000), (None, 10_000)])
+def test_full_disk_stops(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, server: int | None, dumps: int
+) -> None:
+    monkeypatch.setattr(preflight, "_server_free", lambda _: server)
+    monkeypatch.setattr(preflight, "_free", lambda _: dumps)
+
+    found = deviations(connection)["disk_space_sufficient"]
+
+    assert found.stops
+    assert found.observed["dumps_bytes_free"] == dumps
+
+
+def test_disk_that_cannot_be_seen_is_said_to_be_unknown(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_server_free", lambda _: None)
+
+    findings = run_preflight(connection, Path("/tmp/not/there")).findings  # noqa: S108
+
+    (disk,) = (one for one in findings if one.expectation.name == "disk_space_sufficient")
+    assert disk.as_expected
+    assert "not known" in disk.observed["server_bytes_free"]
+
+
+def test_reports_every_column_expected_against_found(connection: Connection) -> None:
+    execute(
+        connection,
+        "ALTER TABLE inventory.stock ALTER quantity DROP NOT NULL, ALTER notes TYPE varchar(999)",
+    )
+
+    columns = run_preflight(connection, Path("/tmp")).columns  # noqa: S108
+
+    verdicts = {(one["table"], one["column"]): one["verdict"] for one in columns}
+    assert len(columns) == len(verdicts) == 28 + 9 + 7 + 9
+    assert verdicts["stock", "id"] == "as expected"
+    assert verdicts["stock", "quantity"] == "may be NULL"
+    assert verdicts["stock", "notes"] == "other type"
+    assert verdicts["stock", "reserved_quantity"] == "to be added"
+
+
+def test_deployed_shop_passes(deployed: URL) -> None:
+    with connect(deployed) as connection:
+        found = deviations(connection)
+
+    assert set(found) == {"no_several_rows"}
+
+
+def test_deployment_that_died_is_not_stopped_by_itself(legacy: URL) -> None:
+    """After each of its steps: what it made is no trouble to the next."""
+    with Deployer(create_database_engine(legacy), ignore) as deployer:
+        for file in [*OPERATIONS, BACKUPS["stock_lifecycle_backup"], *EXPAND]:
+            deployer.apply(file)
+            assert set(deviations(deployer.connection)) == {"no_several_rows"}
+
+
+def test_data_only_warns_once_stock_was_expanded(deployed: URL) -> None:
+    """From then on the validations judge it: a shop that oversells must be able to mend its view."""
+    with connect(deployed) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE inventory.stock_metrics SET reserved_quantity = 1000 WHERE stock_id = {FIRST}"
+        )
+        finding = deviations(connection)["reservations_within_stock"]
+
+    assert (finding.effect, finding.passed, finding.stops) == (WARNS, False, False)
+
+
+def test_question_that_cannot_be_asked_is_no_finding(connection: Connection) -> None:
+    """A lock that is not to be had says nothing of the data."""
+    with connection.engine.begin() as other:
+        other.exec_driver_sql("LOCK TABLE inventory.stock_lifecycle")
+        connection.exec_driver_sql("SET lock_timeout = '20ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            run_preflight(connection, Path("/tmp"))  # noqa: S108
+
+
+def test_changes_nothing(connection: Connection) -> None:
+    connection.exec_driver_sql("SET default_transaction_read_only = on")
+    run_preflight(connection, Path("/tmp"))  # noqa: S108
+
+    with pytest.raises(DBAPIError, match="read-only"):
+        connection.exec_driver_sql("CREATE TABLE public.proof ()")
+
+
+@pytest.fixture
+def environment(connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = connection.engine.url.set(drivername="postgresql")
+    monkeypatch.setenv(DATABASE_URL, url.render_as_string(hide_password=False))
+    monkeypatch.setenv(HOME, str(tmp_path))
+
+
+def run_job(name: str) -> dg.ExecuteInProcessResult:
+    with dg.DagsterInstance.ephemeral() as instance:
+        return defs.resolve_job_def(name).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+
+
+@pytest.mark.usefixtures("environment")
+@DAGSTERS_OWN_WARNING
+def test_job_fails_when_a_finding_stops(connection: Connection) -> None:
+    """And nothing downstream is begun; the finding is an ERROR, what warns a WARN, and the table is there."""
+    execute(connection, DIRT["orphan"][0])
+    execute(connection, DIRT["reporting view"][0])
+
+    result = run_job("deploy_phase2")
+
+    assert not result.success
+    assert [one.asset_key for one in result.get_asset_materialization_events()] == [PREFLIGHT_KEY]
+    failed = {
+        one.check_name: one.severity
+        for one in result.get_asset_check_evaluations()
+        if not one.passed
+    }
+    assert failed == {
+        "no_orphaned_rows": dg.AssetCheckSeverity.ERROR,
+        "no_dependents": dg.AssetCheckSeverity.WARN,
+    }
+    (made,) = result.asset_materializations_for_node("phase2__preflight")
+    assert "| stock | id | uuid NOT NULL | uuid NOT NULL | as expected |" in str(
+        made.metadata["columns"].value
+    )
+    assert (
+        connection.exec_driver_sql("SELECT to_regnamespace('inventory_ops')").scalar_one() is None
+    )
+
+
+@pytest.mark.usefixtures("environment")
+@DAGSTERS_OWN_WARNING
+def test_job_goes_on_when_a_finding_warns(connection: Connection) -> None:
+    execute(connection, DIRT["reporting view"][0])
+
+    assert run_job("check_phase2").success
+
+
+def test_orphans_once_gone_leave_the_way_free(connection: Connection) -> None:
+    """What a finding says to do is enough for the deployment to go through, validations and all."""
+    execute(connection, DIRT["orphan"][0])
+    execute(
+        connection,
+        "DELETE FROM inventory.stock_lifecycle WHERE id = '00000000-0000-0000-0000-000000000001'",
+    )
+
+    assert deviations(connection) == {}
+    assert run_deployment(connection.engine.url)
+
+
+@pytest.mark.parametrize("expectation", preflight.EXPECTATIONS, ids=lambda one: one.name)
+def test_every_expectation_says_its_effect_and_its_fix(expectation: preflight.Expectation) -> None:
+    assert expectation.effect(begun=False) in Effect
+    assert expectation.effect(begun=True) in Effect
+    assert expectation.fix.endswith(".")
+    assert expectation.file.description.endswith(".")
