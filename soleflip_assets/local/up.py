@@ -39,7 +39,11 @@ _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neigh
 
 _READINESS = """
 {
-  locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { loadStatus } } }
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries { loadStatus locationOrLoadError { ... on PythonError { message } } }
+    }
+  }
   instance { daemonHealth { daemonStatus(daemonType: "SCHEDULER") { healthy } } }
 }
 """
@@ -223,6 +227,11 @@ def _await_readiness(children: list[Child], port: int, stopping: threading.Event
 
 
 def _is_ready(port: int) -> bool:
+    """Whether a person who opens the UI now finds it working.
+
+    Raises:
+        StartupError: the code does not load.
+    """
     request = urllib.request.Request(
         f"http://{_HOST}:{port}/graphql",
         data=json.dumps({"query": _READINESS}).encode(),
@@ -233,6 +242,9 @@ def _is_ready(port: int) -> bool:
             answer: dict[str, Any] = json.load(response)["data"]
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
-    entries = answer["locationStatusesOrError"]["entries"]
+    entries = answer["workspaceOrError"]["locationEntries"]
+    for entry in entries:
+        if error := (entry["locationOrLoadError"] or {}).get("message"):
+            raise StartupError(f"Dagster cannot load the code: {error.strip().splitlines()[-1]}")
     loaded = bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return loaded and bool(answer["instance"]["daemonHealth"]["daemonStatus"]["healthy"])
