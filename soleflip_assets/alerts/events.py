@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from soleflip_assets.alerts.state import Observation, Severity, State
+from soleflip_assets.phase2.assets import PREFLIGHT_KEY
 
 # Events of one tick; a backlog is worked off tick by tick.
 BATCH = 1000
@@ -164,6 +165,8 @@ def _checked(entry: dg.EventLogEntry, evaluation: dg.AssetCheckEvaluation) -> Ob
         run_id=entry.run_id,
         detail=_numbers(evaluation.metadata),
         meaning=evaluation.description or "",
+        # The preflight is looked at by who deploys, and by no schedule.
+        lasting=evaluation.asset_key != PREFLIGHT_KEY,
     )
 
 

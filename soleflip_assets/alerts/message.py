@@ -13,8 +13,9 @@ UI_URL = "SOLEFLIP_UI_URL"
 _DEFAULT_UI_URL = "http://127.0.0.1:3000"
 _RUNBOOK = "docs/runbook.md"
 
-# Sections of the runbook for what is not a check.
+# Sections of the runbook for what has none of its own name.
 _SECTIONS = {
+    "check:phase2/preflight": "preflight",
     "job": "a-run-failed",
     "schedule": "a-tick-failed",
     "sensor": "a-tick-failed",
@@ -94,7 +95,10 @@ def _what(alert: Alert) -> str:
 
 
 def _section(alert: Alert) -> str:
-    return _SECTIONS.get(alert.subject.partition(":")[0], _name(alert))
+    """By what it is a check of, else by its kind; a check's own otherwise."""
+    kind, _, rest = alert.subject.partition(":")
+    asset = f"{kind}:{rest.rpartition(':')[0]}"
+    return _SECTIONS.get(asset) or _SECTIONS.get(kind) or _name(alert)
 
 
 def _ui_url() -> str:

@@ -1,4 +1,4 @@
-"""What is looked at when: the freshness each quarter of an hour, most things daily, index usage weekly.
+"""What is looked at when: the freshness each quarter of an hour, most things daily, the rest weekly.
 
 Each on a schedule of its own, so that the freshness speaks up when the refresh is dead. Here: checks, jobs
 and schedules. Not here: what a check looks at.
@@ -13,7 +13,7 @@ from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.monitoring.monitors import Monitor, build_monitors, monitor_of_file
 from soleflip_assets.phase2 import ledger, steps
-from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
+from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.validations import validation_checks
 
 FRESHNESS = [monitor_of_file("view_is_fresh", **Freshness.from_environment().seconds)]
@@ -26,6 +26,9 @@ DAILY = [
     monitor_of_file("view_not_bloated"),
     monitor_of_file("refresh_duration_steady"),
 ]
+
+# Nobody writes there, and comparing them reads all of them.
+_BACKUPS = [backup_of(table).key for table in LEGACY_TABLES]
 
 WEEKLY = [monitor_of_file("index_usage")]
 
@@ -51,7 +54,6 @@ watch_freshness = dg.define_asset_job(
 
 watch_daily = dg.define_asset_job(
     "watch_daily",
-    # The backups' validations are not among them: nobody writes there.
     selection=_monitor_checks(DAILY) | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key),
     description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
     executor_def=dg.in_process_executor,
@@ -59,8 +61,8 @@ watch_daily = dg.define_asset_job(
 
 watch_weekly = dg.define_asset_job(
     "watch_weekly",
-    selection=_monitor_checks(WEEKLY),
-    description="Report what each index costs and gives.",
+    selection=_monitor_checks(WEEKLY) | validation_checks(*_BACKUPS),
+    description="Report what each index costs and gives, and compare the backups with what was copied.",
     executor_def=dg.in_process_executor,
 )
 
@@ -88,5 +90,5 @@ def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
 schedules = [
     _schedule("quarter_hourly_freshness", watch_freshness.name, "*/15 * * * *"),
     _schedule("daily_watch", watch_daily.name, "30 5 * * *"),
-    _schedule("weekly_index_usage", watch_weekly.name, "0 6 * * 1"),
+    _schedule("weekly_watch", watch_weekly.name, "0 6 * * 1"),
 ]

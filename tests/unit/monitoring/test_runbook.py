@@ -1,0 +1,47 @@
+"""Whoever gets an alert finds a section on it."""
+
+import re
+
+import pytest
+
+from soleflip_assets.alerts.message import compose
+from soleflip_assets.alerts.state import Observation, State
+from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.settings import FILES
+from soleflip_assets.validations import VALIDATIONS
+
+RUNBOOK = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
+SECTIONS = set(re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE))
+CHECKS = [(check.asset_key.to_user_string(), check.name) for check in (*VALIDATIONS, *MONITORS)]
+SUBJECTS = [
+    *(f"check:{asset}:{name}" for asset, name in CHECKS),
+    "check:phase2/preflight:no_dependents",
+    "job:refresh_stock_metrics",
+    "schedule:hourly_stock_metrics_refresh",
+    "sensor:alerts",
+    "stopped:hourly_stock_metrics_refresh",
+]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_alert_links_to_a_section_that_is_there(subject: str) -> None:
+    state = State(began=0, after=0)
+    state.observe(Observation(subject, failing=True, at=0))
+    (news,) = state.news("sink", lambda _: True, 0)
+
+    link = re.search(r"docs/runbook\.md#(\S+)", compose(news).body)
+
+    assert link is not None
+    assert link[1] in SECTIONS
+
+
+def test_links_inside_the_runbook_lead_somewhere() -> None:
+    linked = set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK))
+
+    assert linked <= {section.lower().replace(" ", "-") for section in SECTIONS}
+
+
+def test_no_section_is_on_a_check_that_is_no_more() -> None:
+    named = {section for section in SECTIONS if "_" in section}
+
+    assert named == {name for _, name in CHECKS}
