@@ -13,6 +13,33 @@
 
 -- Old to new: stock_lifecycle -------------------------------------------------------------------------------
 
+-- What a new row leaves out is not thereby deleted: it takes over what stock knows. It does so before the
+-- insert, since afterwards the first of several rows in one INSERT would have changed what the second takes over.
+CREATE OR REPLACE FUNCTION inventory_ops.complete_lifecycle()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog
+AS $function$
+BEGIN
+  SELECT
+    coalesce(NEW.shelf_life_days, stock.shelf_life_days),
+    coalesce(NEW.listed_on_platforms, stock.listed_on_platforms),
+    coalesce(NEW.status_history, stock.status_history)
+  INTO NEW.shelf_life_days, NEW.listed_on_platforms, NEW.status_history
+  FROM inventory.stock
+  WHERE stock.id = NEW.stock_id
+  FOR NO KEY UPDATE;
+  RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_complete_lifecycle
+BEFORE INSERT ON inventory.stock_lifecycle
+FOR EACH ROW
+WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+EXECUTE FUNCTION inventory_ops.complete_lifecycle();
+
 CREATE OR REPLACE FUNCTION inventory_ops.lifecycle_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -27,17 +54,6 @@ BEGIN
   LOOP
     -- Locked first, read after: the next statement then sees what an earlier writer of this row committed.
     PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-
-    IF TG_OP = 'INSERT' THEN
-      -- What a new row leaves out is not thereby deleted: it keeps what stock knows.
-      UPDATE inventory.stock_lifecycle AS lifecycle
-      SET
-        shelf_life_days = coalesce(lifecycle.shelf_life_days, stock.shelf_life_days),
-        listed_on_platforms = coalesce(lifecycle.listed_on_platforms, stock.listed_on_platforms),
-        status_history = coalesce(lifecycle.status_history, stock.status_history)
-      FROM inventory.stock
-      WHERE lifecycle.id = NEW.id AND stock.id = target;
-    END IF;
 
     UPDATE inventory.stock
     SET listed_on_platforms = newest.listed_on_platforms, status_history = newest.status_history
@@ -103,6 +119,30 @@ EXECUTE FUNCTION inventory_ops.metrics_to_stock();
 
 -- Old to new: stock_financial -------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION inventory_ops.complete_financial()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog
+AS $function$
+BEGIN
+  SELECT
+    coalesce(NEW.profit_per_shelf_day, stock.profit_per_shelf_day),
+    coalesce(NEW.roi, stock.roi_percentage)
+  INTO NEW.profit_per_shelf_day, NEW.roi
+  FROM inventory.stock
+  WHERE stock.id = NEW.stock_id
+  FOR NO KEY UPDATE;
+  RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_complete_financial
+BEFORE INSERT ON inventory.stock_financial
+FOR EACH ROW
+WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+EXECUTE FUNCTION inventory_ops.complete_financial();
+
 CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -116,15 +156,6 @@ BEGIN
   FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
   LOOP
     PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-
-    IF TG_OP = 'INSERT' THEN
-      UPDATE inventory.stock_financial AS financial
-      SET
-        profit_per_shelf_day = coalesce(financial.profit_per_shelf_day, stock.profit_per_shelf_day),
-        roi = coalesce(financial.roi, stock.roi_percentage)
-      FROM inventory.stock
-      WHERE financial.id = NEW.id AND stock.id = target;
-    END IF;
 
     -- The three prices are NOT NULL in stock_financial, where 0 stands for the NULL that stock may hold.
     UPDATE inventory.stock
@@ -244,10 +275,13 @@ SET search_path = pg_catalog
 SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
+  -- Until the backfill comes to a stock row its reservations are in stock_metrics alone: a write to another
+  -- column must not carry the default over.
+  written boolean := TG_OP = 'INSERT' OR NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity;
   reserved integer := coalesce(NEW.reserved_quantity, 0);
   profit numeric := CASE WHEN NEW.roi_percentage > 0 THEN NEW.gross_purchase_price * (NEW.roi_percentage / 100) END;
 BEGIN
-  IF reserved <> 0 THEN
+  IF written AND reserved <> 0 THEN
     INSERT INTO inventory.stock_metrics AS metrics (
       stock_id, available_quantity, reserved_quantity, total_cost, expected_profit
     )
@@ -261,11 +295,11 @@ BEGIN
       last_calculated_at = now(),
       updated_at = greatest(metrics.updated_at, now());
   ELSE
-    -- Nothing reserved needs no row; one that is there is kept right.
+    -- Nothing new reserved needs no row; one that is there is kept right.
     UPDATE inventory.stock_metrics AS metrics
     SET
-      available_quantity = NEW.quantity,
-      reserved_quantity = 0,
+      available_quantity = NEW.quantity - CASE WHEN written THEN 0 ELSE metrics.reserved_quantity END,
+      reserved_quantity = CASE WHEN written THEN 0 ELSE metrics.reserved_quantity END,
       total_cost = NEW.gross_purchase_price,
       expected_profit = profit,
       last_calculated_at = now(),
