@@ -21,7 +21,7 @@ sizes AS (
      WHERE pg_class.oid = 'inventory.stock_metrics_view'::regclass AND pg_class.reltuples > 0) AS bytes_needed
 )
 SELECT
-  coalesce(sizes.bytes <= greatest(4 * sizes.bytes_needed, 8 * 1024 * 1024), true) AS passed,
+  coalesce(sizes.bytes <= greatest(4 * sizes.bytes_needed, 2 * 1024 * 1024), true) AS passed,
   'WARN' AS severity,
   sizes.bytes,
   sizes.index_bytes,

@@ -12,7 +12,8 @@ from soleflip_assets.validations import VALIDATIONS
 
 RUNBOOK = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE))
-CHECKS = [(check.asset_key.to_user_string(), check.name) for check in (*VALIDATIONS, *MONITORS)]
+SPECS = [*(check.spec for check in VALIDATIONS), *(check.spec for check in MONITORS)]
+CHECKS = [(spec.asset_key.to_user_string(), spec.name) for spec in SPECS]
 SUBJECTS = [
     *(f"check:{asset}:{name}" for asset, name in CHECKS),
     "check:phase2/preflight:no_dependents",

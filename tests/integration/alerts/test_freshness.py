@@ -1,0 +1,47 @@
+"""The freshness alert arrives although nothing is refreshed: with the real check, sensor and target."""
+
+import dagster as dg
+import pytest
+
+from soleflip_assets.database import Database
+from soleflip_assets.monitoring.monitors import build_monitors, monitor_of_file
+from soleflip_assets.tables import STOCK_METRICS_VIEW
+from tests.conftest import Databases
+from tests.integration.alerts.conftest import Daemon
+from tests.integration.alerts.sink import Sink
+
+# One of Apprise's many plugins imports it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+def _look(
+    instance: dg.DagsterInstance, databases: Databases, **seconds: float
+) -> dg.ExecuteInProcessResult:
+    """Run the check in a job, as its schedule does, with thresholds of our own."""
+    url = databases.deployed("production").render_as_string(hide_password=False)
+    defs = dg.Definitions(
+        assets=[dg.AssetSpec(STOCK_METRICS_VIEW.key)],
+        asset_checks=[build_monitors("watch", [monitor_of_file("view_is_fresh", **seconds)])],
+        jobs=[dg.define_asset_job("watch_freshness", dg.AssetSelection.all_asset_checks())],
+        resources={"database": Database(url=url)},
+    )
+    return defs.resolve_job_def("watch_freshness").execute_in_process(instance=instance)
+
+
+def test_alert_arrives_when_nothing_was_refreshed_grows_worse_and_recovers(
+    instance: dg.DagsterInstance, databases: Databases, daemon: Daemon, sink: Sink
+) -> None:
+    for warn, error in ((0, 3600), (0, 0), (3600, 7200)):
+        result = _look(instance, databases, warn_seconds=warn, error_seconds=error)
+        assert result.success, "a failed look at the freshness must not fail its run"
+        daemon.tick()
+
+    assert sink.titles == [
+        "[SoleFlip] WARN: view_is_fresh failing",
+        "[SoleFlip] ERROR: view_is_fresh failing",
+        "[SoleFlip] recovered: view_is_fresh recovered",
+    ]
+    first = sink.messages[0]["message"]
+    assert "total_records 1,172" in first
+    assert "The hourly refresh is paused, stuck or dead" in first
+    assert "docs/runbook.md#view_is_fresh" in first

@@ -1,0 +1,380 @@
+"""Each monitor passes on a living shop, and names what is broken when it is broken."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from soleflip_assets.database import Database, execute_statement
+from soleflip_assets.monitoring.jobs import MONITORS, checks
+from soleflip_assets.monitoring.monitors import monitor_of_file
+from soleflip_assets.sql_files import SqlFile
+from tests.conftest import Databases, connect
+
+BY_NAME = {monitor.name: monitor for monitor in MONITORS}
+
+
+@pytest.fixture
+def shop(databases: Databases) -> Iterator[Connection]:
+    """A busy shop with Phase 2 deployed."""
+    with connect(databases.deployed("busy")) as connection:
+        yield connection
+
+
+def look(connection: Connection, name: str) -> dg.AssetCheckResult:
+    return BY_NAME[name].result(connection)
+
+
+def observed(result: dg.AssetCheckResult) -> dict[str, Any]:
+    return {name: value.value for name, value in result.metadata.items()}
+
+
+def failing(connection: Connection) -> set[str]:
+    return {monitor.name for monitor in MONITORS if not monitor.result(connection).passed}
+
+
+def test_all_pass_after_a_deployment_on_every_version(
+    databases_of_each_version: Databases,
+) -> None:
+    for sample in ("production", "busy"):
+        with connect(databases_of_each_version.deployed(sample)) as connection:
+            assert failing(connection) == set()
+
+
+def test_all_pass_on_a_shop_that_has_written_and_been_vacuumed_since(shop: Connection) -> None:
+    execute_statement(shop, "UPDATE inventory.stock SET notes = 'counted'")
+    execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'sold'")
+    execute_statement(shop, "VACUUM ANALYZE inventory.stock, inventory.stock_metrics_view")
+
+    assert failing(shop) == set()
+
+
+BREAKAGES = {
+    "a column's type": (
+        "ALTER TABLE inventory.stock ALTER COLUMN notes TYPE varchar(200)",
+        "stock_schema_as_deployed",
+        "+notes character varying(200)",
+    ),
+    "a column that was added": (
+        "ALTER TABLE inventory.stock ADD COLUMN colour text",
+        "stock_schema_as_deployed",
+        "+colour text",
+    ),
+    "an index that was dropped": (
+        "DROP INDEX inventory.idx_stock_status_history",
+        "stock_schema_as_deployed",
+        "-CREATE INDEX CONCURRENTLY idx_stock_status_history",
+    ),
+    "an index with another predicate": (
+        """DROP INDEX inventory.idx_stock_reserved;
+        CREATE INDEX idx_stock_reserved ON inventory.stock (id, reserved_quantity)
+        WHERE reserved_quantity > 1""",
+        "stock_schema_as_deployed",
+        "WHERE (reserved_quantity > 1)",
+    ),
+    "an index that is invalid": (
+        """UPDATE pg_index SET indisvalid = false
+        WHERE indexrelid = 'inventory.idx_stock_reserved'::regclass""",
+        "stock_schema_as_deployed",
+        "(invalid)",
+    ),
+    "a trigger that was switched off": (
+        "ALTER TABLE inventory.stock DISABLE TRIGGER soleflip_record_deletion",
+        "stock_schema_as_deployed",
+        "(not enabled)",
+    ),
+    "a function that was replaced": (
+        """CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics() RETURNS void
+        LANGUAGE sql AS 'SELECT'""",
+        "stock_metrics_view_schema_as_deployed",
+        "LANGUAGE sql",
+    ),
+    "an index of the view that was dropped": (
+        "DROP INDEX inventory.idx_stock_metrics_view_available",
+        "stock_metrics_view_schema_as_deployed",
+        "-CREATE INDEX idx_stock_metrics_view_available",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "name", "shown"), BREAKAGES.values(), ids=list(BREAKAGES))
+def test_change_by_hand_is_shown_as_a_difference(
+    shop: Connection, change: str, name: str, shown: str
+) -> None:
+    for statement in change.split(";"):
+        execute_statement(shop, statement)
+
+    result = look(shop, name)
+
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.ERROR
+    assert observed(result)["differences"] == 1
+    assert shown in observed(result)["difference"]
+
+
+def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> None:
+    execute_statement(shop, "DROP MATERIALIZED VIEW inventory.stock_metrics_view")
+    create = SqlFile("phase2/81_stock_metrics_view.sql").statements
+    for statement in create[1:-1]:
+        execute_statement(
+            shop,
+            statement.replace(
+                "FROM inventory.stock s", "FROM inventory.stock s WHERE s.quantity > 0"
+            ),
+        )
+
+    result = look(shop, "stock_metrics_view_schema_as_deployed")
+
+    assert not result.passed
+    assert observed(result)["changed"] == "materialized view inventory.stock_metrics_view"
+    assert "+  WHERE (quantity > 0);" in observed(result)["difference"]
+
+
+def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:
+    for table in ("stock_financial", "stock_lifecycle", "stock_metrics"):
+        execute_statement(shop, f"DROP TABLE inventory.{table}")
+    assert not look(shop, "stock_schema_as_deployed").passed
+
+    execute_statement(
+        shop,
+        "INSERT INTO inventory_ops.ledger (step, checksum, version, finished_at)"
+        " VALUES ('drop_legacy_tables', '', '', now())",
+    )
+
+    assert look(shop, "stock_schema_as_deployed").passed
+
+
+def test_reservation_written_on_one_side_only_is_found(shop: Connection) -> None:
+    execute_statement(
+        shop,
+        "UPDATE inventory.stock_reservation SET status = 'released' WHERE id ="
+        " (SELECT id FROM inventory.stock_reservation WHERE status = 'active' ORDER BY id LIMIT 1)",
+    )
+
+    result = look(shop, "reservations_match_ledger")
+
+    assert not result.passed
+    assert observed(result)["held_too_many"] == 1
+    assert len(observed(result)["examples"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "passed", "severity"),
+    [
+        ({"warn_seconds": 60.0, "error_seconds": 120.0}, True, "WARN"),
+        ({"warn_seconds": 0.0, "error_seconds": 60.0}, False, "WARN"),
+        ({"warn_seconds": 0.0, "error_seconds": 0.0}, False, "ERROR"),
+    ],
+)
+def test_freshness_warns_then_errs(
+    shop: Connection, seconds: dict[str, float], passed: bool, severity: str
+) -> None:
+    execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
+
+    result = monitor_of_file("view_is_fresh", **seconds).result(shop)
+
+    assert (result.passed, result.severity.value) == (passed, severity)
+    assert observed(result)["total_records"] == 1172
+
+
+def test_freshness_knows_a_shop_without_stock(databases: Databases) -> None:
+    with connect(databases.deployed("production")) as connection:
+        execute_statement(connection, "DELETE FROM inventory.stock")
+        execute_statement(connection, "SELECT inventory.refresh_stock_metrics()")
+
+        result = look(connection, "view_is_fresh")
+
+        assert result.passed
+        assert observed(result)["total_records"] == 0
+
+
+def test_reset_of_the_statistics_is_noticed(shop: Connection) -> None:
+    assert look(shop, "index_usage").passed
+    execute_statement(shop, "SELECT pg_stat_reset()")
+
+    result = look(shop, "index_usage")
+
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert observed(result)["stats_reset"] is not None
+
+
+def test_index_usage_counts_scans_per_index_and_hot_updates(shop: Connection) -> None:
+    lookup = (
+        "SELECT quantity FROM inventory.stock WHERE id = '00000000-0000-4000-8000-000000000000'"
+    )
+    execute_statement(shop, "SET enable_seqscan = off")
+    for _ in range(3):
+        execute_statement(shop, lookup)
+    execute_statement(shop, "UPDATE inventory.stock SET notes = 'x' WHERE quantity = 3")
+    execute_statement(shop, "SELECT pg_stat_force_next_flush()")
+    execute_statement(shop, "SELECT 1")
+
+    result = observed(look(shop, "index_usage"))
+
+    assert result["scans/stock_pkey"] >= 3
+    assert result["stock_updates"] > 0
+    assert 0 <= result["stock_hot_updates_percent"] <= 100
+    assert "| stock_pkey | stock | " in result["usage"]
+
+
+def test_missing_index_of_a_headline_query_is_named(shop: Connection) -> None:
+    execute_statement(shop, "DROP INDEX inventory.idx_stock_value")
+
+    result = look(shop, "headline_queries_use_indexes")
+
+    assert not result.passed
+    assert observed(result)["wrong"] == "inventory_lookup: idx_stock_value is missing or invalid"
+
+
+@pytest.fixture
+def large_shop(shop: Connection) -> Connection:
+    """Fifty thousand sold pairs more, in front of the few that the lookup is for."""
+    execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'in_stock'")
+    execute_statement(
+        shop,
+        "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0,"
+        " CASE WHEN number > 50000 THEN 'in_stock' ELSE 'sold' END"
+        " FROM generate_series(1, 50005) AS number",
+    )
+    execute_statement(shop, "VACUUM ANALYZE inventory.stock")
+    return shop
+
+
+def test_planner_that_stops_using_an_index_is_noticed_and_its_plan_shown(
+    large_shop: Connection,
+) -> None:
+    assert look(large_shop, "headline_queries_use_indexes").passed
+    execute_statement(large_shop, "SET random_page_cost = 1e7")
+
+    result = look(large_shop, "headline_queries_use_indexes")
+
+    assert not result.passed
+    assert "inventory_lookup: Seq Scan on stock takes" in observed(result)["wrong"]
+    assert "Seq Scan on stock" in observed(result)["plans"]
+
+
+def test_times_of_the_headline_queries_are_numbers(shop: Connection) -> None:
+    times = observed(look(shop, "headline_queries_use_indexes"))
+
+    assert times["milliseconds/inventory_lookup"] > 0
+    assert times["milliseconds/metrics"] > 0
+    assert times["milliseconds/platform_listings"] > 0
+
+
+def _refreshes(connection: Connection, seconds: list[float]) -> None:
+    for duration in seconds:
+        connection.execute(
+            text(
+                "INSERT INTO inventory_ops.metrics_refresh (horizon, started_at, finished_at)"
+                " VALUES (pg_current_xact_id(), now() - make_interval(secs => :s), now())"
+            ),
+            {"s": duration},
+        )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "passed"),
+    [
+        ([2.0] * 9 + [5.9], True),
+        ([2.0] * 9 + [6.1], False),
+        ([0.1] * 9 + [0.9], True),
+        ([2.0] * 2 + [60.0], True),
+    ],
+    ids=["less than three times", "more", "more, but below a second", "too few to compare with"],
+)
+def test_refresh_that_takes_three_times_the_median_is_noticed(
+    shop: Connection, seconds: list[float], passed: bool
+) -> None:
+    _refreshes(shop, seconds)
+
+    assert look(shop, "refresh_duration_steady").passed is passed
+
+
+def test_bloat_of_the_view_is_noticed(shop: Connection) -> None:
+    execute_statement(
+        shop,
+        "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'sold'"
+        " FROM generate_series(1, 30000)",
+    )
+    execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
+    execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'sold'")
+    execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
+    execute_statement(shop, "ANALYZE inventory.stock_metrics_view")
+
+    result = look(shop, "view_not_bloated")
+
+    assert not result.passed
+    assert observed(result)["times_needed"] > 4
+
+
+def test_vacuum_that_does_not_come_is_noticed(shop: Connection) -> None:
+    """What sets autovacuum off is due at once; the day that it has is over when the server is old enough."""
+    vacuum = SqlFile("monitoring/vacuum_keeps_up.sql").statements[0]
+    impatient = vacuum.replace("interval '1 day'", "interval '0'")
+    execute_statement(shop, "ALTER TABLE inventory.stock SET (autovacuum_enabled = false)")
+    for note in range(3):
+        execute_statement(shop, f"UPDATE inventory.stock SET notes = '{note}'")
+    execute_statement(shop, "SELECT pg_stat_force_next_flush()")
+    execute_statement(shop, "SELECT 1")
+
+    assert shop.execute(text(impatient)).mappings().one()["examples"] == ["stock"]
+    assert look(shop, "vacuum_keeps_up").passed
+
+
+def test_no_table_is_locked_against_writers_while_all_monitors_look(
+    databases: Databases,
+) -> None:
+    """A writer with a lock timeout of nothing gets through beside the look that holds most."""
+    url = databases.deployed("busy")
+    with connect(url) as shop, connect(url) as writer:
+        execute_statement(writer, "SET lock_timeout = '1ms'")
+        execute_statement(shop, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        look(shop, "reservations_match_ledger")
+        look(shop, "index_usage")
+        look(shop, "view_is_fresh")
+        execute_statement(writer, "UPDATE inventory.stock SET notes = 'written'")
+        execute_statement(shop, "ROLLBACK")
+
+
+def test_database_that_goes_away_fails_the_run_and_no_check(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session is ended in the middle of the daily look: no evaluation says that the data is wrong."""
+    url = databases.deployed("busy")
+    ended = BY_NAME["vacuum_keeps_up"]
+
+    def end_session(connection: Connection) -> Any:
+        execute_statement(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setitem(ended.__dict__, "look", end_session)
+    defs = dg.Definitions(
+        assets=[dg.AssetSpec(key) for key in {monitor.asset_key for monitor in MONITORS}],
+        asset_checks=[checks[1]],
+        jobs=[dg.define_asset_job("watch", dg.AssetSelection.checks(*checks[1].check_keys))],
+        resources={"database": Database(url=url.render_as_string(hide_password=False))},
+    )
+
+    result = defs.resolve_job_def("watch").execute_in_process(raise_on_error=False)
+
+    assert not result.success
+    evaluations = result.get_asset_check_evaluations()
+    assert evaluations
+    assert all(evaluation.passed for evaluation in evaluations)
+    assert "vacuum_keeps_up" not in {evaluation.check_name for evaluation in evaluations}
+
+
+def test_monitor_raises_what_is_no_finding(shop: Connection) -> None:
+    execute_statement(shop, "SET statement_timeout = '1ms'")
+    slow = text("SELECT pg_sleep(1)")
+    with pytest.raises(DBAPIError):
+        shop.execute(slow)
+    execute_statement(shop, "SET ROLE pg_read_all_stats")
+
+    with pytest.raises(DBAPIError, match="permission denied"):
+        look(shop, "view_is_fresh")
