@@ -5,13 +5,12 @@ import dagster as dg
 from soleflip_assets.database import Database
 from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.tables import STOCK_METRICS_VIEW
-from soleflip_assets.validations import validation_checks
 
 _view = dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
 
 refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
-    selection=_view | validation_checks(STOCK_METRICS_VIEW.key),
+    selection=_view | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
     description="Refresh inventory.stock_metrics_view and check it.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=dg.in_process_executor,

@@ -21,7 +21,7 @@ deploy_phase2 = dg.define_asset_job(
     "deploy_phase2",
     selection=dg.AssetSelection.assets(PREFLIGHT_KEY, DUMP_KEY, *_TABLES, REPORT_KEY)
     | _preflight_checks
-    | _validations,
+    | dg.AssetSelection.checks_for_assets(*_TABLES),
     description="Look for trouble, dump, back up, consolidate, validate and report. Safe to run again.",
     executor_def=dg.in_process_executor,
 )
