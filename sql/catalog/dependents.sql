@@ -69,6 +69,13 @@ named AS (
     FROM pg_identify_object_as_address(dependent.classid, dependent.objid, 0) AS address
   ) AS identity
   WHERE dependent.objid NOT IN (SELECT relation.oid FROM relation)
+    -- Constraints go with their table or column.
+    AND NOT EXISTS (
+      SELECT
+      FROM pg_constraint
+      JOIN relation ON relation.oid = pg_constraint.conrelid
+      WHERE dependent.classid = 'pg_constraint'::regclass AND pg_constraint.oid = dependent.objid
+    )
     -- Triggers go with their table; those of the synchronisation with the columns, too.
     AND NOT EXISTS (
       SELECT

@@ -14,43 +14,20 @@ LOCK TABLE inventory.stock IN ACCESS EXCLUSIVE MODE;
 LOCK TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics
 IN ACCESS EXCLUSIVE MODE NOWAIT;
 
-DROP TRIGGER IF EXISTS soleflip_stock_update_to_lifecycle ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_stock_insert_to_lifecycle ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_stock_update_to_metrics ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_stock_insert_to_metrics ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_stock_update_to_financial ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_record_deletion ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_record_truncation ON inventory.stock;
-
-DROP TRIGGER IF EXISTS soleflip_lifecycle_to_stock ON inventory.stock_lifecycle;
-
-DROP TRIGGER IF EXISTS soleflip_refuse_truncation ON inventory.stock_lifecycle;
-
-DROP TRIGGER IF EXISTS soleflip_record_write ON inventory.stock_lifecycle;
-
-DROP TRIGGER IF EXISTS soleflip_record_delete ON inventory.stock_lifecycle;
-
-DROP TRIGGER IF EXISTS soleflip_metrics_to_stock ON inventory.stock_metrics;
-
-DROP TRIGGER IF EXISTS soleflip_refuse_truncation ON inventory.stock_metrics;
-
-DROP TRIGGER IF EXISTS soleflip_record_write ON inventory.stock_metrics;
-
-DROP TRIGGER IF EXISTS soleflip_record_delete ON inventory.stock_metrics;
-
-DROP TRIGGER IF EXISTS soleflip_financial_to_stock ON inventory.stock_financial;
-
-DROP TRIGGER IF EXISTS soleflip_refuse_truncation ON inventory.stock_financial;
-
-DROP TRIGGER IF EXISTS soleflip_record_write ON inventory.stock_financial;
-
-DROP TRIGGER IF EXISTS soleflip_record_delete ON inventory.stock_financial;
+DO $$
+DECLARE
+  ours record;
+BEGIN
+  FOR ours IN
+    SELECT pg_trigger.tgname AS name, pg_trigger.tgrelid::regclass AS relation
+    FROM pg_trigger
+    JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+    WHERE pg_proc.pronamespace = 'inventory_ops'::regnamespace AND NOT pg_trigger.tgisinternal
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', ours.name, ours.relation);
+  END LOOP;
+END
+$$;
 
 ALTER TABLE inventory.stock
   DROP COLUMN IF EXISTS listed_on_platforms,
