@@ -369,10 +369,15 @@ def _reservation_lines(item: _Item, random: Random) -> list[str]:
 
 
 def _reservation_line(item: _Item, random: Random, units: int, status: str) -> str:
-    """An open one came with the item's last change and runs on; a closed one ended with it."""
-    created, until = item.created, item.updated
+    """An open one came with the item's last change and has no end; a closed one ended with it.
+
+    With an end, all open ones would be overdue by now, and the sweep would expire them in front of whoever
+    looks at the sample.
+    """
+    created: int = item.created
+    until: int | None = item.updated
     if status not in _CLOSED:
-        created, until = item.updated, _END + int(random.random() * 30 * _DAY)
+        created, until = item.updated, None
     return (
         f"{_uuid(random)}\t{item.id}\t{units}\t{_moment(until)}"
         f"\t{_pick(random, _RESERVATION_REASONS)}\t{status}\t{_pick(random, _RESERVED_BY)}"
