@@ -147,6 +147,18 @@ def refresh(environment: Environment) -> None:  # noqa: ARG001
     _finish(run.success, run.errors)
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_with_environment
+def status(environment: Environment, *, as_json: bool) -> None:
+    """Show daemons, schedules, the last refresh and the alerts. Exits with 1 when something is dead."""
+    from soleflip_assets.monitoring.status import current_status  # noqa: PLC0415 as in _run
+
+    found = current_status(environment.database_url)
+    click.echo(json.dumps(found.as_json, indent=2) if as_json else "\n".join(found.lines))
+    _finish(not found.dead, found.dead)
+
+
 def _run_quietly(job: str) -> Any:
     from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
 

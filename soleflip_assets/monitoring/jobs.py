@@ -35,9 +35,9 @@ WEEKLY = [monitor_of_file("index_usage")]
 MONITORS = [*FRESHNESS, *DAILY, *WEEKLY]
 
 checks = [
-    build_monitors("watch_freshness", FRESHNESS),
-    build_monitors("watch_daily", DAILY),
-    build_monitors("watch_weekly", WEEKLY),
+    build_monitors("monitor_freshness", FRESHNESS),
+    build_monitors("monitor_daily", DAILY),
+    build_monitors("monitor_weekly", WEEKLY),
 ]
 
 
