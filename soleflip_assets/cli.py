@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.local.environment import Environment, prepared
+from soleflip_assets.local.environment import Environment, prepared, server_running
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.settings import ConfigurationError, Settings
@@ -137,6 +138,27 @@ def revert(environment: Environment) -> None:  # noqa: ARG001
     """
     run = _run("revert_phase2")
     _finish(run.success, run.errors)
+
+
+@main.command()
+@click.argument("dump", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Swap the names when it is proven.")
+def restore(dump: Path, *, replace: bool) -> None:
+    """Restore DUMP into a new database beside the old one and prove it by its manifest.
+
+    A dump that was cut short or altered is refused before anything is touched. With --replace the restored
+    database then gets the old one's name, and the old one stays under a new name; nobody may be connected.
+    """
+    from soleflip_assets.phase2.deployer import DeploymentError  # noqa: PLC0415 Dagster takes
+    from soleflip_assets.phase2.restore import restore as bring_back  # noqa: PLC0415 seconds to import
+
+    with _configuration_errors(), server_running(Settings.from_environment()) as url:
+        try:
+            restored = bring_back(url, dump, _tell, replace=replace)
+        except DeploymentError as error:
+            _finish(success=False, errors=[str(error)])
+    kept = f"; the old one is {restored.replaced} now" if restored.replaced else ""
+    click.echo(f"restored and proven: {restored.database}{kept}")
 
 
 @main.command()

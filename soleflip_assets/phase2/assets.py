@@ -179,13 +179,12 @@ def database_dump(
         for row in query_file(connection, "monitoring/legacy_tables.sql"):
             key = dg.AssetKey(["inventory", row["name"]])
             context.log_event(dg.AssetObservation(key, metadata=_size_of(row)))
-        server = query_one(connection, "monitoring/server.sql")
 
     deployer = deployment.deployer(context.log.info)
     entry = deployer.entries.get(DUMP_STEP)
     if entry is None or entry["finished_at"] is None:
         with deployer.recorded(DUMP_STEP, checksum="") as details:
-            dump = take_dump(database.engine.url, state.dumps, server["major_version"])
+            dump = take_dump(database.engine, state.dumps)
             details.update(_dump_details(dump))
         context.log.info(f"dumped {dump.bytes:,} bytes to {dump.path} in {dump.seconds:.1f} s")
         entry = deployer.entries[DUMP_STEP]
@@ -206,6 +205,7 @@ def _dump_details(dump: Dump) -> dict[str, object]:
         "path": str(dump.path),
         "sha256": dump.sha256,
         "bytes": dump.bytes,
+        "rows": dump.rows,
         "seconds": round(dump.seconds, 3),
     }
 
@@ -288,7 +288,7 @@ def deployment_report(
 ) -> dg.MaterializeResult[None]:
     """Write the report to a file and show it."""
     with database.connect() as connection:
-        path = write_report(connection, state.reports, context.run_id)
+        path = write_report(connection, state.reports, context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(path.read_text(encoding="utf-8")),

@@ -5,6 +5,8 @@ Here: one op for each, and the job around it. Not here: how any of it is done.
 
 import dagster as dg
 
+from soleflip_assets.database import Database
+from soleflip_assets.phase2.restore import drill
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.resources import Deployment
 
@@ -28,4 +30,32 @@ def revert_phase2() -> None:
     take_back()
 
 
-jobs = [revert_phase2]
+@dg.op
+def restore_latest_dump(context: dg.OpExecutionContext, database: Database) -> dg.Output[str]:
+    """Bring the latest dump back into a scratch database, prove it, drop it, record it.
+
+    Returns:
+        The SHA-256 of the dump.
+    """
+    restored = drill(database.engine, context.log.info)
+    return dg.Output(
+        restored.manifest.sha256,
+        metadata={
+            "dump": restored.manifest.dump,
+            "rows": restored.manifest.contents.rows,
+            "tables": len(restored.manifest.contents.tables),
+            "seconds": restored.seconds,
+        },
+    )
+
+
+@dg.job(
+    description="Prove that the latest dump can be restored: into a scratch database, then drop that.",
+    executor_def=dg.in_process_executor,
+)
+def restore_drill() -> None:
+    """One step."""
+    restore_latest_dump()
+
+
+jobs = [revert_phase2, restore_drill]
