@@ -4,6 +4,7 @@ import dagster as dg
 
 from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.database import Database
+from soleflip_assets.inventory import jobs as inventory
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
 from soleflip_assets.monitoring import jobs as monitoring
@@ -18,8 +19,14 @@ database = Database(url=dg.EnvVar(DATABASE_URL))
 defs = dg.Definitions(
     assets=[*phase2.assets, *metrics.assets],
     asset_checks=[*phase2.checks, *metrics.checks, *monitoring.checks],
-    jobs=[*phase2_jobs.jobs, *operations.jobs, *metrics_jobs.jobs, *monitoring.jobs],
-    schedules=[*metrics_jobs.schedules, *monitoring.schedules],
+    jobs=[
+        *phase2_jobs.jobs,
+        *operations.jobs,
+        *metrics_jobs.jobs,
+        *monitoring.jobs,
+        *inventory.jobs,
+    ],
+    schedules=[*metrics_jobs.schedules, *monitoring.schedules, *inventory.schedules],
     sensors=[alerts],
     resources={
         "database": database,

@@ -15,7 +15,7 @@ def step_files(*prefixes: str) -> list[SqlFile]:
     return [file for file in FILES if file.name.startswith(prefixes)]
 
 
-OPERATIONS = step_files("10_")
+OPERATIONS = step_files("10_", "11_")
 BACKUPS = {file.name.partition("_")[2]: file for file in step_files("2")}
 EXPAND = step_files("30_", "40_", "50_", "55_", "60_")
 INDEXES = step_files("70_", "71_", "72_")
