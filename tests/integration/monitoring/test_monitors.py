@@ -9,10 +9,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.database import Database, execute_statement
+from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.monitoring.jobs import MONITORS, checks
 from soleflip_assets.monitoring.monitors import monitor_of_file
 from soleflip_assets.sql_files import SqlFile
-from tests.conftest import Databases, connect
+from tests.conftest import Databases, connect, open_folder
 
 BY_NAME = {monitor.name: monitor for monitor in MONITORS}
 
@@ -232,14 +233,14 @@ def test_missing_index_of_a_headline_query_is_named(shop: Connection) -> None:
 
 @pytest.fixture
 def large_shop(shop: Connection) -> Connection:
-    """Fifty thousand sold pairs more, in front of the few that the lookup is for."""
+    """A hundred thousand sold pairs more, in front of the few that the lookup is for."""
     execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'in_stock'")
     execute_statement(
         shop,
         "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
         " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0,"
-        " CASE WHEN number > 50000 THEN 'in_stock' ELSE 'sold' END"
-        " FROM generate_series(1, 50005) AS number",
+        " CASE WHEN number > 100000 THEN 'in_stock' ELSE 'sold' END"
+        " FROM generate_series(1, 100005) AS number",
     )
     execute_statement(shop, "VACUUM ANALYZE inventory.stock")
     return shop
@@ -264,6 +265,22 @@ def test_times_of_the_headline_queries_are_numbers(shop: Connection) -> None:
     assert times["milliseconds/inventory_lookup"] > 0
     assert times["milliseconds/metrics"] > 0
     assert times["milliseconds/platform_listings"] > 0
+
+
+def test_slowest_statements_are_shown_where_they_are_recorded() -> None:
+    parameters = {"shared_preload_libraries": "pg_stat_statements", "fsync": "off"}
+    with (
+        open_folder() as folder,
+        PostgresServer(folder / "data", parameters=parameters).running() as server,
+        connect(Databases(server).deployed("production")) as shop,
+    ):
+        before = look(shop, "headline_queries_use_indexes")
+        execute_statement(shop, "CREATE EXTENSION pg_stat_statements")
+        look(shop, "headline_queries_use_indexes")
+        after = look(shop, "headline_queries_use_indexes")
+
+    assert "slowest_statements" not in before.metadata
+    assert "inventory.stock" in observed(after)["slowest_statements"]
 
 
 def _refreshes(connection: Connection, seconds: list[float]) -> None:
