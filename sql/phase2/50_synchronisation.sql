@@ -96,23 +96,25 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
+SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
+  target uuid;
 BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  -- All other columns of stock_metrics are computed from stock.
-  IF TG_OP = 'DELETE' OR OLD.stock_id <> NEW.stock_id THEN
+  FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
+  LOOP
+    -- Locked first, compared after: a row that seems to be right may be in the backfill's hands, which read
+    -- stock_metrics before this write and is about to store what it read.
+    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
+
+    -- All other columns of stock_metrics are computed from stock.
     UPDATE inventory.stock
-    SET reserved_quantity = 0
-    WHERE stock.id = OLD.stock_id AND stock.reserved_quantity IS DISTINCT FROM 0;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    UPDATE inventory.stock
-    SET reserved_quantity = NEW.reserved_quantity
-    WHERE stock.id = NEW.stock_id AND stock.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity;
-  END IF;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
+    SET reserved_quantity = coalesce(metrics.reserved_quantity, 0)
+    FROM (SELECT target AS stock_id) AS written
+    LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = written.stock_id
+    WHERE stock.id = written.stock_id
+      AND stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0);
+  END LOOP;
   RETURN NULL;
 END
 $function$;

@@ -374,6 +374,10 @@ def insert_one(shop: Connection, moment: str = "now()") -> None:
     )
 
 
+def insert_long_ago(shop: Connection) -> None:
+    insert_one(shop, "'2001-01-01Z'")
+
+
 def change_one(shop: Connection, moment: str = "now()") -> None:
     shop.execute(
         text(
@@ -423,7 +427,7 @@ def test_what_was_not_committed_when_the_refresh_ran_is_pending(
             else:
                 action(shop)
 
-        write(insert_one)
+        write(insert_long_ago)
         write(change_one)
         platform.execute(text(REFRESH))
         assert pending(platform) == (0, 0, 0)
