@@ -96,11 +96,12 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
   target uuid;
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
   LOOP
     -- Locked first, compared after: a row that seems to be right may be in the backfill's hands, which read
@@ -115,6 +116,7 @@ BEGIN
     WHERE stock.id = written.stock_id
       AND stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0);
   END LOOP;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
