@@ -161,6 +161,36 @@ def restore(dump: Path, *, replace: bool) -> None:
     click.echo(f"restored and proven: {restored.database}{kept}")
 
 
+_yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
+
+
+@main.command("drop-legacy")
+@_yes
+@_with_environment
+def drop_legacy(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
+    """Drop the three legacy tables, if nobody can need them any more; a dry run without --yes.
+
+    Refused until every condition is met; each refusal says which, and since or until when.
+    """
+    _retire("drop_legacy_tables", "retire_legacy_tables", yes=yes)
+
+
+@main.command("drop-backups")
+@_yes
+@_with_environment
+def drop_backups(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
+    """Drop the three backups, a month after the deployment; a dry run without --yes.
+
+    Refused until every condition is met; each refusal says which, and since or until when.
+    """
+    _retire("drop_backup_tables", "retire_backup_tables", yes=yes)
+
+
+def _retire(job: str, op: str, *, yes: bool) -> None:
+    run = _run(job, {"ops": {op: {"config": {"dry_run": not yes}}}})
+    _finish(run.success, run.errors)
+
+
 @main.command()
 @_with_environment
 def refresh(environment: Environment) -> None:  # noqa: ARG001

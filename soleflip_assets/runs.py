@@ -111,4 +111,8 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         return None
     while error and error.cause:
         error = error.cause
-    return error.message.strip().splitlines()[0] if error else None
+    if error is None:
+        return None
+    line = error.message.strip().splitlines()[0]
+    # Our own errors are sentences, to which the name of their class adds nothing.
+    return line.partition(": ")[2] if line.startswith("soleflip_assets.") else line

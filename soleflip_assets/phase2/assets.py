@@ -11,10 +11,11 @@ from typing import Any
 
 import dagster as dg
 from dagster import BetaWarning
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.database import Database, query_file, query_one
-from soleflip_assets.phase2 import steps
+from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.phase2.countdown import count_down_to_retirement
 from soleflip_assets.phase2.deployer import Outcome
 from soleflip_assets.phase2.dump import Dump, take_dump
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
@@ -88,10 +89,17 @@ with accept_beta():
     ) -> Iterator[dg.ObserveResult]:
         """Count the rows of the three legacy tables."""
         with database.connect() as connection:
-            for row in query_file(connection, "monitoring/legacy_tables.sql"):
+            for row in _legacy_sizes(connection):
                 key = dg.AssetKey(["inventory", row["name"]])
                 if key in context.selected_asset_keys:
                     yield dg.ObserveResult(asset_key=key, metadata=_size_of(row))
+
+
+def _legacy_sizes(connection: Connection) -> list[RowMapping]:
+    """Rows and bytes of the legacy tables; nothing once they are retired."""
+    if ledger.retired(connection, "drop_legacy_tables"):
+        return []
+    return query_file(connection, "monitoring/legacy_tables.sql")
 
 
 def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
@@ -176,7 +184,7 @@ def database_dump(
 ) -> dg.MaterializeResult[None]:
     """Take the dump, once for a deployment; also look at the legacy tables before they change."""
     with database.connect() as connection:
-        for row in query_file(connection, "monitoring/legacy_tables.sql"):
+        for row in _legacy_sizes(connection):
             key = dg.AssetKey(["inventory", row["name"]])
             context.log_event(dg.AssetObservation(key, metadata=_size_of(row)))
 
@@ -301,5 +309,6 @@ backups = [_build_backup(table) for table in LEGACY_TABLES]
 checks = [
     *(build_asset_checks(backup_of(table).key) for table in LEGACY_TABLES),
     build_asset_checks(STOCK.key),
+    count_down_to_retirement,
 ]
 assets = [legacy_tables, preflight, database_dump, *backups, stock, deployment_report]

@@ -7,6 +7,7 @@ import dagster as dg
 
 from soleflip_assets.database import Database
 from soleflip_assets.phase2.restore import drill
+from soleflip_assets.phase2.retirement import BACKUPS, LEGACY, retire
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.resources import Deployment
 
@@ -58,4 +59,56 @@ def restore_drill() -> None:
     restore_latest_dump()
 
 
-jobs = [revert_phase2, restore_drill]
+class RetirementConfig(dg.Config):
+    """How old tables are retired.
+
+    Attributes:
+        dry_run: ask the gates and say what would be dropped; drop nothing.
+    """
+
+    dry_run: bool = True
+
+
+@dg.op
+def retire_legacy_tables(
+    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+) -> bool:
+    """Drop the legacy tables if every gate is open.
+
+    Returns:
+        Whether they were dropped.
+    """
+    return retire(deployment.deployer(context.log.info), LEGACY, dry_run=config.dry_run)
+
+
+@dg.op
+def retire_backup_tables(
+    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+) -> bool:
+    """Drop the backups if every gate is open.
+
+    Returns:
+        Whether they were dropped.
+    """
+    return retire(deployment.deployer(context.log.info), BACKUPS, dry_run=config.dry_run)
+
+
+@dg.job(
+    description="Drop the legacy tables once every gate is open. A dry run unless configured otherwise.",
+    executor_def=dg.in_process_executor,
+)
+def drop_legacy_tables() -> None:
+    """One step: all three or none."""
+    retire_legacy_tables()
+
+
+@dg.job(
+    description="Drop the backups once every gate is open. A dry run unless configured otherwise.",
+    executor_def=dg.in_process_executor,
+)
+def drop_backup_tables() -> None:
+    """One step: all three or none."""
+    retire_backup_tables()
+
+
+jobs = [revert_phase2, restore_drill, drop_legacy_tables, drop_backup_tables]

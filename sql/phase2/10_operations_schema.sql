@@ -59,6 +59,15 @@ CREATE TABLE IF NOT EXISTS inventory_ops.metrics_refresh (
 COMMENT ON COLUMN inventory_ops.metrics_refresh.horizon IS
   'Every transaction before this one had ended when the refresh began: the refresh saw all it wrote';
 
+CREATE TABLE IF NOT EXISTS inventory_ops.validation (
+  name text PRIMARY KEY,
+  passed boolean NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  evaluated_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE inventory_ops.validation IS 'What came of each validation the last time, and since when it comes to that';
+
 CREATE OR REPLACE FUNCTION inventory_ops.fingerprint(relation regclass, OUT rows bigint, OUT content text)
 LANGUAGE plpgsql
 STABLE
