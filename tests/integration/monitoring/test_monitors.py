@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, execute_statement
+from soleflip_assets.database import Database, execute_statement, run_file
 from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.monitoring.jobs import MONITORS, checks
 from soleflip_assets.monitoring.monitors import monitor_of_file
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import SqlFile
 from tests.conftest import Databases, connect, open_folder
 
@@ -134,16 +135,18 @@ def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> No
     assert "+  WHERE (quantity > 0);" in observed(result)["difference"]
 
 
-def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:
-    for table in ("stock_financial", "stock_lifecycle", "stock_metrics"):
-        execute_statement(shop, f"DROP TABLE inventory.{table}")
-    assert not look(shop, "stock_schema_as_deployed").passed
+def test_legacy_table_that_was_dropped_by_hand_is_drift(shop: Connection) -> None:
+    execute_statement(shop, "DROP TABLE inventory.stock_lifecycle")
 
-    execute_statement(
-        shop,
-        "INSERT INTO inventory_ops.ledger (step, checksum, version, finished_at)"
-        " VALUES ('drop_legacy_tables', '', '', now())",
-    )
+    result = look(shop, "stock_schema_as_deployed")
+
+    assert not result.passed
+    assert "trigger soleflip_lifecycle_to_stock" in observed(result)["changed"]
+
+
+def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:
+    ledger.start(shop, "drop_legacy_tables", checksum="")
+    run_file(shop, "retirement/drop_legacy_tables.sql")
 
     assert look(shop, "stock_schema_as_deployed").passed
 
