@@ -109,10 +109,10 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    while error and error.cause:
+    causes = []
+    while error:
+        causes.append(error.message.strip().splitlines()[0])
         error = error.cause
-    if error is None:
-        return None
-    line = error.message.strip().splitlines()[0]
     # Our own errors are sentences, to which the name of their class adds nothing.
-    return line.partition(": ")[2] if line.startswith("soleflip_assets.") else line
+    ours = (line.partition(": ")[2] for line in causes if line.startswith("soleflip_assets."))
+    return next(ours, causes[-1] if causes else None)

@@ -18,6 +18,8 @@ from soleflip_assets.tables import STOCK
 
 _RETIREMENTS = {"legacy_tables_can_be_dropped": LEGACY, "backup_tables_can_be_dropped": BACKUPS}
 
+SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for name in _RETIREMENTS))
+
 
 @dg.multi_asset_check(
     name="count_down_to_retirement",
