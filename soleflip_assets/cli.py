@@ -27,7 +27,7 @@ EXIT_USAGE = 2
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="soleflip-assets")
 def main() -> None:
-    r"""SoleFlip's inventory data platform.
+    """SoleFlip's inventory data platform.
 
     Deploys the Phase 2 consolidation of inventory.stock, proves it, and keeps inventory.stock_metrics_view
     fresh. Every command runs a job of the Dagster code location, so what it did is seen in the UI.
@@ -49,7 +49,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
-    """
+    """  # noqa: D301 click's mark for text that is not to be wrapped
 
 
 @contextmanager
