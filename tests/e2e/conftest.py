@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets import settings
 from soleflip_assets.cli import main
+from soleflip_assets.database import execute_statement
 from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import Up, awaited
 
@@ -80,16 +81,34 @@ def soleflip(home: Path, dagster_storage: URL, monkeypatch: pytest.MonkeyPatch) 
     return run
 
 
+# No superuser and no member of one: the owner of SoleFlip's tables, as most managed servers have it.
+_OWNERSHIP = """
+DO $$
+DECLARE
+  owned regclass;
+BEGIN
+  EXECUTE format('ALTER DATABASE %I OWNER TO {role}', current_database());
+  ALTER SCHEMA inventory OWNER TO {role};
+  ALTER TYPE inventory.inventory_status OWNER TO {role};
+  FOR owned IN SELECT oid FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind = 'r'
+  LOOP
+    EXECUTE format('ALTER TABLE %s OWNER TO {role}', owned);
+  END LOOP;
+END $$
+"""
+
+
 @pytest.fixture
 def shop_with_password(databases: Databases) -> URL:
-    """A legacy database that is ours by a role which the server asks for its password, SECRET."""
+    """A legacy database whose owner the server asks for a password, which is SECRET."""
     url = databases.legacy("production")
-    role = f"user_of_{url.database}"
+    role = f"owner_of_{url.database}"
     with connect(url) as connection:
-        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}' IN ROLE postgres")
+        execute_statement(connection, f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'")
+        execute_statement(connection, _OWNERSHIP.format(role=role))
         rules = databases.server.data / "pg_hba.conf"
         rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
+        execute_statement(connection, "SELECT pg_reload_conf()")
     awaited(lambda: not _lets_in(url.set(username=role)))
     return url.set(username=role, password=SECRET)
 

@@ -67,8 +67,8 @@ def test_wrong_password(soleflip: Soleflip, shop_with_password: URL) -> None:
 
 
 def test_user_without_rights(soleflip: Soleflip, shop_with_password: URL) -> None:
-    with connect(shop_with_password.set(username="postgres", password=None)) as owner:
-        owner.exec_driver_sql(f"REVOKE postgres FROM {shop_with_password.username}")
+    with connect(shop_with_password.set(username="postgres", password=None)) as superuser:
+        superuser.exec_driver_sql("ALTER SCHEMA inventory OWNER TO postgres")
     result = soleflip("deploy", url=shop_with_password)
     assert result.exit_code == 2
     assert_one_sentence(result.output, "permission denied for schema inventory", "correct the URL")
