@@ -17,7 +17,7 @@ from pathlib import Path
 from psycopg import sql
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from soleflip_assets.database import (
     create_database_engine,
@@ -34,6 +34,7 @@ from soleflip_assets.phase2.manifest import Contents, Manifest, measure, read_ma
 DRILL_STEP = "restore_drill"
 _DUMP_STEP = "database_dump"
 _OBJECT_IN_USE = "55006"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class RestoreError(DeploymentError):
@@ -258,7 +259,15 @@ def _create_database(connection: Connection, name: str, manifest: Manifest) -> N
         sql.Identifier(manifest.owner),
         *map(sql.Literal, (manifest.encoding, manifest.collate, manifest.ctype)),
     )
-    execute_statement(connection, statement.as_string())
+    try:
+        execute_statement(connection, statement.as_string())
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise RestoreError(
+            f"{connection.engine.url.username} may not create a database owned by {manifest.owner}: "
+            "grant it with ALTER ROLE … CREATEDB, or restore as who owns the database. Nothing was touched."
+        ) from error
 
 
 def _drop_database(connection: Connection, name: str) -> None:

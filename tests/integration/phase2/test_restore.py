@@ -27,7 +27,7 @@ from soleflip_assets.phase2.dump import Dump, sha256_of, take_dump
 from soleflip_assets.phase2.manifest import Contents, manifest_path, read_manifest
 from soleflip_assets.settings import DATABASE_URL, HOME
 from tests.conftest import Databases, connect
-from tests.integration.phase2.deployment import ignore
+from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical
 
 DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
@@ -424,6 +424,34 @@ def test_drill_clears_away_the_scratch_database_of_one_that_died(deployed: URL, 
     restore.drill(create_database_engine(deployed), ignore)
 
     assert all_databases(deployed) == before
+
+
+def test_owner_without_superuser_drills_if_it_may_create_databases(
+    databases: Databases, tmp_path: Path
+) -> None:
+    admin = databases.legacy("production")
+    url = admin.set(username="drill_owner")
+    with connect(admin) as connection:
+        connection.exec_driver_sql("CREATE ROLE drill_owner LOGIN")
+        connection.exec_driver_sql(f"ALTER DATABASE {admin.database} OWNER TO drill_owner")
+        connection.exec_driver_sql("ALTER SCHEMA inventory OWNER TO drill_owner")
+        connection.exec_driver_sql("ALTER TYPE inventory.inventory_status OWNER TO drill_owner")
+        tables = connection.exec_driver_sql(
+            "SELECT oid::regclass::text FROM pg_class "
+            "WHERE relnamespace = 'inventory'::regnamespace AND relkind = 'r'"
+        )
+        for table in tables.scalars().all():
+            connection.exec_driver_sql(f"ALTER TABLE {table} OWNER TO drill_owner")
+    run_deployment(url)
+    engine = create_database_engine(url)
+    record_dump(url, take_dump(engine, tmp_path))
+
+    with pytest.raises(DeploymentError, match=r"drill_owner may not create .* CREATEDB"):
+        restore.drill(engine, ignore)
+    with connect(admin) as connection:
+        connection.exec_driver_sql("ALTER ROLE drill_owner CREATEDB")
+
+    assert restore.drill(engine, ignore).manifest.contents.tables["inventory.stock"][0] == 1172
 
 
 def test_drill_without_a_dump_says_so(deployed: URL) -> None:
