@@ -223,6 +223,9 @@ FOR EACH ROW
 WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
 EXECUTE FUNCTION inventory_ops.financial_to_stock();
 
+-- Each column on its own, not (a, b) IS DISTINCT FROM (c, d): PostgreSQL prints a comparison of rows otherwise
+-- after a dump and restore, and the trigger would then look as if somebody had changed it.
+
 -- New to old ------------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION inventory_ops.stock_to_lifecycle()
@@ -270,8 +273,9 @@ CREATE OR REPLACE TRIGGER soleflip_stock_update_to_lifecycle
 AFTER UPDATE OF shelf_life_days, listed_on_platforms, status_history ON inventory.stock
 FOR EACH ROW
 WHEN (
-  (OLD.shelf_life_days, OLD.listed_on_platforms, OLD.status_history)
-    IS DISTINCT FROM (NEW.shelf_life_days, NEW.listed_on_platforms, NEW.status_history)
+  (OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
+    OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
+    OR OLD.status_history IS DISTINCT FROM NEW.status_history)
   AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
 )
 EXECUTE FUNCTION inventory_ops.stock_to_lifecycle();
@@ -331,8 +335,10 @@ CREATE OR REPLACE TRIGGER soleflip_stock_update_to_metrics
 AFTER UPDATE OF quantity, reserved_quantity, gross_purchase_price, roi_percentage ON inventory.stock
 FOR EACH ROW
 WHEN (
-  (OLD.quantity, OLD.reserved_quantity, OLD.gross_purchase_price, OLD.roi_percentage)
-    IS DISTINCT FROM (NEW.quantity, NEW.reserved_quantity, NEW.gross_purchase_price, NEW.roi_percentage)
+  (OLD.quantity IS DISTINCT FROM NEW.quantity
+    OR OLD.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity
+    OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
+    OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
   AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
 )
 EXECUTE FUNCTION inventory_ops.stock_to_metrics();
@@ -379,9 +385,11 @@ AFTER UPDATE OF purchase_price, gross_purchase_price, vat_amount, profit_per_she
 ON inventory.stock
 FOR EACH ROW
 WHEN (
-  (OLD.purchase_price, OLD.gross_purchase_price, OLD.vat_amount, OLD.profit_per_shelf_day, OLD.roi_percentage)
-    IS DISTINCT FROM
-    (NEW.purchase_price, NEW.gross_purchase_price, NEW.vat_amount, NEW.profit_per_shelf_day, NEW.roi_percentage)
+  (OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
+    OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
+    OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
+    OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
+    OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
   AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
 )
 EXECUTE FUNCTION inventory_ops.stock_to_financial();

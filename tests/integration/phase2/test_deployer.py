@@ -1,5 +1,6 @@
 """The engine that puts sql/phase2 into force: alone, patient, and mending what somebody changed by hand."""
 
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.database import create_database_engine
+from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
 from soleflip_assets.phase2 import backfill, deployer
 from soleflip_assets.phase2.deployer import AnotherDeployerError, Deployer, DeploymentError, Outcome
 from soleflip_assets.settings import Sample
@@ -288,3 +290,26 @@ def test_deploying_again_writes_nothing_at_all(
 
     assert [str(o) for o in outcomes if o.applied] == []
     assert physical(url) == before
+
+
+def test_nothing_looks_changed_after_a_dump_and_restore(
+    databases: Databases, deployed: URL
+) -> None:
+    """PostgreSQL prints what it restored as it printed what it dumped, so a deployment finds all in force."""
+    restored = databases.empty()
+    dump = subprocess.run(
+        [EMBEDDED_PROGRAMS / "pg_dump", "--format=custom", f"--dbname={_libpq(deployed)}"],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    subprocess.run(
+        [EMBEDDED_PROGRAMS / "pg_restore", "--exit-on-error", f"--dbname={_libpq(restored)}"],
+        input=dump.stdout,
+        check=True,
+    )
+
+    assert [outcome for outcome in run_deployment(restored) if outcome.applied] == []
+
+
+def _libpq(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
