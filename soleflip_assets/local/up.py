@@ -91,10 +91,13 @@ class Child:
                 f"The {self.name} ended by itself (exit code {self.process.returncode}): see {self.log}."
             )
 
-    def stop(self) -> None:
-        """End it and all it started: politely, then firmly."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, unless it has ended."""
         if self.process.poll() is None:
             self.process.terminate()
+
+    def end(self) -> None:
+        """Wait for its end, then see to it that it and all it started are gone."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_STOP_WITHIN_SECONDS)
         # What it started is in its group, and may outlive it.
@@ -151,9 +154,16 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
             tell(f"soleflip: {error}")
             return 1
         finally:
-            for child in children:
-                child.stop()
+            _stop(children)
     return 0
+
+
+def _stop(children: list[Child]) -> None:
+    """End them side by side: each takes seconds."""
+    for child in children:
+        child.ask_to_end()
+    for child in children:
+        child.end()
 
 
 @contextmanager
@@ -181,7 +191,7 @@ def _deployed(stopping: threading.Event, tell: Tell) -> bool:
     child = Child("deployment", deploy, Path(os.devnull))
     while deploy.poll() is None:
         if stopping.wait(0.1):
-            child.stop()
+            _stop([child])
     return deploy.returncode == 0
 
 
