@@ -26,6 +26,8 @@ from soleflip_assets.validations import observe
 _BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
 _INSUFFICIENT_PRIVILEGE = "42501"
+# A line on the terminal; the check in the UI lists them all.
+_EXAMPLES_IN_A_LINE = 5
 
 
 class Effect(Enum):
@@ -95,7 +97,10 @@ class Finding:
         """One paragraph: what, which rows, what to do."""
         if self.as_expected:
             return f"{self.expectation.name}: as expected"
-        examples = self.observed.get("examples") or [self._counts]
+        examples = list(self.observed.get("examples") or [self._counts])
+        if len(examples) > _EXAMPLES_IN_A_LINE:
+            left_out = len(examples) - _EXAMPLES_IN_A_LINE
+            examples[_EXAMPLES_IN_A_LINE:] = [f"and {left_out} more, listed with the check"]
         return (
             f"{self.expectation.name} ({self.effect.value}): not so: {self.expectation.file.description} "
             f"Found: {'; '.join(examples)}. {self.expectation.fix}"
