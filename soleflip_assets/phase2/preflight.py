@@ -26,8 +26,9 @@ from soleflip_assets.validations import observe
 _BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
 _INSUFFICIENT_PRIVILEGE = "42501"
-# A line on the terminal; the check in the UI lists them all.
-_EXAMPLES_IN_A_LINE = 5
+# Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
+# always named in full.
+_REPAIRED_EXAMPLES = 5
 
 
 class Effect(Enum):
@@ -98,9 +99,9 @@ class Finding:
         if self.as_expected:
             return f"{self.expectation.name}: as expected"
         examples = list(self.observed.get("examples") or [self._counts])
-        if len(examples) > _EXAMPLES_IN_A_LINE:
-            left_out = len(examples) - _EXAMPLES_IN_A_LINE
-            examples[_EXAMPLES_IN_A_LINE:] = [f"and {left_out} more, listed with the check"]
+        if self.effect is Effect.REPAIRED and len(examples) > _REPAIRED_EXAMPLES:
+            left_out = len(examples) - _REPAIRED_EXAMPLES
+            examples[_REPAIRED_EXAMPLES:] = [f"and {left_out} more, listed with the check"]
         return (
             f"{self.expectation.name} ({self.effect.value}): not so: {self.expectation.file.description} "
             f"Found: {'; '.join(examples)}. {self.expectation.fix}"
