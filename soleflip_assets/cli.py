@@ -147,6 +147,20 @@ def refresh(environment: Environment) -> None:  # noqa: ARG001
     _finish(run.success, run.errors)
 
 
+@main.command()
+@click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
+              help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
+@_with_environment
+def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
+    """Choose how inventory.stock_metrics_view is kept; its readers and the writers of stock go on.
+
+    materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
+    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock.
+    """
+    run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    _finish(run.success, run.errors)
+
+
 def _run_quietly(job: str) -> Any:
     from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
 

@@ -6,6 +6,7 @@ from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.database import Database
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
+from soleflip_assets.metrics import operations as metrics_operations
 from soleflip_assets.monitoring import jobs as monitoring
 from soleflip_assets.phase2 import assets as phase2
 from soleflip_assets.phase2 import jobs as phase2_jobs
@@ -18,8 +19,14 @@ database = Database(url=dg.EnvVar(DATABASE_URL))
 defs = dg.Definitions(
     assets=[*phase2.assets, *metrics.assets],
     asset_checks=[*phase2.checks, *metrics.checks, *monitoring.checks],
-    jobs=[*phase2_jobs.jobs, *operations.jobs, *metrics_jobs.jobs, *monitoring.jobs],
-    schedules=[*metrics_jobs.schedules, *monitoring.schedules],
+    jobs=[
+        *phase2_jobs.jobs,
+        *operations.jobs,
+        *metrics_jobs.jobs,
+        *metrics_operations.jobs,
+        *monitoring.jobs,
+    ],
+    schedules=[*metrics_jobs.schedules, *metrics_operations.schedules, *monitoring.schedules],
     sensors=[alerts],
     resources={
         "database": database,
