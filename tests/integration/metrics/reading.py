@@ -1,6 +1,6 @@
 """Reading the view, and what its query gives, in the same snapshot."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -48,7 +48,7 @@ def queued(connection: Connection) -> list[UUID | None]:
 def shown(connection: Connection, stock_id: UUID) -> int | None:
     """The units there are of a stock row, by the view."""
     statement = text("SELECT total_quantity FROM inventory.stock_metrics_view WHERE stock_id = :id")
-    return connection.scalar(statement, {"id": stock_id})
+    return cast("int | None", connection.scalar(statement, {"id": stock_id}))
 
 
 def an_item(connection: Connection) -> UUID:

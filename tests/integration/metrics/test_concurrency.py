@@ -4,10 +4,11 @@ A variant is what somebody would write first. Each test holds two connections, b
 where the variant errs, and shows that it errs there: without that, passing would prove nothing of ours.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -52,7 +53,7 @@ class Variant:
 
     def shown(self, connection: Connection, stock_id: UUID) -> int | None:
         statement = text("SELECT quantity FROM broken WHERE id = :id")
-        return connection.scalar(statement, {"id": stock_id})
+        return cast("int | None", connection.scalar(statement, {"id": stock_id}))
 
 
 FILLED = """
@@ -356,7 +357,7 @@ def test_refreshes_beside_writers_lose_nothing_and_show_one_moment(incremental: 
         assert differences(shop) == []
 
 
-def _move_units(url: URL, ids: list[UUID]) -> None:
+def _move_units(url: URL, ids: Sequence[UUID]) -> None:
     move = text("UPDATE inventory.stock SET quantity = quantity + :units WHERE id = :id")
     with create_database_engine(url).connect() as connection:
         for number in range(CHANGES):

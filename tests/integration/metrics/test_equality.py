@@ -121,7 +121,7 @@ def _connect(url: URL) -> Connection:
     return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
 @given(steps=st.lists(step, min_size=15, max_size=40))
 def test_view_equals_its_query_after_any_sequence(
     connections: list[Connection], steps: list[Step]
