@@ -5,6 +5,7 @@ configuration.
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.local.environment import Environment, prepared
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.settings import ConfigurationError, Settings
+from soleflip_assets.settings import FILES, ConfigurationError, Settings
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -159,6 +160,19 @@ def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
     """
     run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
     _finish(run.success, run.errors)
+
+
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Run the benchmarks on a server of their own; --rows says how big a shop (default: 1,172)."""
+    script = FILES / "benchmarks" / "run.py"
+    if not script.exists():
+        click.echo(
+            "soleflip: the benchmarks are not in the wheel: run this in a checkout.", err=True
+        )
+        sys.exit(EXIT_USAGE)
+    sys.exit(subprocess.run([sys.executable, script, *arguments], check=False).returncode)
 
 
 def _run_quietly(job: str) -> Any:
