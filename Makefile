@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint format lock bench clean
+.PHONY: help install up test lint format screenshots lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,8 +36,8 @@ format: install ## Format the Python
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## Run the benchmarks
-	$(BIN)/soleflip bench
+screenshots: install ## Renew the pictures of docs/images (needs chromium)
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/test_screenshots.py
 
 lock: ## Compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -27,6 +27,3 @@ async def sell(
     except InsufficientStock as error:
         return 409, {"available": error.available, "requested": error.requested}
     return 201, {"reservation": str(sale.id), "left": item.available_quantity}
-
-
-# ruff: noqa: INP001

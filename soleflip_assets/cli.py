@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.local.environment import Environment, prepared
+from soleflip_assets.local.environment import Environment, prepared, server_running
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.settings import FILES, ConfigurationError, Settings
@@ -27,7 +28,7 @@ EXIT_USAGE = 2
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="soleflip-assets")
 def main() -> None:
-    r"""SoleFlip's inventory data platform.
+    """SoleFlip's inventory data platform.
 
     Deploys the Phase 2 consolidation of inventory.stock, proves it, and keeps inventory.stock_metrics_view
     fresh. Every command runs a job of the Dagster code location, so what it did is seen in the UI.
@@ -49,7 +50,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
-    """
+    """  # noqa: D301 click's mark for text that is not to be wrapped
 
 
 @contextmanager
@@ -141,6 +142,57 @@ def revert(environment: Environment) -> None:  # noqa: ARG001
 
 
 @main.command()
+@click.argument("dump", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Swap the names when it is proven.")
+def restore(dump: Path, *, replace: bool) -> None:
+    """Restore DUMP into a new database beside the old one and prove it by its manifest.
+
+    A dump that was cut short or altered is refused before anything is touched. With --replace the restored
+    database then gets the old one's name, and the old one stays under a new name; nobody may be connected.
+    """
+    from soleflip_assets.phase2.deployer import DeploymentError  # noqa: PLC0415 Dagster takes
+    from soleflip_assets.phase2.restore import restore as bring_back  # noqa: PLC0415 seconds to import
+
+    with _configuration_errors(), server_running(Settings.from_environment()) as url:
+        try:
+            restored = bring_back(url, dump, _tell, replace=replace)
+        except DeploymentError as error:
+            _finish(success=False, errors=[str(error)])
+    kept = f"; the old one is {restored.replaced} now" if restored.replaced else ""
+    click.echo(f"restored and proven: {restored.database}{kept}")
+
+
+_yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
+
+
+@main.command("drop-legacy")
+@_yes
+@_with_environment
+def drop_legacy(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
+    """Drop the three legacy tables, if nobody can need them any more; a dry run without --yes.
+
+    Refused until every condition is met; each refusal says which, and since or until when.
+    """
+    _retire("drop_legacy_tables", "retire_legacy_tables", yes=yes)
+
+
+@main.command("drop-backups")
+@_yes
+@_with_environment
+def drop_backups(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
+    """Drop the three backups, a month after the deployment; a dry run without --yes.
+
+    Refused until every condition is met; each refusal says which, and since or until when.
+    """
+    _retire("drop_backup_tables", "retire_backup_tables", yes=yes)
+
+
+def _retire(job: str, op: str, *, yes: bool) -> None:
+    run = _run(job, {"ops": {op: {"config": {"dry_run": not yes}}}})
+    _finish(run.success, run.errors)
+
+
+@main.command()
 @_with_environment
 def refresh(environment: Environment) -> None:  # noqa: ARG001
     """Refresh inventory.stock_metrics_view now and check it."""
@@ -173,6 +225,18 @@ def bench(arguments: tuple[str, ...]) -> None:
         )
         sys.exit(EXIT_USAGE)
     sys.exit(subprocess.run([sys.executable, script, *arguments], check=False).returncode)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_with_environment
+def status(environment: Environment, *, as_json: bool) -> None:
+    """Show daemons, schedules, the last refresh and the alerts. Exits with 1 when something is dead."""
+    from soleflip_assets.monitoring.status import current_status  # noqa: PLC0415 as in _run
+
+    found = current_status(environment.database_url)
+    click.echo(json.dumps(found.as_json, indent=2) if as_json else "\n".join(found.lines))
+    _finish(not found.dead, found.dead)
 
 
 def _run_quietly(job: str) -> Any:

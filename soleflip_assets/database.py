@@ -116,7 +116,7 @@ def require_reachable(variable: str, url: URL) -> RowMapping:
         if url.password:
             reason = reason.replace(str(url.password), "***")
         raise ConfigurationError(
-            f"{variable} points at {_shown(url)}, which does not let us in ({reason}): "
+            f"{variable} points at {_shown(url)}, which cannot be used ({reason}): "
             "start that server or correct the URL."
         ) from None
 

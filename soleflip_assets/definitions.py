@@ -4,6 +4,7 @@ import dagster as dg
 
 from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.database import Database
+from soleflip_assets.inventory import jobs as inventory
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
 from soleflip_assets.metrics import operations as metrics_operations
@@ -25,8 +26,14 @@ defs = dg.Definitions(
         *metrics_jobs.jobs,
         *metrics_operations.jobs,
         *monitoring.jobs,
+        *inventory.jobs,
     ],
-    schedules=[*metrics_jobs.schedules, *metrics_operations.schedules, *monitoring.schedules],
+    schedules=[
+        *metrics_jobs.schedules,
+        *metrics_operations.schedules,
+        *monitoring.schedules,
+        *inventory.schedules,
+    ],
     sensors=[alerts],
     resources={
         "database": database,

@@ -55,7 +55,8 @@ def run_job(
     errors: list[str] = []
 
     def listen(entry: dg.EventLogEntry) -> None:
-        if failure := _failure(entry):
+        # The run's failure repeats its step's.
+        if (failure := _failure(entry)) and failure not in errors:
             errors.append(failure)
         if line := _line(entry):
             tell(line)
@@ -85,7 +86,9 @@ def _line(entry: dg.EventLogEntry) -> str | None:
             return f"✓ {materialization.asset_key.to_user_string()}{counted}"
         case "ASSET_CHECK_EVALUATION":
             evaluation = event.asset_check_evaluation_data
-            return f"  {'✓' if evaluation.passed else '✗'} {evaluation.check_name}"
+            if evaluation.passed:
+                return f"  ✓ {evaluation.check_name}"
+            return f"  ✗ {evaluation.check_name}: {evaluation.description}"
         case "STEP_FAILURE":
             return f"✗ {event.step_key}: {_failure(entry)}"
         case _:
@@ -106,6 +109,10 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    while error and error.cause:
+    causes = []
+    while error:
+        causes.append(error.message.strip().splitlines()[0])
         error = error.cause
-    return error.message.strip().splitlines()[0] if error else None
+    # Our own errors are sentences, to which the name of their class adds nothing.
+    ours = (line.partition(": ")[2] for line in causes if line.startswith("soleflip_assets."))
+    return next(ours, causes[-1] if causes else None)

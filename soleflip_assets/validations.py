@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, query_file, query_one
+from soleflip_assets.database import Database, query_one
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import SqlFile, sql_files
 
@@ -117,7 +117,8 @@ def observe(
     Raises:
         sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
     """
-    if retired := _retired(connection, file):
+    until = file.fields.get("until")
+    if until and (retired := ledger.retired(connection, until)):
         return True, dict(retired)
     try:
         row = dict(query_one(connection, file.path, **parameters))
@@ -128,16 +129,20 @@ def observe(
     return bool(row.pop("passed")), row
 
 
+def _remember(connection: Connection, verdict: Verdict) -> None:
+    """Keep the verdict where the retirement gates look for it; nowhere before the first deployment."""
+    if ledger.exists(connection):
+        query_one(
+            connection,
+            "retirement/record_validation.sql",
+            name=verdict.validation.name,
+            passed=verdict.passed,
+        )
+
+
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
     """What was observed, for the UI: numbers stay numbers, so that it plots them."""
     return {name: _metadata(value) for name, value in observed.items()}
-
-
-def _retired(connection: Connection, file: SqlFile) -> RowMapping | None:
-    step = file.fields.get("until")
-    if step is None or not ledger.exists(connection):
-        return None
-    return next(iter(query_file(connection, "retirement/retired.sql", step=step)), None)
 
 
 def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
@@ -193,6 +198,8 @@ def build_asset_checks(key: dg.AssetKey) -> dg.AssetChecksDefinition:
         with database.connect() as connection:
             for name, validation in validations.items():
                 if name in selected:
-                    yield validation.run(connection).result
+                    verdict = validation.run(connection)
+                    _remember(connection, verdict)
+                    yield verdict.result
 
     return validate

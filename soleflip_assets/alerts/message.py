@@ -56,7 +56,13 @@ def _summary(news: News) -> str:
     named = f"{first} and {len(others)} more" if others else first
     if news.kind is Kind.FAILING and all(alert.recovered_at for alert in news.alerts):
         return f"{named} failed and recovered"
+    if news.kind is Kind.FAILING and all(map(_is_stopped, news.alerts)):
+        return f"{named} stopped"
     return f"{named} {news.kind.value}"
+
+
+def _is_stopped(alert: Alert) -> bool:
+    return alert.subject.startswith("stopped:")
 
 
 def _paragraph(alert: Alert) -> list[str]:

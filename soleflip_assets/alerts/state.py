@@ -12,7 +12,7 @@ a hash. Here: deciding. Not here: where observations come from (events.py), what
 how it is sent (delivery.py). Times are seconds since the epoch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Self
@@ -275,7 +275,7 @@ class State(BaseModel):
         for alert in news.alerts:
             alert.tell(target, news.kind, now)
 
-    def forget(self, accepting: dict[str, Callable[[Severity], bool]], now: float) -> None:
+    def forget(self, accepting: Mapping[str, Callable[[Severity], bool]], now: float) -> None:
         """Drop what is over and known to everybody, and the targets that are no more.
 
         Args:

@@ -95,8 +95,9 @@ def _parse(number: int, entry: str) -> Target:
 def _apprise_sender(number: int, scheme: str, url: str) -> Send:
     import apprise  # noqa: PLC0415 it takes long to import, and only the sensor needs it
 
-    # Its warnings quote URLs that it does not understand, tokens and all.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    # What they log quotes URLs, tokens and all: of services that they cannot parse or reach.
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     service = apprise.Apprise()
     if not service.add(url):
         raise ConfigurationError(

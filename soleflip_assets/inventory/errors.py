@@ -133,5 +133,5 @@ class IdempotencyConflict(InventoryError):
 
 def _shown(value: object, longest: int = 60) -> str:
     """A value for a message: never a whole megabyte of it."""
-    text = repr(value) if not isinstance(value, str) else repr(value[:longest])
-    return text if len(text) <= longest + 2 else f"{text[:longest]}…"
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"

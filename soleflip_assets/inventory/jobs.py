@@ -111,7 +111,5 @@ def enforce_reservation_bounds() -> None:
     put_reservation_bounds_into_force()
 
 
-definitions = dg.Definitions(
-    jobs=[expire_reservations, enforce_reservation_bounds],
-    schedules=[expire_reservations_every_five_minutes],
-)
+jobs = [expire_reservations, enforce_reservation_bounds]
+schedules = [expire_reservations_every_five_minutes]

@@ -11,6 +11,8 @@ The rules behind every reservation:
 - Items are locked in order of their ids. A caller that reserves or ends several reservations in one
   transaction by separate calls sets its own order, and may meet PostgreSQL's deadlock detection;
   ``reserve_many`` does not.
+- All of it is right under READ COMMITTED, PostgreSQL's default. A stricter level sells no more units,
+  but a transaction that met another one fails with SQLSTATE 40001, to be run again by the caller.
 """
 
 from collections.abc import Sequence

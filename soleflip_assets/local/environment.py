@@ -78,6 +78,21 @@ def prepared(settings: Settings) -> Iterator[Environment]:
         )
 
 
+@contextmanager
+def server_running(settings: Settings) -> Iterator[URL]:
+    """The server of SoleFlip's database, for the length of the block, whatever became of the database itself.
+
+    Yields:
+        The database's URL.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    _make_home(settings.home)
+    with PostgresServer(settings.embedded_data).running() as server:
+        yield server.url(_DATABASE)
+
+
 def _make_home(home: Path) -> None:
     try:
         # As root, the server runs as another account, which has to pass through here but not to look around.

@@ -23,9 +23,6 @@ from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
 
 _MEANING = "Somebody changed the schema by hand: a deployment would make it again as it was."
 
-# What the legacy tables take along when they are retired.
-_RETIRED_WITH_LEGACY_TABLES = steps.step_files("50_", "55_", "60_")
-
 
 def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]) -> Monitor:
     """The monitor of one table or view.
@@ -70,12 +67,11 @@ def _finding(differences: Sequence[str], *, columns: int, objects: int) -> Findi
 
 def _deployed_objects(connection: Connection, files: Sequence[SqlFile]) -> Iterator[DatabaseObject]:
     entries = ledger.entries(connection)
-    retired = query_file(connection, "retirement/retired.sql", step="drop_legacy_tables")
+    # Triggers and functions that went with the legacy tables.
+    ended = steps.SYNCHRONISATION if ledger.retired(connection, "drop_legacy_tables") else []
     for file in files:
         entry = entries.get(file.name)
-        if entry is None or entry["finished_at"] is None:
-            continue
-        if retired and file in _RETIRED_WITH_LEGACY_TABLES:
+        if entry is None or entry["finished_at"] is None or file in ended:
             continue
         for statement in file.statements:
             if defined := object_defined_by(statement):

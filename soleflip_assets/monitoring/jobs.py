@@ -12,7 +12,7 @@ from soleflip_assets.database import Database
 from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.monitoring.monitors import Monitor, build_monitors, monitor_of_file
-from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.phase2 import countdown, ledger, steps
 from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.validations import validation_checks
 
@@ -36,9 +36,9 @@ WEEKLY = [monitor_of_file("index_usage")]
 MONITORS = [*FRESHNESS, *DAILY, *WEEKLY]
 
 checks = [
-    build_monitors("watch_freshness", FRESHNESS),
-    build_monitors("watch_daily", DAILY),
-    build_monitors("watch_weekly", WEEKLY),
+    build_monitors("monitor_freshness", FRESHNESS),
+    build_monitors("monitor_daily", DAILY),
+    build_monitors("monitor_weekly", WEEKLY),
 ]
 
 
@@ -55,7 +55,9 @@ watch_freshness = dg.define_asset_job(
 
 watch_daily = dg.define_asset_job(
     "watch_daily",
-    selection=_monitor_checks(DAILY) | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key),
+    selection=_monitor_checks(DAILY)
+    | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key)
+    | countdown.SELECTION,
     description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
     executor_def=dg.in_process_executor,
 )

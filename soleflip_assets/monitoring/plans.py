@@ -18,9 +18,10 @@ from soleflip_assets.monitoring.monitors import Finding, Monitor, markdown_table
 from soleflip_assets.sql_files import SqlFile, sql_files
 from soleflip_assets.tables import STOCK
 
-# Slower than by the index: this many times, and this much; below, it is noise.
+# Slower than by the index: this many times, this much, and each time it is measured; else it is noise.
 _TIMES_SLOWER = 2.0
-_MILLISECONDS_SLOWER = 1.0
+_MILLISECONDS_SLOWER = 5.0
+_MEASUREMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,15 @@ class Comparison:
 
 
 def _compare(connection: Connection, file: SqlFile) -> Comparison:
+    """Compare, again and again while it looks wrong."""
+    for _ in range(_MEASUREMENTS):
+        comparison = _compare_once(connection, file)
+        if not comparison.fault:
+            break
+    return comparison
+
+
+def _compare_once(connection: Connection, file: SqlFile) -> Comparison:
     index = file.fields["index"]
     missing = not query_one(connection, "monitoring/has_index.sql", index=index)["valid"]
     chosen = explain(connection, file)

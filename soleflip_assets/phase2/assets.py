@@ -11,10 +11,11 @@ from typing import Any
 
 import dagster as dg
 from dagster import BetaWarning
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.database import Database, query_file, query_one
-from soleflip_assets.phase2 import steps
+from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.phase2.countdown import count_down_to_retirement
 from soleflip_assets.phase2.deployer import Outcome
 from soleflip_assets.phase2.dump import Dump, take_dump
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
@@ -88,10 +89,17 @@ with accept_beta():
     ) -> Iterator[dg.ObserveResult]:
         """Count the rows of the three legacy tables."""
         with database.connect() as connection:
-            for row in query_file(connection, "monitoring/legacy_tables.sql"):
+            for row in _legacy_sizes(connection):
                 key = dg.AssetKey(["inventory", row["name"]])
                 if key in context.selected_asset_keys:
                     yield dg.ObserveResult(asset_key=key, metadata=_size_of(row))
+
+
+def _legacy_sizes(connection: Connection) -> list[RowMapping]:
+    """Rows and bytes of the legacy tables; nothing once they are retired."""
+    if ledger.retired(connection, "drop_legacy_tables"):
+        return []
+    return query_file(connection, "monitoring/legacy_tables.sql")
 
 
 def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
@@ -176,16 +184,15 @@ def database_dump(
 ) -> dg.MaterializeResult[None]:
     """Take the dump, once for a deployment; also look at the legacy tables before they change."""
     with database.connect() as connection:
-        for row in query_file(connection, "monitoring/legacy_tables.sql"):
+        for row in _legacy_sizes(connection):
             key = dg.AssetKey(["inventory", row["name"]])
             context.log_event(dg.AssetObservation(key, metadata=_size_of(row)))
-        server = query_one(connection, "monitoring/server.sql")
 
     deployer = deployment.deployer(context.log.info)
     entry = deployer.entries.get(DUMP_STEP)
     if entry is None or entry["finished_at"] is None:
         with deployer.recorded(DUMP_STEP, checksum="") as details:
-            dump = take_dump(database.engine.url, state.dumps, server["major_version"])
+            dump = take_dump(database.engine, state.dumps)
             details.update(_dump_details(dump))
         context.log.info(f"dumped {dump.bytes:,} bytes to {dump.path} in {dump.seconds:.1f} s")
         entry = deployer.entries[DUMP_STEP]
@@ -206,6 +213,7 @@ def _dump_details(dump: Dump) -> dict[str, object]:
         "path": str(dump.path),
         "sha256": dump.sha256,
         "bytes": dump.bytes,
+        "rows": dump.rows,
         "seconds": round(dump.seconds, 3),
     }
 
@@ -288,7 +296,7 @@ def deployment_report(
 ) -> dg.MaterializeResult[None]:
     """Write the report to a file and show it."""
     with database.connect() as connection:
-        path = write_report(connection, state.reports, context.run_id)
+        path = write_report(connection, state.reports, context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(path.read_text(encoding="utf-8")),
@@ -301,5 +309,6 @@ backups = [_build_backup(table) for table in LEGACY_TABLES]
 checks = [
     *(build_asset_checks(backup_of(table).key) for table in LEGACY_TABLES),
     build_asset_checks(STOCK.key),
+    count_down_to_retirement,
 ]
 assets = [legacy_tables, preflight, database_dump, *backups, stock, deployment_report]

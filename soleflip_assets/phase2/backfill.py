@@ -13,7 +13,13 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.database import query_one
 from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import LOCK_ATTEMPTS, Deployer, DeploymentError
+from soleflip_assets.phase2.deployer import (
+    LOCK_ATTEMPTS,
+    Deployer,
+    DeploymentError,
+    gave_way,
+    pause_before_retry,
+)
 from soleflip_assets.sql_files import SqlFile
 
 STEP = "backfill"
@@ -85,12 +91,12 @@ def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> Non
 
 
 def _batch(connection: Connection, number: int, progress: Progress, size: int) -> int:
-    """One batch and its record, in one transaction.
+    """One batch and its record, in one transaction; a smaller one after each try that met a locked row.
 
     Returns:
         The number of rows visited; 0 at the end.
     """
-    for _ in range(LOCK_ATTEMPTS):
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
             with connection.begin():
                 query_one(connection, "backfill/timeouts.sql")
@@ -105,8 +111,11 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
                     )
                     ledger.save_progress(connection, number, vars(done))
         except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) not in {"55P03", "40P01"}:
+            if not gave_way(error):
                 raise
+            # Fewer rows are locked while the next try waits for the one that is held.
+            size = max(size // 2, _BATCH_SIZES[0])
+            pause_before_retry(attempt)
             continue
         if row["seen"]:
             progress.after, progress.visited, progress.changed = vars(done).values()

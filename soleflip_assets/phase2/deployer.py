@@ -244,10 +244,10 @@ class Deployer(AbstractContextManager["Deployer"]):
                 return action()
             except OperationalError as error:
                 self._rollback()
-                if _sqlstate(error) not in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}:
+                if not gave_way(error):
                     raise
                 self.log(f"a lock was not to be had within {timeout} ms (try {attempt})")
-                time.sleep(random.uniform(0, min(0.1 * 2**attempt, 3)))  # noqa: S311
+                pause_before_retry(attempt)
             except BaseException:
                 self._rollback()
                 raise
@@ -295,5 +295,11 @@ def _timeouts_ms(unit: Sequence[str]) -> Sequence[int]:
     return _CONCURRENT_LOCK_TIMEOUTS_MS if concurrent else _LOCK_TIMEOUTS_MS
 
 
-def _sqlstate(error: OperationalError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+def gave_way(error: OperationalError) -> bool:
+    """Whether a statement ended because others held a lock, so that it may be tried again."""
+    return getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}
+
+
+def pause_before_retry(attempt: int) -> None:
+    """Wait a random time, longer from try to try: 3 s at most."""
+    time.sleep(random.uniform(0, min(0.1 * 2**attempt, 3)))  # noqa: S311

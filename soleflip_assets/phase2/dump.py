@@ -1,37 +1,23 @@
 """The dump of the whole database that is taken before anything changes.
 
 pg_dump's custom format, compressed, because its checksums are of no use under -Z0; written under another
-name and renamed when it is whole, so that a dump with its final name is a finished one. Here: taking it.
+name and renamed when it is whole and has its manifest, so that a dump with its final name is a finished one.
+Here: taking it. Not here: bringing it back (restore.py).
 """
 
 import hashlib
 import os
-import re
-import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.engine import URL
+from sqlalchemy import Engine, RowMapping
 
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.database import query_one
+from soleflip_assets.phase2.client_programs import ClientProgramError, run_client_program
 from soleflip_assets.phase2.deployer import DeploymentError
-
-# libpq's environment variables for what a URL can say. The password travels there and never in the
-# arguments, which every user of the machine can read.
-_PASSED_ON = {
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "channel_binding": "PGCHANNELBINDING",
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "options": "PGOPTIONS",
-}
-_TLS_MODES = {"require", "verify-ca", "verify-full"}
+from soleflip_assets.phase2.manifest import Contents, Manifest, measure, write_manifest
 
 
 @dataclass(frozen=True)
@@ -39,56 +25,48 @@ class Dump:
     """A finished dump.
 
     Attributes:
-        path: the file.
+        path: the file; its manifest lies beside it.
         bytes: its size.
         sha256: of its content, in hexadecimal.
-        seconds: how long pg_dump took.
+        rows: in all tables together.
+        seconds: how long it took, manifest included.
     """
 
     path: Path
     bytes: int
     sha256: str
+    rows: int
     seconds: float
 
 
-def take_dump(url: URL, folder: Path, server_major: int) -> Dump:
-    """Dump a database into a file that only its owner can read.
+def take_dump(engine: Engine, folder: Path) -> Dump:
+    """Dump a database into a file that only its owner can read, with a manifest of the same snapshot.
 
     Args:
-        url: the database.
+        engine: the database.
         folder: where to; made if it is not there.
-        server_major: the server's major version; pg_dump must not be older.
 
     Raises:
-        DeploymentError: pg_dump failed, or there is none for this server.
+        DeploymentError: pg_dump failed, the disk is full, or there is no pg_dump for this server.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"{url.database}_before_phase2_{moment}.dump"
-    unfinished = path.with_suffix(".unfinished")
     started = time.monotonic()
+    moment = datetime.now(UTC)
+    path = folder / f"{engine.url.database}_before_phase2_{moment:%Y%m%dT%H%M%SZ}.dump"
+    unfinished = path.with_suffix(".unfinished")
     try:
-        # pg_dump writes to a file that we made: its own would be readable as the umask says.
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            done = subprocess.run(
-                [_pg_dump(url, server_major), "--format=custom", "--compress=6", "--no-password"],
-                stdout=file,
-                stderr=subprocess.PIPE,
-                env=_environment(url),
-                check=False,
-            )
-            os.fsync(file.fileno())
-        if done.returncode != 0:
-            said = " ".join(done.stderr.decode(errors="replace").split())
-            raise DeploymentError(
-                f"pg_dump failed ({said}): nothing was changed; mend that and deploy again."
-            )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        described, contents = _dump(engine, unfinished)
+        manifest = _manifest(path.name, unfinished, moment, described, contents)
+        write_manifest(manifest, path)
         unfinished.rename(path)
+    except (ClientProgramError, OSError) as error:
+        raise DeploymentError(
+            f"The dump to {folder} failed: {error}. Nothing was changed; mend that and deploy again."
+        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
     seconds = time.monotonic() - started
-    return Dump(path, path.stat().st_size, sha256_of(path), seconds)
+    return Dump(path, manifest.bytes, manifest.sha256, contents.rows, seconds)
 
 
 def sha256_of(path: Path) -> str:
@@ -97,43 +75,45 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pg_dump(url: URL, server_major: int) -> str:
-    """A pg_dump that is not older than the server; the machine's own first, since it can do TLS."""
-    own = shutil.which("pg_dump")
-    if own and _major_version(own) >= server_major:
-        return own
-    embedded = str(EMBEDDED_PROGRAMS / "pg_dump")
-    if _major_version(embedded) < server_major:
-        raise DeploymentError(
-            f"The server is PostgreSQL {server_major} and no pg_dump here is as new: "
-            f"install PostgreSQL {server_major}'s client programs."
-        )
-    if url.query.get("sslmode") in _TLS_MODES:
-        raise DeploymentError(
-            "The URL asks for TLS, which the embedded pg_dump cannot do: "
-            f"install PostgreSQL {server_major}'s client programs."
-        )
-    return embedded
+def _dump(engine: Engine, path: Path) -> tuple[RowMapping, Contents]:
+    """Dump one snapshot and measure the same one.
+
+    Returns:
+        What restore/snapshot.sql says of the database, and what it holds.
+    """
+    repeatable = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+    with repeatable as connection:
+        described = query_one(connection, "restore/snapshot.sql")
+        # pg_dump writes to a file that we made: its own would be readable as the umask says.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            run_client_program(
+                "pg_dump",
+                "--format=custom",
+                "--compress=6",
+                "--no-password",
+                f"--snapshot={described['snapshot']}",
+                url=engine.url,
+                server_major=int(described["server_version"].partition(".")[0]),
+                output=file,
+            )
+            os.fsync(file.fileno())
+        return described, measure(connection)
 
 
-def _major_version(program: str) -> int:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    found = re.search(r"\) (\d+)", said.stdout)
-    assert found is not None
-    return int(found[1])
-
-
-def _environment(url: URL) -> dict[str, str]:
-    """The environment in which libpq finds the database."""
-    asked = {name: str(value) for name, value in url.query.items() if name in _PASSED_ON}
-    known = {
-        "PGHOST": url.host,
-        "PGPORT": str(url.port) if url.port else None,
-        "PGUSER": url.username,
-        "PGPASSWORD": str(url.password) if url.password else None,
-        "PGDATABASE": url.database,
-        **{_PASSED_ON[name]: value for name, value in asked.items()},
-        "PGAPPNAME": "soleflip dump",
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return inherited | {name: value for name, value in known.items() if value}
+def _manifest(
+    name: str, dump: Path, moment: datetime, described: RowMapping, contents: Contents
+) -> Manifest:
+    return Manifest(
+        dump=name,
+        bytes=dump.stat().st_size,
+        sha256=sha256_of(dump),
+        taken_at=moment.isoformat(),
+        server_version=described["server_version"],
+        database=described["database"],
+        owner=described["owner"],
+        encoding=described["encoding"],
+        collate=described["collate"],
+        ctype=described["ctype"],
+        contents=contents,
+    )

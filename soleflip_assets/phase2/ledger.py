@@ -24,6 +24,18 @@ def entries(connection: Connection) -> dict[str, RowMapping]:
     return {row["step"]: row for row in query_file(connection, "ledger/steps.sql")}
 
 
+def retired(connection: Connection, step: str) -> RowMapping | None:
+    """When a retirement step was carried out, and by whom; None if it was not.
+
+    Args:
+        connection: where.
+        step: ``drop_legacy_tables`` or ``drop_backup_tables``.
+    """
+    if not exists(connection):
+        return None
+    return next(iter(query_file(connection, "retirement/retired.sql", step=step)), None)
+
+
 def start(
     connection: Connection, step: str, checksum: str, details: Mapping[str, Any] | None = None
 ) -> int:

@@ -232,9 +232,7 @@ def _is_finished(entries: Mapping[str, Any], step: str) -> bool:
 def _expected_columns(connection: Connection) -> list[dict[str, Any]]:
     """The columns of stock, and of the legacy tables unless they were retired."""
     before = {column.name for column in STOCK_BEFORE}
-    retired = ledger.exists(connection) and query_file(
-        connection, "retirement/retired.sql", step="drop_legacy_tables"
-    )
+    retired = ledger.retired(connection, "drop_legacy_tables")
     return [
         {
             "table": table.name,

@@ -19,6 +19,7 @@ from soleflip_assets.validations import VALIDATIONS
 
 LEGACY_TABLES_KEPT = timedelta(days=14)
 BACKUPS_KEPT = timedelta(days=30)
+_LAST_STEP = "81_stock_metrics_view"
 
 
 def write_report(connection: Connection, folder: Path, run_id: str) -> Path:
@@ -171,12 +172,16 @@ def _backups(connection: Connection) -> str:
 
 
 def _removal(attempts: Sequence[RowMapping]) -> str:
-    finished = _finished(attempts)
+    # Mending a view later does not begin the deployment anew.
+    finished = min(
+        row["finished_at"] for row in attempts if row["step"] == _LAST_STEP and row["finished_at"]
+    )
     return (
         "## What may be dropped when\n\n"
         f"- the three legacy tables: not before {_time(finished + LEGACY_TABLES_KEPT)}\n"
         f"- the three backups: not before {_time(finished + BACKUPS_KEPT)}, and after the legacy tables\n\n"
-        "Never with `CASCADE`: it takes along whatever depends on them."
+        "`soleflip drop-legacy` and `soleflip drop-backups` say what else is to come, and drop them with "
+        "`--yes`. Never with `CASCADE`: it takes along whatever depends on them."
     )
 
 

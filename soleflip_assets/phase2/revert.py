@@ -7,6 +7,7 @@ statement gets its lock (deployer.py).
 
 from soleflip_assets.database import query_file, query_one
 from soleflip_assets.metrics.mode import OURS, Mode, switch
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.preflight import dependents
 from soleflip_assets.phase2.steps import BACKUPS, VIEW
@@ -49,10 +50,10 @@ def revert(deployer: Deployer) -> bool:
 
 
 def _refuse_if_retired(deployer: Deployer) -> None:
-    retired = query_file(deployer.connection, "retirement/retired.sql", step="drop_legacy_tables")
+    retired = ledger.retired(deployer.connection, "drop_legacy_tables")
     if retired:
         raise DeploymentError(
-            f"The legacy tables were dropped on {retired[0]['retired_at']:%Y-%m-%d %H:%M %Z}, so there is "
+            f"The legacy tables were dropped on {retired['retired_at']:%Y-%m-%d %H:%M %Z}, so there is "
             "nothing to go back to: restore the dump beside the database with `soleflip restore`."
         )
 

@@ -4,6 +4,7 @@ Here: the order. Not here: how a file is put into force (deployer.py) or what Da
 """
 
 from soleflip_assets.metrics import mode
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.backfill import Progress, backfill
 from soleflip_assets.phase2.deployer import Deployer, Outcome
 from soleflip_assets.sql_files import SqlFile, sql_files
@@ -16,32 +17,40 @@ def step_files(*prefixes: str) -> list[SqlFile]:
     return [file for file in FILES if file.name.startswith(prefixes)]
 
 
-OPERATIONS = step_files("10_")
+OPERATIONS = step_files("10_", "11_")
 BACKUPS = {file.name.partition("_")[2]: file for file in step_files("2")}
-EXPAND = step_files("30_", "40_", "50_", "55_", "60_")
+SYNCHRONISATION = step_files("50_", "55_", "60_")
+EXPAND = [*step_files("30_", "40_"), *SYNCHRONISATION]
 INDEXES = step_files("70_", "71_", "72_")
 STOCK = [*EXPAND, *INDEXES]
 VIEW = step_files("80_", "81_")
 
 
 def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
-    """Copy one legacy table, once.
+    """Copy one legacy table, once; never after it was retired.
 
     Args:
         deployer: who deploys.
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
-    return [deployer.apply(file) for file in [*OPERATIONS, BACKUPS[backup]]]
+    copies = [] if _legacy_is_retired(deployer) else [BACKUPS[backup]]
+    return [deployer.apply(file) for file in [*OPERATIONS, *copies]]
 
 
 def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
     """Expand stock, keep old and new in step, backfill, and index what the backfill wrote.
 
-    The indexes come last: built before the backfill, they would be written twice.
+    The indexes come last: built before the backfill, they would be written twice. Once the old tables are
+    retired there is nothing to keep in step.
     """
-    expanded = [deployer.apply(file) for file in [*OPERATIONS, *EXPAND]]
+    ended = SYNCHRONISATION if _legacy_is_retired(deployer) else []
+    expanded = [deployer.apply(file) for file in [*OPERATIONS, *EXPAND] if file not in ended]
     progress = backfill(deployer)
     return [*expanded, *(deployer.apply(file) for file in INDEXES)], progress
+
+
+def _legacy_is_retired(deployer: Deployer) -> bool:
+    return ledger.retired(deployer.connection, "drop_legacy_tables") is not None
 
 
 def deploy_view(deployer: Deployer) -> list[Outcome]:

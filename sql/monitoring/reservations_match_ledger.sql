@@ -1,5 +1,7 @@
 -- The reserved quantity of each stock row is the sum of its active reservations.
 --
+-- Less than nothing reserved is records_with_reservations' to find; idx_stock_reserved holds all others.
+--
 -- Asset: inventory/stock
 -- Locks: ACCESS SHARE on stock and stock_reservation for the length of the query.
 -- Means: Units are held that nobody reserved, or promised without being held: somebody wrote one side only.
@@ -15,7 +17,7 @@ compared AS (
     coalesce(stock.id, active.stock_id) AS stock_id,
     coalesce(stock.reserved_quantity, 0) AS held,
     coalesce(active.units, 0) AS reserved
-  FROM (SELECT s.id, s.reserved_quantity FROM inventory.stock AS s WHERE s.reserved_quantity <> 0) AS stock
+  FROM (SELECT s.id, s.reserved_quantity FROM inventory.stock AS s WHERE s.reserved_quantity > 0) AS stock
   FULL JOIN active ON active.stock_id = stock.id
 )
 SELECT

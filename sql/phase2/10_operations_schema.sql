@@ -91,6 +91,15 @@ CREATE TABLE IF NOT EXISTS inventory_ops.metrics_comparison (
 COMMENT ON TABLE inventory_ops.metrics_comparison IS
   'What each full comparison of the read model found that no trigger had announced, and repaired';
 
+CREATE TABLE IF NOT EXISTS inventory_ops.validation (
+  name text PRIMARY KEY,
+  passed boolean NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  evaluated_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE inventory_ops.validation IS 'What came of each validation the last time, and since when it comes to that';
+
 CREATE OR REPLACE FUNCTION inventory_ops.fingerprint(relation regclass, OUT rows bigint, OUT content text)
 LANGUAGE plpgsql
 STABLE

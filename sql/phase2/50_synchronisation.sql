@@ -7,7 +7,8 @@
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- No loop: every function here runs with soleflip.syncing = 'on', and no trigger here fires while it is on.
+-- No loop: every function that writes does so with soleflip.syncing = 'on', and no trigger here fires while it is on.
+-- Set by hand and not by a SET clause, which only a superuser may give a function for a parameter of our own.
 -- Two versions that write the same stock row at the same moment, one through stock and one through a legacy
 -- table, lock the two rows in opposite order: PostgreSQL then ends one of them (SQLSTATE 40P01), to be retried.
 
@@ -45,11 +46,12 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
   target uuid;
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
   LOOP
     -- Locked first, read after: the next statement then sees what an earlier writer of this row committed.
@@ -76,6 +78,7 @@ BEGIN
     SET shelf_life_days = NEW.shelf_life_days
     WHERE stock.id = NEW.stock_id AND stock.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days;
   END IF;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
@@ -93,20 +96,27 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
+DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
+  target uuid;
 BEGIN
-  -- All other columns of stock_metrics are computed from stock.
-  IF TG_OP = 'DELETE' OR OLD.stock_id <> NEW.stock_id THEN
+  PERFORM set_config('soleflip.syncing', 'on', true);
+  FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
+  LOOP
+    -- Locked first, compared after: a row that seems to be right may be in the backfill's hands, which read
+    -- stock_metrics before this write and is about to store what it read.
+    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
+
+    -- All other columns of stock_metrics are computed from stock.
     UPDATE inventory.stock
-    SET reserved_quantity = 0
-    WHERE stock.id = OLD.stock_id AND stock.reserved_quantity IS DISTINCT FROM 0;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    UPDATE inventory.stock
-    SET reserved_quantity = NEW.reserved_quantity
-    WHERE stock.id = NEW.stock_id AND stock.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity;
-  END IF;
+    SET reserved_quantity = coalesce(metrics.reserved_quantity, 0)
+    FROM (SELECT target AS stock_id) AS written
+    LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = written.stock_id
+    WHERE stock.id = written.stock_id
+      AND stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0);
+  END LOOP;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
@@ -148,11 +158,12 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
   target uuid;
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
   LOOP
     PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
@@ -201,6 +212,7 @@ BEGIN
         newest.roi
       );
   END LOOP;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
@@ -218,9 +230,11 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
+DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   UPDATE inventory.stock_lifecycle AS lifecycle
   SET
     shelf_life_days = CASE
@@ -247,6 +261,7 @@ BEGIN
     INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, status_history)
     VALUES (NEW.id, NEW.shelf_life_days, NEW.listed_on_platforms, NEW.status_history);
   END IF;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
@@ -272,15 +287,16 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
   -- Until the backfill comes to a stock row its reservations are in stock_metrics alone: a write to another
   -- column must not carry the default over.
   written boolean := TG_OP = 'INSERT' OR NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity;
   reserved integer := coalesce(NEW.reserved_quantity, 0);
   profit numeric := CASE WHEN NEW.roi_percentage > 0 THEN NEW.gross_purchase_price * (NEW.roi_percentage / 100) END;
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   IF written AND reserved <> 0 THEN
     INSERT INTO inventory.stock_metrics AS metrics (
       stock_id, available_quantity, reserved_quantity, total_cost, expected_profit
@@ -306,6 +322,7 @@ BEGIN
       updated_at = greatest(metrics.updated_at, now())
     WHERE metrics.stock_id = NEW.id;
   END IF;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;
@@ -331,9 +348,11 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog
-SET soleflip.syncing = 'on'
 AS $function$
+DECLARE
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
 BEGIN
+  PERFORM set_config('soleflip.syncing', 'on', true);
   -- Never a new row: stock has all of these columns itself, before and after Phase 2.
   UPDATE inventory.stock_financial AS financial
   SET
@@ -350,6 +369,7 @@ BEGIN
     ORDER BY newest.updated_at DESC, newest.created_at DESC, newest.id DESC
     LIMIT 1
   );
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
   RETURN NULL;
 END
 $function$;

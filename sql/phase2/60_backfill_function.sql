@@ -13,12 +13,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog
 -- The plan of the first call reads from the start of the index, all others from the middle.
 SET plan_cache_mode = force_custom_plan
--- The triggers of the synchronisation leave alone what is copied here: it comes from where they would put it.
-SET soleflip.syncing = 'on'
 AS $function$
 DECLARE
   ids uuid[];
+  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
 BEGIN
+  -- The triggers of the synchronisation leave alone what is copied here: it comes from where they would put it.
+  PERFORM set_config('soleflip.syncing', 'on', true);
+
   -- The rows are locked in one statement and the legacy rows read in the next, with a newer snapshot: in
   -- one statement, a row that a writer held meanwhile would get the legacy values from before that writer.
   WITH batch AS (
@@ -72,6 +74,7 @@ BEGIN
       IS DISTINCT FROM (migrated.listed_on_platforms, migrated.status_history, migrated.reserved_quantity);
 
   GET DIAGNOSTICS changed = ROW_COUNT;
+  PERFORM set_config('soleflip.syncing', syncing_outside, true);
 END
 $function$;
 

@@ -7,7 +7,7 @@ SELECT
   backup.rows,
   backup.content,
   backup.copied_at,
-  pg_total_relation_size(to_regclass(backup.backup)) AS bytes
+  coalesce(pg_total_relation_size(to_regclass(backup.backup)), 0) AS bytes
 FROM inventory_ops.backup
 WHERE backup.backup LIKE 'inventory.%'
 ORDER BY backup.backup;

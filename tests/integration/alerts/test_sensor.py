@@ -1,5 +1,6 @@
 """The alerts sensor on Dagster's own PostgreSQL storage, sending to a real HTTP server."""
 
+import logging
 import tracemalloc
 from typing import Any
 
@@ -7,7 +8,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from soleflip_assets.alerts.events import BATCH
+from soleflip_assets.alerts.events import BATCH, read_events
 from tests.integration.alerts.conftest import Daemon, Evaluate
 from tests.integration.alerts.sink import Sink, running_sink
 
@@ -128,8 +129,9 @@ def test_no_secret_reaches_the_cursor_the_ticks_reason_or_the_log(
     sink: Sink,
     evaluate: Evaluate,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("SOLEFLIP_ALERT_URLS", sink.url("xoxb-hunter2"))
     sink.status = 500
     evaluate(passed=False)
@@ -138,7 +140,7 @@ def test_no_secret_reaches_the_cursor_the_ticks_reason_or_the_log(
     reasons += [daemon.tick(), daemon.tick()]
 
     assert len(sink.messages) == 1
-    written = f"{reasons}{daemon.cursor}{capfd.readouterr()}"
+    written = f"{reasons}{daemon.cursor}{caplog.text}"
     assert "hunter2" not in written
     assert f":{sink.port}" not in written
 
@@ -171,6 +173,43 @@ def test_ten_thousand_queued_events_are_caught_up_with_in_bounded_ticks_and_flat
     assert len(peaks) == -(-10_000 // BATCH)
     assert peaks[-1] < 1.5 * peaks[1]
     assert daemon.state.alerts["check:inventory/stock:prices"].failures == 10_000
+    assert len(sink.messages) == 1
+
+
+def test_small_batches_leave_nothing_out_and_keep_the_order(
+    instance: dg.DagsterInstance, daemon: Daemon, evaluate: Evaluate
+) -> None:
+    """A kind of which there are many must not be overtaken by one of which there are few."""
+    for number in range(3):
+        evaluate(passed=False, check=f"check_{number}")
+    _run(instance, fails=True)
+    evaluate(passed=True, check="check_0")
+    _run(instance, fails=False)
+
+    after, subjects = daemon.state.after, []
+    while (batch := read_events(instance, after, daemon.clock.now + 60, limit=1)).observations:
+        subjects += [(seen.subject.rpartition(":")[2], seen.failing) for seen in batch.observations]
+        after = batch.after
+
+    assert subjects == [
+        ("check_0", True),
+        ("check_1", True),
+        ("check_2", True),
+        ("shop", True),
+        ("check_0", False),
+        ("shop", False),
+    ]
+
+
+def test_event_that_an_older_one_may_still_be_behind_is_left_for_later(
+    daemon: Daemon, sink: Sink, evaluate: Evaluate
+) -> None:
+    """Ids are drawn before rows are committed."""
+    evaluate(passed=False)
+    daemon.tick(0)
+    assert sink.messages == []
+
+    daemon.tick()
     assert len(sink.messages) == 1
 
 

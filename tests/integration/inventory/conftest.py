@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from soleflip_assets.database import create_database_engine, run_file
+from soleflip_assets.database import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from tests.conftest import Databases
 
@@ -105,14 +105,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def shop_url(databases: Databases) -> URL:
     """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
-    url = databases.deployed("production")
-    engine = create_database_engine(url)
-    with engine.connect() as connection:
-        run_file(
-            connection.execution_options(isolation_level="AUTOCOMMIT"),
-            "inventory/reservation_key.sql",
-        )
-    return engine.url
+    return create_database_engine(databases.deployed("production")).url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soleflip_assets.database import create_database_engine
@@ -188,3 +188,15 @@ async def test_the_ledger_and_the_items_agree_at_every_moment_of_random_traffic(
         assert traffic.done[action] > 5, traffic.done
     assert traffic.done["_reserve: InsufficientStock"] > 5, traffic.done
     assert traffic.done["_cut: IntegrityError"] > 0, traffic.done
+
+
+async def test_under_repeatable_read_a_stale_snapshot_is_refused_not_oversold(shop: Shop) -> None:
+    stock_id = await shop.item(1)
+    async with shop.session() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        service = InventoryService(session)
+        assert (await service.details(stock_id)).available_quantity == 1
+        await shop.reserve(stock_id, 1)
+        with pytest.raises(OperationalError, match="could not serialize"):
+            await service.reserve(stock_id, 1, reserved_by="test")
+    assert await shop.out_of_balance() == []

@@ -24,6 +24,12 @@ def example() -> ModuleType:
     return module
 
 
+def test_the_readme_shows_it(example: ModuleType) -> None:
+    """To the letter, so that what is read is what is tested."""
+    readme = _EXAMPLE.parents[1] / "README.md"
+    assert inspect.getsource(example.sell) in readme.read_text(encoding="utf-8")
+
+
 async def test_the_handler_sells_lists_and_refuses(shop: Shop, example: ModuleType) -> None:
     """A retry answers as the first time; the second order finds nothing left."""
     stock_id = await shop.item(1)

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, execute_statement
+from soleflip_assets.database import Database, execute_statement, run_file
+from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.monitoring.jobs import MONITORS, checks
 from soleflip_assets.monitoring.monitors import monitor_of_file
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import SqlFile
-from tests.conftest import Databases, connect
+from tests.conftest import Databases, connect, open_folder
 
 BY_NAME = {monitor.name: monitor for monitor in MONITORS}
 
@@ -133,16 +135,18 @@ def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> No
     assert "+  WHERE (quantity > 0);" in observed(result)["difference"]
 
 
-def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:
-    for table in ("stock_financial", "stock_lifecycle", "stock_metrics"):
-        execute_statement(shop, f"DROP TABLE inventory.{table}")
-    assert not look(shop, "stock_schema_as_deployed").passed
+def test_legacy_table_that_was_dropped_by_hand_is_drift(shop: Connection) -> None:
+    execute_statement(shop, "DROP TABLE inventory.stock_lifecycle")
 
-    execute_statement(
-        shop,
-        "INSERT INTO inventory_ops.ledger (step, checksum, version, finished_at)"
-        " VALUES ('drop_legacy_tables', '', '', now())",
-    )
+    result = look(shop, "stock_schema_as_deployed")
+
+    assert not result.passed
+    assert "trigger soleflip_lifecycle_to_stock" in observed(result)["changed"]
+
+
+def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:
+    ledger.start(shop, "drop_legacy_tables", checksum="")
+    run_file(shop, "retirement/drop_legacy_tables.sql")
 
     assert look(shop, "stock_schema_as_deployed").passed
 
@@ -232,14 +236,14 @@ def test_missing_index_of_a_headline_query_is_named(shop: Connection) -> None:
 
 @pytest.fixture
 def large_shop(shop: Connection) -> Connection:
-    """Fifty thousand sold pairs more, in front of the few that the lookup is for."""
+    """A hundred thousand sold pairs more, in front of the few that the lookup is for."""
     execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'in_stock'")
     execute_statement(
         shop,
         "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
         " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0,"
-        " CASE WHEN number > 50000 THEN 'in_stock' ELSE 'sold' END"
-        " FROM generate_series(1, 50005) AS number",
+        " CASE WHEN number > 100000 THEN 'in_stock' ELSE 'sold' END"
+        " FROM generate_series(1, 100005) AS number",
     )
     execute_statement(shop, "VACUUM ANALYZE inventory.stock")
     return shop
@@ -264,6 +268,22 @@ def test_times_of_the_headline_queries_are_numbers(shop: Connection) -> None:
     assert times["milliseconds/inventory_lookup"] > 0
     assert times["milliseconds/metrics"] > 0
     assert times["milliseconds/platform_listings"] > 0
+
+
+def test_slowest_statements_are_shown_where_they_are_recorded() -> None:
+    parameters = {"shared_preload_libraries": "pg_stat_statements", "fsync": "off"}
+    with (
+        open_folder() as folder,
+        PostgresServer(folder / "data", parameters=parameters).running() as server,
+        connect(Databases(server).deployed("production")) as shop,
+    ):
+        before = look(shop, "headline_queries_use_indexes")
+        execute_statement(shop, "CREATE EXTENSION pg_stat_statements")
+        look(shop, "headline_queries_use_indexes")
+        after = look(shop, "headline_queries_use_indexes")
+
+    assert "slowest_statements" not in before.metadata
+    assert "inventory.stock" in observed(after)["slowest_statements"]
 
 
 def _refreshes(connection: Connection, seconds: list[float]) -> None:

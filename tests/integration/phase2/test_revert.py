@@ -199,7 +199,7 @@ def test_what_cannot_be_carried_is_refused_with_the_list(
         ("VIEW public.reserved AS SELECT reserved_quantity FROM inventory.stock", "view reserved"),
         ("VIEW public.available AS SELECT available_quantity FROM inventory.stock_metrics_view",
          "view available"),
-        ("FUNCTION public.f() RETURNS uuid LANGUAGE sql AS 'SELECT stock_id FROM inventory.stock_metrics_view'",
+        ("FUNCTION f() RETURNS uuid LANGUAGE sql AS 'SELECT stock_id FROM inventory.stock_metrics_view'",
          "function f()"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import EXPAND, OPERATIONS, deploy
 from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
-from tests.integration.phase2.deployment import ignore, run_deployment
+from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import contents
 
 Values = dict[str, Any]
@@ -441,6 +442,46 @@ def test_reservations_that_the_backfill_has_not_reached_survive_a_write_to_stock
         assert sum(row.reserved_quantity for row in reserved) > 0
         for validation in VALIDATIONS:
             assert validation.run(connection).passed, validation.name
+
+
+def test_reservation_written_while_the_backfill_holds_its_row_is_not_overwritten(
+    legacy: URL,
+) -> None:
+    """The backfill has stored what it read, uncommitted; stock still says 0, as the old version does now."""
+    with Deployer(create_database_engine(legacy), ignore) as deployer:
+        for file in [*OPERATIONS, *EXPAND]:
+            deployer.apply(file)
+    with (
+        create_database_engine(legacy).connect() as backfill,
+        connect(legacy) as shop,
+        connect(legacy) as observer,
+        ThreadPoolExecutor() as pool,
+    ):
+        stock_id = observer.execute(
+            text("SELECT stock_id FROM inventory.stock_metrics WHERE reserved_quantity > 0 LIMIT 1")
+        ).scalar_one()
+        backfill.execute(text("SELECT seen FROM inventory_ops.backfill_stock(NULL, 10000)"))
+
+        release = pool.submit(
+            shop.execute,
+            text("UPDATE inventory.stock_metrics SET reserved_quantity = 0 WHERE stock_id = :id"),
+            {"id": stock_id},
+        )
+        await_row(observer, RELEASE_WAITS_OR_IS_DONE, id=stock_id)
+        backfill.commit()
+        release.result()
+
+        found = observer.execute(
+            text("SELECT reserved_quantity FROM inventory.stock WHERE id = :id"), {"id": stock_id}
+        ).scalar_one()
+    assert found == 0
+
+
+RELEASE_WAITS_OR_IS_DONE = """
+SELECT 1 FROM inventory.stock_metrics WHERE stock_id = :id AND reserved_quantity = 0
+UNION ALL
+SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 def test_huge_document_is_carried_over(deployed: URL) -> None:

@@ -176,6 +176,21 @@ def test_target_that_is_down_holds_up_no_other() -> None:
     assert len(state.news("down", anything, 20)) == 1
 
 
+def test_target_that_knows_of_the_recovery_is_told_anew_while_another_still_is_down() -> None:
+    state, up = new_state(), Inbox("up")
+    down = {"up": anything, "down": anything}
+    for seen in (failing(at=0), well(at=60), failing(at=120)):
+        state.observe(seen)
+        for news in state.news("up", anything, seen.at):
+            state.told("up", news, seen.at)
+            up.got.append((seen.at, news.kind, []))
+        state.forget(down, seen.at)
+        assert CHECK in state.alerts
+
+    assert [kind for _, kind, _ in up.got] == [Kind.FAILING, Kind.RECOVERED, Kind.FAILING]
+    assert [news.kind for news in state.news("down", anything, 180)] == [Kind.FAILING]
+
+
 def test_severity_chooses_the_channel() -> None:
     state = new_state()
     state.observe(failing(severity=Severity.WARN))

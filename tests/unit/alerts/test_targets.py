@@ -14,6 +14,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 SECRET = "T1JJ3T3L2-A1BRTD4JD-TIiajkdnlazkcOXrIdevi7FQ"
 
 
+@pytest.fixture(autouse=True)
+def talkative_loggers() -> None:
+    """As a new process has them: what one test silences must not hide what the next one would log."""
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
 def parse(monkeypatch: pytest.MonkeyPatch, value: str) -> list[tuple[str, Severity | None]]:
     monkeypatch.setenv("SOLEFLIP_ALERT_URLS", value)
     return [(target.name, target.severity) for target in targets_from_environment(print)]
@@ -44,6 +51,7 @@ def test_same_url_twice_is_one_target(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         f"slak://{SECRET}",
         f"slack://{SECRET[:3]}",
+        f"tgram://{SECRET}/",
         f"fatal=json://host/{SECRET}",
         f"hooks.slack.com/{SECRET}",
         f"json://good,nonsense://{SECRET}",
@@ -69,7 +77,7 @@ def test_failing_target_is_reported_without_its_url(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("SOLEFLIP_ALERT_URLS", f"json://user:{SECRET}@127.0.0.1:9/{SECRET}?cto=1")
     (target,) = targets_from_environment(print)
 

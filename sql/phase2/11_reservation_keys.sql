@@ -3,8 +3,6 @@
 -- Locks: none that anyone could wait for: everything here is new.
 -- Again: safe; nothing that exists is touched.
 
-CREATE SCHEMA IF NOT EXISTS inventory_ops;
-
 CREATE TABLE IF NOT EXISTS inventory_ops.reservation_key (
   idempotency_key text PRIMARY KEY,
   request jsonb NOT NULL,

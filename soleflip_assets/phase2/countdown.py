@@ -1,0 +1,63 @@
+"""How long until the old tables may be dropped: two asset checks on stock.
+
+They pass whatever they find, since a table that is kept is no fault: what they are for is in their metadata,
+one line for each gate, and the days until the last one opens. Not here: the gates (retirement.py).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection
+
+from soleflip_assets.database import Database
+from soleflip_assets.phase2 import ledger
+from soleflip_assets.phase2.retirement import BACKUPS, LEGACY, Retirement, ask_gates
+from soleflip_assets.tables import STOCK
+
+_RETIREMENTS = {"legacy_tables_can_be_dropped": LEGACY, "backup_tables_can_be_dropped": BACKUPS}
+
+SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for name in _RETIREMENTS))
+
+
+@dg.multi_asset_check(
+    name="count_down_to_retirement",
+    specs=[
+        dg.AssetCheckSpec(
+            name,
+            asset=STOCK.key,
+            description=f"What is still to come before {', '.join(retirement.names)} may be dropped.",
+        )
+        for name, retirement in _RETIREMENTS.items()
+    ],
+    can_subset=True,
+)
+def count_down_to_retirement(
+    context: dg.AssetCheckExecutionContext, database: Database
+) -> Iterator[dg.AssetCheckResult]:
+    """Ask the gates; drop nothing."""
+    selected = {check.name for check in context.selected_asset_check_keys}
+    with database.connect() as connection:
+        for name in _RETIREMENTS.keys() & selected:
+            yield dg.AssetCheckResult(
+                passed=True,
+                asset_key=STOCK.key,
+                check_name=name,
+                metadata=_countdown(connection, _RETIREMENTS[name]),
+            )
+
+
+def _countdown(connection: Connection, retirement: Retirement) -> dict[str, Any]:
+    if not ledger.exists(connection):
+        return {"state": "Phase 2 is not deployed"}
+    if retired := ledger.retired(connection, retirement.file.name):
+        return {"state": "dropped", "dropped_at": dg.MetadataValue.timestamp(retired["retired_at"])}
+    gates = ask_gates(connection, retirement)
+    opens = max((gate.until for gate in gates if gate.until), default=None)
+    left = opens - datetime.now(UTC) if opens else None
+    return {
+        "state": "may be dropped" if all(gate.is_open for gate in gates) else "waits",
+        "days_left": max(left.total_seconds(), 0) / 86_400 if left else 0.0,
+        **{gate.file.name: str(gate) for gate in gates},
+    }

@@ -1,0 +1,57 @@
+-- Retires stock_financial, stock_lifecycle and stock_metrics, and the synchronisation that kept them up to date.
+--
+-- All in one transaction with its entry in the ledger: a trigger on stock that writes to a table that is gone
+-- would stop the shop, and a table gone without an entry is a fault.
+--
+-- Locks: ACCESS EXCLUSIVE on stock and the three tables for an instant. stock is waited for, the others are not: a
+--        writer that holds one of them may be waiting for stock; the whole is then tried again.
+-- Again: refused, since the tables are gone.
+
+BEGIN;
+
+LOCK TABLE inventory.stock IN ACCESS EXCLUSIVE MODE;
+
+LOCK TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics
+IN ACCESS EXCLUSIVE MODE NOWAIT;
+
+DO $$
+DECLARE
+  ours record;
+BEGIN
+  FOR ours IN
+    SELECT pg_trigger.tgname AS name
+    FROM pg_trigger
+    JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+    WHERE pg_trigger.tgrelid = 'inventory.stock'::regclass
+      AND pg_proc.pronamespace = 'inventory_ops'::regnamespace
+      AND pg_proc.proname NOT IN ('record_stock_deletion', 'record_stock_truncation')
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON inventory.stock', ours.name);
+  END LOOP;
+END
+$$;
+
+-- Never CASCADE: what is built on them is somebody's.
+DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics;
+
+DO $$
+DECLARE
+  idle regprocedure;
+BEGIN
+  FOR idle IN
+    SELECT pg_proc.oid::regprocedure
+    FROM pg_proc
+    WHERE pg_proc.pronamespace = 'inventory_ops'::regnamespace
+      AND (pg_proc.prorettype = 'trigger'::regtype OR pg_proc.proname = 'backfill_stock')
+      AND NOT EXISTS (SELECT FROM pg_trigger WHERE pg_trigger.tgfoid = pg_proc.oid)
+  LOOP
+    EXECUTE format('DROP FUNCTION %s', idle);
+  END LOOP;
+END
+$$;
+
+UPDATE inventory_ops.ledger
+SET finished_at = clock_timestamp()
+WHERE ledger.step = 'drop_legacy_tables' AND ledger.finished_at IS NULL AND ledger.reverted_at IS NULL;
+
+COMMIT;

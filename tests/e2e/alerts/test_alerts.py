@@ -1,0 +1,225 @@
+"""From a wrong price to a message and back: daemon, webserver, sensor and a target, all of them real."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import connect, open_folder
+from tests.e2e.processes import Up, awaited, clean_environment
+from tests.integration.alerts.sink import Sink, running_sink
+
+SENSOR_TICKS = """
+{
+  sensorOrError(sensorSelector: {
+    sensorName: "alerts", repositoryName: "__repository__", repositoryLocationName: "soleflip"
+  }) {
+    ... on Sensor { sensorState { id selectorId ticks(limit: 1) { timestamp status } } }
+  }
+}
+"""
+LAUNCH = """
+mutation Launch($job: String!) {
+  launchRun(executionParams: {selector: {
+    repositoryLocationName: "soleflip", repositoryName: "__repository__", jobName: $job
+  }}) { ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+SCHEDULE = """
+{
+  scheduleOrError(scheduleSelector: {
+    scheduleName: "hourly_stock_metrics_refresh"
+    repositoryName: "__repository__", repositoryLocationName: "soleflip"
+  }) { ... on Schedule { scheduleState { id } } }
+}
+"""
+STOP = "mutation Stop($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
+
+# Past the triggers that would carry the change to stock.
+RAISE_A_PRICE = (
+    "SET session_replication_role = replica",
+    """UPDATE inventory.stock_financial SET gross_purchase_price = gross_purchase_price + %s
+    WHERE id = (SELECT id FROM inventory.stock_financial ORDER BY id LIMIT 1)""",
+)
+
+RELEASE_ONE_SIDE = """
+UPDATE inventory.stock_reservation SET status = 'released'
+WHERE id = (SELECT id FROM inventory.stock_reservation WHERE status = 'active' ORDER BY id LIMIT 1)
+"""
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    with running_sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with open_folder() as home:
+        yield home
+
+
+class Shop:
+    """A `soleflip up` whose alerts go to the sink."""
+
+    def __init__(self, home: Path, sink: Sink) -> None:
+        self.home, self.sink = home, sink
+        self.up = self._start()
+
+    def _start(self) -> Up:
+        up = Up(
+            self.home,
+            SOLEFLIP_SAMPLE="busy",
+            SOLEFLIP_ALERT_URLS=self.sink.url("xoxb-hunter2"),
+            SOLEFLIP_HEARTBEAT_URL=f"http://127.0.0.1:{self.sink.port}/alive",
+        )
+        up.await_url()
+        return up
+
+    def restart(self) -> None:
+        self.up.end()
+        self.up = self._start()
+
+    def await_first_tick(self) -> None:
+        """From now on the alerts look."""
+        awaited(lambda: self._ticks() and self._ticks()[0]["status"] == "SKIPPED")
+
+    def await_another_tick(self) -> None:
+        """The alerts have looked once more, from the beginning to the end."""
+        seen = self._ticks()[0]["timestamp"]
+        awaited(
+            lambda: self._ticks()[0]["timestamp"] > seen and self._ticks()[0]["status"] == "SKIPPED"
+        )
+
+    def _ticks(self) -> list[dict[str, Any]]:
+        ticks: list[dict[str, Any]] = self.up.graphql(SENSOR_TICKS)["sensorOrError"]["sensorState"][
+            "ticks"
+        ]
+        return ticks
+
+    def raise_a_price(self, euros: int) -> None:
+        with connect(self.up.database_url) as connection:
+            connection.exec_driver_sql(RAISE_A_PRICE[0])
+            connection.exec_driver_sql(RAISE_A_PRICE[1], (euros,))
+
+    def run(self, job: str) -> str:
+        """Launch a job as a schedule or a person does: the daemon starts it as a process of its own."""
+        run_id: str = self.up.graphql(LAUNCH, job=job)["launchRun"]["run"]["runId"]
+        return run_id
+
+    def soleflip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("soleflip"), *arguments],
+            env=clean_environment(SOLEFLIP_HOME=str(self.home), SOLEFLIP_SAMPLE="busy"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def daemon(self) -> psutil.Process:
+        return next(
+            child
+            for child in psutil.Process(self.up.process.pid).children()
+            if "dagster-daemon" in " ".join(child.cmdline())
+        )
+
+
+@pytest.fixture(scope="module")
+def shop(home: Path, sink: Sink) -> Iterator[Shop]:
+    shop = Shop(home, sink)
+    try:
+        shop.await_first_tick()
+        yield shop
+    finally:
+        shop.up.end()
+
+
+def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_back(
+    shop: Shop, sink: Sink
+) -> None:
+    shop.raise_a_price(1)
+    run_id = shop.run("watch_daily")
+    sink.wait_for("the failure", 60, messages=1)
+    sink.status = 500
+    shop.raise_a_price(-1)
+    shop.run("watch_daily")
+    sink.wait_for("a refusal", 60, refused=1)
+    status = shop.soleflip("status")
+    sink.status = 200
+    sink.wait_for("the recovery", 60, messages=2)
+
+    failure, recovery = sink.messages
+    assert failure["title"].startswith("[SoleFlip] ERROR: ")
+    assert "check financial_data_consistent of inventory/stock" in failure["message"]
+    assert "consistent 1,171" in failure["message"]
+    assert "inconsistent 1" in failure["message"]
+    assert "docs/runbook.md#financial_data_consistent" in failure["message"]
+    assert f"http://127.0.0.1:{shop.up.port}/runs/{run_id}" in failure["message"]
+    assert recovery["title"].startswith("[SoleFlip] recovered: ")
+    assert status.returncode == 1
+    assert re.search(r"last alert: \S+ \[SoleFlip\] ERROR: ", status.stdout)
+    assert re.search(r"json#\w{8} refused alerts", status.stdout)
+    assert "hunter2" not in status.stdout + status.stderr
+
+
+def test_refresh_pings_the_heartbeat(shop: Shop, sink: Sink) -> None:
+    shop.run("refresh_stock_metrics")
+
+    sink.wait_for("the heartbeat", 60, pings=1)
+
+
+def test_status_of_what_is_well_is_told_in_json(shop: Shop) -> None:
+    done = shop.soleflip("status", "--json")
+    status = json.loads(done.stdout)
+
+    assert (done.returncode, status["dead"]) == (0, [])
+    assert {"SENSOR", "SCHEDULER"} <= {daemon["name"] for daemon in status["daemons"]}
+    assert status["last_refresh"]["rows"] == 1172
+    assert status["failing"] == status["undelivered"] == []
+
+
+def test_daemon_killed_between_event_and_sending_sends_once_after_its_restart(
+    shop: Shop, sink: Sink
+) -> None:
+    """A failed check and a schedule that was paused, while nobody could send."""
+    sink.messages.clear()
+    daemon = shop.daemon
+    os.killpg(daemon.pid, signal.SIGSTOP)
+    with connect(shop.up.database_url) as connection:
+        connection.exec_driver_sql(RELEASE_ONE_SIDE)
+    assert shop.soleflip("deploy").returncode == 0
+    schedule = shop.up.graphql(SCHEDULE)["scheduleOrError"]["scheduleState"]["id"]
+    shop.up.graphql(STOP, id=schedule)
+    assert sink.messages == []
+    os.killpg(daemon.pid, signal.SIGKILL)
+    shop.restart()
+    sink.wait_for("both messages", 90, messages=2)
+    shop.await_another_tick()
+
+    assert sorted(sink.titles) == [
+        "[SoleFlip] ERROR: reservations_match_ledger failing",
+        "[SoleFlip] WARN: hourly_stock_metrics_refresh stopped",
+    ]
+
+
+def test_no_secret_of_the_target_is_in_any_log_or_in_dagsters_storage(
+    shop: Shop, home: Path
+) -> None:
+    written = "".join(path.read_text(errors="replace") for path in (home / "logs").iterdir())
+    storage = shop.up.database_url.set(database="dagster")
+    with connect(storage) as connection:
+        for table in ("job_ticks", "jobs", "instigators", "event_logs"):
+            rows = connection.exec_driver_sql(f"SELECT t::text FROM {table} AS t")
+            written += "".join(row[0] for row in rows)
+    assert "alerts" in written
+    assert "hunter2" not in written

@@ -1,0 +1,218 @@
+"""`soleflip up` as somebody sees it who has just started it: by its output and by the UI's own interface."""
+
+import signal
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.conftest import connect, open_folder
+from tests.e2e.processes import Up, awaited, processes_of
+
+# design.md's graph; a later issue may add to it.
+ASSETS = {
+    "inventory/stock_financial",
+    "inventory/stock_lifecycle",
+    "inventory/stock_metrics",
+    "operations/database_dump",
+    "inventory/stock_financial_backup",
+    "inventory/stock_lifecycle_backup",
+    "inventory/stock_metrics_backup",
+    "inventory/stock",
+    "inventory/stock_metrics_view",
+    "phase2/deployment_report",
+}
+LEGACY = {"inventory/stock_financial", "inventory/stock_lifecycle", "inventory/stock_metrics"}
+
+NODES = """
+{
+  assetNodes {
+    assetKey { path }
+    assetMaterializations(limit: 1) { runId }
+    assetObservations(limit: 1) { runId }
+    assetChecksOrError {
+      ... on AssetChecks { checks { name executionForLatestMaterialization { status } } }
+    }
+  }
+}
+"""
+SCHEDULE = """
+{
+  scheduleOrError(scheduleSelector: {
+    scheduleName: "hourly_stock_metrics_refresh"
+    repositoryName: "__repository__"
+    repositoryLocationName: "soleflip"
+  }) {
+    ... on Schedule { cronSchedule executionTimezone pipelineName scheduleState { status } }
+  }
+}
+"""
+JOB_RUNS = """
+{
+  pipelineRunsOrError(filter: {
+    pipelineName: "deploy_phase2"
+    tags: [{key: ".dagster/repository", value: "__repository__@soleflip"}]
+  }) {
+    ... on PipelineRuns { results { status } }
+  }
+}
+"""
+LAUNCH_REFRESH = """
+mutation {
+  launchRun(executionParams: {selector: {
+    repositoryLocationName: "soleflip"
+    repositoryName: "__repository__"
+    jobName: "refresh_stock_metrics"
+  }}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+  }
+}
+"""
+RUN = """
+query Run($id: ID!) {
+  runOrError(runId: $id) { ... on Run { status stepStats { stepKey startTime endTime } } }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nodes(up: Up) -> dict[str, dict[str, Any]]:
+    """The assets that the UI knows, by key."""
+    found = up.graphql(NODES)["assetNodes"]
+    return {"/".join(node["assetKey"]["path"]): node for node in found}
+
+
+def test_url_is_printed_last_and_answers(up: Up) -> None:
+    assert up.lines[-1] == f"http://127.0.0.1:{up.port}"
+    with urllib.request.urlopen(up.lines[-1], timeout=30) as response:  # noqa: S310 our own address
+        assert response.status == 200
+
+
+def test_every_asset_of_the_graph_is_there(nodes: dict[str, dict[str, Any]]) -> None:
+    assert nodes.keys() >= ASSETS
+
+
+def test_every_asset_is_materialized_and_the_legacy_ones_observed(
+    nodes: dict[str, dict[str, Any]],
+) -> None:
+    """No grey node in the lineage."""
+    materialized = {key for key, node in nodes.items() if node["assetMaterializations"]}
+    observed = {key for key, node in nodes.items() if node["assetObservations"]}
+    assert observed >= LEGACY
+    assert materialized == nodes.keys() - LEGACY
+
+
+def test_every_check_has_passed(nodes: dict[str, dict[str, Any]]) -> None:
+    """Each check of each asset was executed for what is there now, and passed.
+
+    But for the two gates of the retirement, which say no for weeks and are asked when somebody wants to drop.
+    """
+    statuses = {
+        (key, check["name"]): (check["executionForLatestMaterialization"] or {}).get("status")
+        for key, node in nodes.items()
+        for check in node["assetChecksOrError"]["checks"]
+        if not check["name"].endswith("_can_be_dropped")
+    }
+    assert len(statuses) >= 11
+    assert set(statuses.values()) == {"SUCCEEDED"}, statuses
+
+
+def test_hourly_schedule_is_running(up: Up) -> None:
+    assert up.graphql(SCHEDULE)["scheduleOrError"] == {
+        "cronSchedule": "0 * * * *",
+        "executionTimezone": "UTC",
+        "pipelineName": "refresh_stock_metrics",
+        "scheduleState": {"status": "RUNNING"},
+    }
+
+
+def test_deployment_is_on_its_jobs_page(up: Up) -> None:
+    """A run of the command line is found where a person looks for it."""
+    assert up.graphql(JOB_RUNS)["pipelineRunsOrError"]["results"] == [{"status": "SUCCESS"}]
+
+
+def test_refreshes_launched_at_once_succeed_one_after_the_other(up: Up) -> None:
+    """Neither in the database nor as Dagster's steps do two refreshes overlap."""
+    before = _refreshes(up.database_url)
+    launched = [up.graphql(LAUNCH_REFRESH)["launchRun"]["run"]["runId"] for _ in range(2)]
+    steps = sorted(_refresh_step(up, run) for run in launched)
+
+    refreshes = _refreshes(up.database_url)[len(before) :]
+    assert len(refreshes) == 2
+    for intervals in (refreshes, steps):
+        assert all(first[1] <= second[0] for first, second in pairwise(intervals)), intervals
+
+
+def _refresh_step(up: Up, run_id: str) -> tuple[float, float]:
+    """When the refresh of a run, which must succeed, began and ended."""
+
+    def succeeded() -> dict[str, Any] | None:
+        run: dict[str, Any] = up.graphql(RUN, id=run_id)["runOrError"]
+        assert run["status"] not in {"FAILURE", "CANCELED"}
+        return run if run["status"] == "SUCCESS" else None
+
+    steps = {step["stepKey"]: step for step in awaited(succeeded)["stepStats"]}
+    refresh = steps["inventory__stock_metrics_view"]
+    return refresh["startTime"], refresh["endTime"]
+
+
+def _refreshes(url: URL) -> list[tuple[Any, ...]]:
+    with connect(url) as connection:
+        return [
+            tuple(row)
+            for row in connection.exec_driver_sql(
+                "SELECT started_at, finished_at FROM inventory_ops.metrics_refresh ORDER BY id"
+            )
+        ]
+
+
+def test_stopped_and_started_again_it_leaves_no_process_and_does_nothing_twice() -> None:
+    """SIGTERM ends it, SIGINT too; the second start finds the first one's work and leaves it."""
+    with open_folder() as home:
+        first = Up(home)
+        try:
+            first.await_url()
+            assert len(processes_of(home)) > 5
+            done = _work_done(home, first.database_url)
+        finally:
+            assert first.stop(signal.SIGTERM) == 0
+        assert processes_of(home) == []
+
+        second = Up(home)
+        try:
+            second.await_url()
+            assert _work_done(home, second.database_url) == done
+        finally:
+            assert second.stop(signal.SIGINT) == 0
+        assert processes_of(home) == []
+
+
+def _work_done(home: Path, url: URL) -> dict[str, list[Any]]:
+    """What a deployment leaves behind, with what would change if it were made again."""
+    queries = {
+        "ledger": "SELECT id, step, started_at FROM inventory_ops.ledger ORDER BY id",
+        "backups": "SELECT backup, content, copied_at FROM inventory_ops.backup ORDER BY 1",
+        "objects": "SELECT oid, relname FROM pg_class WHERE relnamespace = 'inventory'::regnamespace"
+        " ORDER BY oid",
+    }
+    with connect(url) as connection:
+        found = {
+            name: [tuple(row) for row in connection.exec_driver_sql(query)]
+            for name, query in queries.items()
+        }
+    assert all(found.values())
+    return {**found, "dumps": sorted(path.name for path in (home / "dumps").iterdir())}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_during_the_deployment_it_leaves_no_process(home: Path, number: int) -> None:
+    interrupted = Up(home)
+    interrupted.await_line(lambda line: "operations/database_dump" in line)
+    assert interrupted.stop(number) == 0
+    assert processes_of(home) == []
+    assert not any(line.startswith("http") for line in interrupted.lines)
+    assert not any("Traceback" in line for line in interrupted.lines)
