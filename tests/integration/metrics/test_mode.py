@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from uuid import UUID
 
+import dagster as dg
 import psycopg
 import pytest
 from sqlalchemy import Connection, text
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.database import create_database_engine, query_one
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.monitoring.status import advice_on_mode
 from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.report import write_report
 from soleflip_assets.phase2.revert import revert
@@ -410,6 +412,21 @@ def test_change_committed_after_a_refresh_is_not_older_than_that(incremental: UR
         assert seen["age_seconds"] < 60
 
 
+def test_switch_is_advised_where_a_refresh_is_slow(deployed: URL) -> None:
+    with connect(deployed) as connection:
+        assert advice_on_mode(connection) == []
+        connection.execute(
+            text(
+                "UPDATE inventory_ops.metrics_refresh SET finished_at = started_at + interval '31 s'"
+            )
+        )
+        assert "a refresh takes 31 s: `soleflip metrics --mode incremental`" in "".join(
+            advice_on_mode(connection)
+        )
+        switch_to(deployed, Mode.INCREMENTAL)
+        assert advice_on_mode(connection) == []
+
+
 IRRELEVANT = {
     "another column": "UPDATE inventory.stock SET notes = 'counted', status = 'sold'",
     "the same value": "UPDATE inventory.stock SET quantity = quantity",
@@ -440,3 +457,28 @@ def test_refresh_without_a_change_writes_no_row(shop: Connection) -> None:
 
     assert shop.execute(rows).all() == before
     assert shown(shop, item) == 71
+
+
+# Dagster's own use of its deprecated attribute, where a resource is torn down.
+@pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
+def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command line and the UI start them; a refresh and its checks are the same in either mode."""
+    monkeypatch.setenv("SOLEFLIP_DATABASE_URL", deployed.render_as_string(hide_password=False))
+    monkeypatch.setenv("SOLEFLIP_HOME", "/nowhere")
+    from soleflip_assets.definitions import defs  # noqa: PLC0415 it reads the environment
+
+    def run(job: str, config: dict[str, object] | None = None) -> dg.ExecuteInProcessResult:
+        with dg.DagsterInstance.ephemeral() as instance:
+            return defs.resolve_job_def(job).execute_in_process(
+                run_config=config, instance=instance
+            )
+
+    assert run("compare_stock_metrics").success
+    for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
+        config: dict[str, object] = {"ops": {"keep_metrics": {"config": {"mode": mode.name}}}}
+        assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is True
+        assert mode_of(deployed) is mode
+        refreshed = run("refresh_stock_metrics")
+        assert refreshed.success
+        assert all(check.passed for check in refreshed.get_asset_check_evaluations())
+        assert run("compare_stock_metrics").success
