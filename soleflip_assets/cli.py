@@ -5,6 +5,7 @@ configuration.
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.local.environment import Environment, prepared, server_running
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.settings import ConfigurationError, Settings
+from soleflip_assets.settings import FILES, ConfigurationError, Settings
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -197,6 +198,33 @@ def refresh(environment: Environment) -> None:  # noqa: ARG001
     """Refresh inventory.stock_metrics_view now and check it."""
     run = _run("refresh_stock_metrics")
     _finish(run.success, run.errors)
+
+
+@main.command()
+@click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
+              help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
+@_with_environment
+def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
+    """Choose how inventory.stock_metrics_view is kept; its readers and the writers of stock go on.
+
+    materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
+    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock.
+    """
+    run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    _finish(run.success, run.errors)
+
+
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Run the benchmarks on a server of their own; --rows says how big a shop (default: 1,172)."""
+    script = FILES / "benchmarks" / "run.py"
+    if not script.exists():
+        click.echo(
+            "soleflip: the benchmarks are not in the wheel: run this in a checkout.", err=True
+        )
+        sys.exit(EXIT_USAGE)
+    sys.exit(subprocess.run([sys.executable, script, *arguments], check=False).returncode)
 
 
 @main.command()

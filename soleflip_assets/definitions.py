@@ -7,6 +7,7 @@ from soleflip_assets.database import Database
 from soleflip_assets.inventory import jobs as inventory
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
+from soleflip_assets.metrics import operations as metrics_operations
 from soleflip_assets.monitoring import jobs as monitoring
 from soleflip_assets.phase2 import assets as phase2
 from soleflip_assets.phase2 import jobs as phase2_jobs
@@ -23,10 +24,16 @@ defs = dg.Definitions(
         *phase2_jobs.jobs,
         *operations.jobs,
         *metrics_jobs.jobs,
+        *metrics_operations.jobs,
         *monitoring.jobs,
         *inventory.jobs,
     ],
-    schedules=[*metrics_jobs.schedules, *monitoring.schedules, *inventory.schedules],
+    schedules=[
+        *metrics_jobs.schedules,
+        *metrics_operations.schedules,
+        *monitoring.schedules,
+        *inventory.schedules,
+    ],
     sensors=[alerts],
     resources={
         "database": database,

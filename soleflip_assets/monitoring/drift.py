@@ -7,13 +7,14 @@ does.
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.database import query_file
+from soleflip_assets.metrics.mode import current_mode
 from soleflip_assets.monitoring.monitors import Finding, Monitor
 from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.phase2.catalog import DatabaseObject, difference, object_defined_by
@@ -23,16 +24,16 @@ from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
 _MEANING = "Somebody changed the schema by hand: a deployment would make it again as it was."
 
 
-def drift_monitor(table: Table, files: Sequence[SqlFile]) -> Monitor:
+def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]) -> Monitor:
     """The monitor of one table or view.
 
     Args:
         table: its columns.
-        files: whose objects belong to it.
+        files: whose objects belong to it, in this database.
     """
 
     def look(connection: Connection) -> Finding:
-        wanted = list(_deployed_objects(connection, files))
+        wanted = list(_deployed_objects(connection, files(connection)))
         differences = list(_column_differences(connection, table))
         differences += [
             _diff(str(expected), found[0], found[1])
@@ -104,6 +105,6 @@ def _diff(name: str, expected: str, live: str) -> str:
 
 
 MONITORS = [
-    drift_monitor(STOCK, [file for file in steps.FILES if file not in steps.VIEW]),
-    drift_monitor(STOCK_METRICS_VIEW, steps.VIEW),
+    drift_monitor(STOCK, lambda _: [file for file in steps.FILES if file not in steps.VIEW]),
+    drift_monitor(STOCK_METRICS_VIEW, lambda connection: current_mode(connection).files),
 ]

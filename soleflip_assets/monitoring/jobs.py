@@ -25,6 +25,7 @@ DAILY = [
     monitor_of_file("vacuum_keeps_up"),
     monitor_of_file("view_not_bloated"),
     monitor_of_file("refresh_duration_steady"),
+    monitor_of_file("triggers_not_bypassed"),
 ]
 
 # Nobody writes there, and comparing them reads all of them.

@@ -72,15 +72,7 @@ def _compare(connection: Connection, file: SqlFile) -> Comparison:
 
 def _compare_once(connection: Connection, file: SqlFile) -> Comparison:
     index = file.fields["index"]
-    live = query_one(
-        connection,
-        "catalog/definition.sql",
-        kind="index",
-        schema="inventory",
-        name=index,
-        relation="",
-    )["definition"]
-    missing = live is None or str(live).endswith("(invalid)")
+    missing = not query_one(connection, "monitoring/has_index.sql", index=index)["valid"]
     chosen = explain(connection, file)
     execute_statement(connection, "BEGIN")
     try:

@@ -16,10 +16,14 @@ from sqlalchemy.engine import URL
 from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.alerts.state import State
 from soleflip_assets.database import create_database_engine, query_one
+from soleflip_assets.metrics.mode import Mode, current_mode
 from soleflip_assets.monitoring.freshness import Freshness
 
 # The alerts look every ten seconds; their tick may take a minute.
 _ALERTS_SILENT_AFTER_SECONDS = 120
+
+# From here on what an hourly refresh writes anew is worth a queue of what changed.
+SLOW_REFRESH_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Status:
         failing: what the alerts know to be wrong.
         last_alert: the message that was delivered last; None if there was none.
         undelivered: the targets that did not take their last message.
+        advice: what would do better in another way.
     """
 
     dead: list[str]
@@ -43,6 +48,7 @@ class Status:
     failing: list[dict[str, Any]]
     last_alert: dict[str, Any] | None
     undelivered: list[dict[str, Any]]
+    advice: list[str]
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -63,6 +69,7 @@ class Status:
                 _line(False, f"{target['target']} refused alerts; next try {target['next_try']}")
                 for target in self.undelivered
             ),
+            *(f"  advice: {sentence}" for sentence in self.advice),
         ]
 
 
@@ -121,7 +128,20 @@ def read_status(
         failing=_failing(state),
         last_alert=_last_alert(state),
         undelivered=undelivered,
+        advice=advice_on_mode(connection),
     )
+
+
+def advice_on_mode(connection: Connection) -> list[str]:
+    """Whether the metrics should be kept in the other mode: by how long the last refresh took."""
+    if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+        return []
+    seconds = query_one(connection, "metrics/last_refresh.sql")["refresh_seconds"]
+    if current_mode(connection) is Mode.INCREMENTAL or (seconds or 0) < SLOW_REFRESH_SECONDS:
+        return []
+    return [
+        f"a refresh takes {seconds:.0f} s: `soleflip metrics --mode incremental` makes it cost what changed"
+    ]
 
 
 def _alerts_state(instance: dg.DagsterInstance) -> State | None:

@@ -3,7 +3,7 @@
 An object is the same when PostgreSQL prints it as it prints a fresh one made from our statement; the fresh
 one is made among the session's temporary objects and rolled back. So no text of ours has to guess how
 a version of PostgreSQL spells a definition, and no live object is touched or locked. Here: functions,
-triggers, indexes and the materialized view. Not here: columns, which are only ever added.
+triggers, indexes and views. Not here: columns, which are only ever added.
 """
 
 import re
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.database import execute_statement, query_one
 
-Kind = Literal["function", "index", "trigger", "materialized view"]
+Kind = Literal["function", "index", "trigger", "view", "materialized view"]
 
 _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
     "function": re.compile(r"CREATE OR REPLACE FUNCTION (?P<schema>\w+)\.(?P<name>\w+)\("),
@@ -24,6 +24,9 @@ _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
     "trigger": re.compile(
         r"CREATE OR REPLACE TRIGGER (?P<name>\w+)\s.*?ON (?P<schema>\w+)\.(?P<relation>\w+)",
         re.DOTALL,
+    ),
+    "view": re.compile(
+        r"CREATE OR REPLACE VIEW (?P<schema>\w+)\.(?P<name>\w+) AS(?P<query>.*)$", re.DOTALL
     ),
     "materialized view": re.compile(
         r"CREATE MATERIALIZED VIEW (?P<schema>\w+)\.(?P<name>\w+) AS(?P<query>.*?)(WITH NO DATA)?$",
@@ -115,8 +118,8 @@ def difference(connection: Connection, wanted: DatabaseObject) -> tuple[str, str
 
 def _temporary(wanted: DatabaseObject) -> str:
     """The statement, turned so that it makes a temporary object."""
-    if wanted.kind == "materialized view":
-        match = _DEFINITIONS["materialized view"].match(wanted.statement)
+    if wanted.kind in {"view", "materialized view"}:
+        match = _DEFINITIONS[wanted.kind].match(wanted.statement)
         assert match is not None
         return f"CREATE TEMPORARY VIEW {wanted.name} AS {match['query']}"
     name = wanted.relation or wanted.name

@@ -224,7 +224,7 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     def _drop(self, wrong: DatabaseObject) -> None:
         # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is.
-        words = {"index": "INDEX", "materialized view": "MATERIALIZED VIEW"}[wrong.kind]
+        words = wrong.kind.upper()
         if "INDEX CONCURRENTLY " in wrong.statement:
             words += " CONCURRENTLY"
         statement = sql.SQL("DROP {} {}").format(

@@ -6,6 +6,7 @@ statement gets its lock (deployer.py).
 """
 
 from soleflip_assets.database import query_file, query_one
+from soleflip_assets.metrics.mode import OURS, Mode, switch
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.preflight import dependents
@@ -42,6 +43,7 @@ def revert(deployer: Deployer) -> bool:
     _refuse_if_built_upon(deployer)
     if query_file(deployer.connection, "report/columns.sql"):
         _carry_back(deployer)
+    switch(deployer, Mode.MATERIALIZED)
     for step in STEPS:
         deployer.execute(step)
     return True
@@ -60,7 +62,9 @@ def _refuse_if_built_upon(deployer: Deployer) -> None:
     connection = deployer.connection
     found = [
         *dependents(connection, [_VIEW], ours=["refresh_stock_metrics"]),
-        *dependents(connection, ["inventory.stock"], _NEW_COLUMNS, ours=[STOCK_METRICS_VIEW.name]),
+        *dependents(
+            connection, ["inventory.stock"], _NEW_COLUMNS, ours=[STOCK_METRICS_VIEW.name, *OURS]
+        ),
     ]
     if found:
         raise DeploymentError(

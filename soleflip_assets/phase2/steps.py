@@ -3,6 +3,7 @@
 Here: the order. Not here: how a file is put into force (deployer.py) or what Dagster shows (assets.py).
 """
 
+from soleflip_assets.metrics import mode
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.backfill import Progress, backfill
 from soleflip_assets.phase2.deployer import Deployer, Outcome
@@ -53,8 +54,8 @@ def _legacy_is_retired(deployer: Deployer) -> bool:
 
 
 def deploy_view(deployer: Deployer) -> list[Outcome]:
-    """Make the view, its indexes and its refresh function."""
-    return [deployer.apply(file) for file in [*OPERATIONS, *VIEW]]
+    """Make the view, its indexes and its refresh function; mend them in the mode that they are in."""
+    return [*(deployer.apply(file) for file in OPERATIONS), *mode.deploy_view(deployer)]
 
 
 def deploy(deployer: Deployer) -> list[Outcome]:

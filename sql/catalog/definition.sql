@@ -1,4 +1,4 @@
--- One object as PostgreSQL prints it; NULL if there is none. kind: function, index, trigger, materialized view.
+-- One object as PostgreSQL prints it; NULL if there is none. kind: function, index, trigger, view, materialized view.
 --
 -- Locks: none.
 
@@ -24,6 +24,13 @@ SELECT
       FROM pg_trigger
       WHERE pg_trigger.tgrelid = to_regclass(format('%I.%I', CAST(:schema AS text), CAST(:relation AS text)))
         AND pg_trigger.tgname = :name
+    )
+    WHEN 'view' THEN (
+      SELECT pg_get_viewdef(pg_class.oid)
+      FROM pg_class
+      WHERE pg_class.relnamespace = to_regnamespace(:schema)
+        AND pg_class.relname = :name
+        AND pg_class.relkind = 'v'
     )
     WHEN 'materialized view' THEN (
       SELECT pg_get_viewdef(pg_class.oid)

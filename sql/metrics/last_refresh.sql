@@ -12,5 +12,7 @@ SELECT
     ORDER BY refresh.id DESC
     LIMIT 1
   ) AS refresh_seconds,
-  pg_total_relation_size('inventory.stock_metrics_view') AS bytes
+  -- In incremental mode the view takes no room, its read model does.
+  pg_total_relation_size('inventory.stock_metrics_view')
+    + coalesce(pg_total_relation_size(to_regclass('inventory_ops.stock_metrics_read_model')), 0) AS bytes
 FROM inventory.stock_metrics_view AS view;

@@ -36,7 +36,9 @@ usage AS (
   FROM pg_stat_user_indexes AS used
   JOIN pg_index ON pg_index.indexrelid = used.indexrelid
   CROSS JOIN since
-  WHERE used.schemaname = 'inventory' AND used.relname IN ('stock', 'stock_metrics_view')
+  WHERE (used.schemaname = 'inventory' AND used.relname IN ('stock', 'stock_metrics_view'))
+    -- The rows of the view in incremental mode.
+    OR (used.schemaname = 'inventory_ops' AND used.relname = 'stock_metrics_read_model')
 ),
 updates AS (
   SELECT

@@ -8,7 +8,7 @@
 
 WITH tables AS (
   SELECT
-    known.relname AS name,
+    CASE known.relname WHEN 'stock_metrics_read_model' THEN 'stock_metrics_view' ELSE known.relname END AS name,
     known.n_live_tup AS live_rows,
     known.n_dead_tup AS dead_rows,
     greatest(known.last_vacuum, known.last_autovacuum) AS last_vacuum,
@@ -22,7 +22,9 @@ WITH tables AS (
       pg_postmaster_start_time()
     ) < now() - interval '1 day' AS overdue
   FROM pg_stat_user_tables AS known
-  WHERE known.schemaname = 'inventory' AND known.relname IN ('stock', 'stock_metrics_view')
+  WHERE (known.schemaname = 'inventory' AND known.relname IN ('stock', 'stock_metrics_view'))
+    -- The rows of the view in incremental mode.
+    OR (known.schemaname = 'inventory_ops' AND known.relname = 'stock_metrics_read_model')
 )
 SELECT
   count(*) FILTER (WHERE tables.overdue) = 0 AS passed,

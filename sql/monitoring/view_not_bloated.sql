@@ -7,18 +7,29 @@
 -- Locks: none.
 -- Means: Old row versions are not cleared away between refreshes: every scan of the view reads them.
 
-WITH widths AS (
+WITH kept AS (
+  -- Where the rows are: in incremental mode, in the read model.
+  SELECT pg_class.oid, pg_class.relnamespace::regnamespace::text AS schema, pg_class.relname, pg_class.reltuples
+  FROM pg_class
+  WHERE pg_class.oid = CASE
+    WHEN (SELECT view.relkind FROM pg_class AS view WHERE view.oid = 'inventory.stock_metrics_view'::regclass) = 'v'
+      THEN to_regclass('inventory_ops.stock_metrics_read_model')
+    ELSE 'inventory.stock_metrics_view'::regclass
+  END
+),
+widths AS (
   SELECT sum(columns.avg_width) AS bytes
   FROM pg_stats AS columns
-  WHERE columns.schemaname = 'inventory' AND columns.tablename = 'stock_metrics_view'
+  JOIN kept ON kept.schema = columns.schemaname AND kept.relname = columns.tablename
 ),
 sizes AS (
   SELECT
-    pg_relation_size('inventory.stock_metrics_view') AS bytes,
-    pg_indexes_size('inventory.stock_metrics_view') AS index_bytes,
+    pg_relation_size(kept.oid) AS bytes,
+    pg_indexes_size(kept.oid) AS index_bytes,
     -- 23 bytes of header and 4 of line pointer for each row, padded.
-    (SELECT (pg_class.reltuples * (32 + widths.bytes))::bigint FROM pg_class, widths
-     WHERE pg_class.oid = 'inventory.stock_metrics_view'::regclass AND pg_class.reltuples > 0) AS bytes_needed
+    CASE WHEN kept.reltuples > 0 THEN (kept.reltuples * (32 + widths.bytes))::bigint END AS bytes_needed
+  FROM kept
+  CROSS JOIN widths
 )
 SELECT
   coalesce(sizes.bytes <= greatest(4 * sizes.bytes_needed, 2 * 1024 * 1024), true) AS passed,

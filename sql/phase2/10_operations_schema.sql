@@ -59,6 +59,38 @@ CREATE TABLE IF NOT EXISTS inventory_ops.metrics_refresh (
 COMMENT ON COLUMN inventory_ops.metrics_refresh.horizon IS
   'Every transaction before this one had ended when the refresh began: the refresh saw all it wrote';
 
+-- Two tables of the incremental read model (sql/incremental), here because the monitors read them in either mode.
+-- No index: an entry is added once, and taken with all others. Vacuumed early: every refresh reads what it holds.
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_change (
+  stock_id uuid,
+  queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+COMMENT ON TABLE inventory_ops.stock_change IS
+  'Stock rows whose metrics were written since the last refresh, once for each write; NULL stands for a truncation';
+
+-- Where everything is published for logical replication, a table without a key refuses DELETE.
+DO $$
+BEGIN
+  IF (SELECT relreplident FROM pg_class WHERE oid = 'inventory_ops.stock_change'::regclass) <> 'f' THEN
+    ALTER TABLE inventory_ops.stock_change REPLICA IDENTITY FULL;
+  END IF;
+END
+$$;
+
+CREATE TABLE IF NOT EXISTS inventory_ops.metrics_comparison (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  missing bigint NOT NULL,
+  wrong bigint NOT NULL,
+  phantom bigint NOT NULL,
+  examples text[],
+  compared_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  compared_by text NOT NULL DEFAULT session_user
+);
+
+COMMENT ON TABLE inventory_ops.metrics_comparison IS
+  'What each full comparison of the read model found that no trigger had announced, and repaired';
+
 CREATE TABLE IF NOT EXISTS inventory_ops.validation (
   name text PRIMARY KEY,
   passed boolean NOT NULL,

@@ -1,7 +1,7 @@
 -- The function that refreshes the view, for the hourly schedule, for pg_cron and by hand.
 --
--- Locks: none by itself. Each call holds EXCLUSIVE on the view while it refreshes: readers go on, a second
---        refresh waits.
+-- Locks: none by itself. Each call holds EXCLUSIVE on the materialized view while it refreshes: readers go on, a
+--        second refresh waits. Where the view is one of the read model (sql/incremental), ROW EXCLUSIVE on that.
 -- Again: safe.
 
 CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics()
@@ -12,16 +12,24 @@ AS $function$
 DECLARE
   begun timestamptz;
   seen xid8;
+  kind "char";
+  filled boolean;
 BEGIN
   -- A second refresh waits here, before it takes its horizon: after the wait the horizon would be old.
   PERFORM pg_advisory_xact_lock('inventory_ops.metrics_refresh'::regclass::oid::bigint);
   begun := clock_timestamp();
   seen := pg_snapshot_xmin(pg_current_snapshot());
 
-  -- CONCURRENTLY needs content to compare with; a view that was emptied by hand has none.
-  IF (SELECT relispopulated FROM pg_class WHERE oid = 'inventory.stock_metrics_view'::regclass) THEN
+  SELECT relkind, relispopulated INTO kind, filled
+  FROM pg_class
+  WHERE oid = 'inventory.stock_metrics_view'::regclass;
+
+  IF kind = 'v' THEN
+    PERFORM inventory_ops.drain_stock_changes(begun);
+  ELSIF filled THEN
     REFRESH MATERIALIZED VIEW CONCURRENTLY inventory.stock_metrics_view;
   ELSE
+    -- CONCURRENTLY needs content to compare with; a view that was emptied by hand has none.
     REFRESH MATERIALIZED VIEW inventory.stock_metrics_view;
   END IF;
 

@@ -11,7 +11,7 @@ SELECT
 FROM pg_index
 JOIN pg_class AS index_class ON index_class.oid = pg_index.indexrelid
 JOIN pg_class AS table_class ON table_class.oid = pg_index.indrelid
-WHERE index_class.relnamespace = 'inventory'::regnamespace
+WHERE index_class.relnamespace IN ('inventory'::regnamespace, 'inventory_ops'::regnamespace)
   AND index_class.relname IN (
     'idx_stock_reserved',
     'idx_stock_listed_platforms',

@@ -5,5 +5,7 @@
 SELECT
   count(*) AS rows,
   max(view.last_calculated_at) AS last_refresh,
-  pg_total_relation_size('inventory.stock_metrics_view') AS bytes
+  -- In incremental mode the view takes no room, its read model does.
+  pg_total_relation_size('inventory.stock_metrics_view')
+    + coalesce(pg_total_relation_size(to_regclass('inventory_ops.stock_metrics_read_model')), 0) AS bytes
 FROM inventory.stock_metrics_view AS view;

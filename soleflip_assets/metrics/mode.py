@@ -1,0 +1,129 @@
+"""The two ways of keeping ``inventory.stock_metrics_view``, and switching from one to the other.
+
+``materialized`` is the seed's: each refresh computes every row anew. ``incremental`` is a read model of its
+own, fed by a queue of changes: each refresh computes the rows that changed. Who reads the view, and who
+calls ``inventory.refresh_stock_metrics()``, need not know which it is. Here: which files make which way, and
+in which order one takes the place of the other. Not here: what they do, which is in sql/incremental and
+sql/materialized.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from soleflip_assets.database import query_one
+from soleflip_assets.phase2.deployer import Deployer, DeploymentError, Outcome
+from soleflip_assets.phase2.preflight import dependents
+from soleflip_assets.sql_files import SqlFile, sql_files
+from soleflip_assets.tables import STOCK_METRICS_VIEW
+
+READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW = sql_files("incremental")
+MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
+
+# What a deployment puts into force again where somebody changed it.
+_READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
+
+_REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
+_FILES_OF_MODE = {
+    "materialized": [_REFRESH, SqlFile("phase2/81_stock_metrics_view.sql")],
+    "incremental": [_REFRESH, *_READ_MODEL_STEPS, VIEW],
+}
+
+# Objects of the read model that use stock's new columns.
+OURS = ["stock_metrics_now"]
+
+
+class Mode(StrEnum):
+    """How the view is kept."""
+
+    MATERIALIZED = "materialized"
+    INCREMENTAL = "incremental"
+
+    @property
+    def files(self) -> list[SqlFile]:
+        """The files that define the view and what keeps it, in the order of their deployment."""
+        return _FILES_OF_MODE[self]
+
+
+def current_mode(connection: Connection) -> Mode:
+    """How the view is kept, by what the catalog shows; ``materialized`` before it is deployed."""
+    return Mode(query_one(connection, "metrics/mode.sql")["mode"])
+
+
+def deploy_view(deployer: Deployer) -> list[Outcome]:
+    """Make, or mend, the view in the mode that it is in.
+
+    Raises:
+        DeploymentError: a lock was not to be had, or an object is not what its statement makes.
+    """
+    mode = current_mode(deployer.connection)
+    outcomes: list[Outcome] = []
+    for file in mode.files:
+        if file == VIEW and any(outcome.applied for outcome in outcomes):
+            # Whatever was written while a trigger was missing is not in the queue.
+            query_one(deployer.connection, "metrics/compare.sql")
+        outcomes.append(deployer.apply(file))
+    if mode is Mode.MATERIALIZED:
+        _drop_read_model(deployer)
+    return outcomes
+
+
+def switch(deployer: Deployer, mode: Mode) -> bool:
+    """Keep the view in another way. Readers and writers go on; a switch that died is gone on with.
+
+    Args:
+        deployer: who switches.
+        mode: the way to keep it from now on.
+
+    Returns:
+        Whether it was kept in another way before.
+
+    Raises:
+        DeploymentError: the view is not deployed or others have built on it, or the new one is not proven
+            equal to what its query gives. The old one is in force then.
+    """
+    switches = current_mode(deployer.connection) is not mode
+    if switches:
+        _refuse_if_not_deployed(deployer)
+        _refuse_if_built_upon(deployer)
+        deployer.apply(_REFRESH)
+        if mode is Mode.INCREMENTAL:
+            _make_read_model(deployer)
+        else:
+            deployer.execute(MATERIALIZED_VIEW)
+    if mode is Mode.MATERIALIZED:
+        _drop_read_model(deployer)
+    return switches
+
+
+def _make_read_model(deployer: Deployer) -> None:
+    """Queue changes, then fill the read model, then swap: what is written meanwhile is in the queue."""
+    deployer.apply(READ_MODEL)
+    deployer.apply(CHANGE_QUEUE)
+    deployer.execute(FILL)
+    deployer.apply(INDEXES)
+    deployer.apply(VIEW)
+
+
+def _drop_read_model(deployer: Deployer) -> None:
+    """What is left of it in ``materialized`` mode; also after a switch that died."""
+    if query_one(deployer.connection, "metrics/mode.sql")["read_model"]:
+        deployer.execute(DROP_READ_MODEL)
+
+
+def _refuse_if_not_deployed(deployer: Deployer) -> None:
+    if not {file.name for file in Mode.MATERIALIZED.files} <= deployer.entries.keys():
+        raise DeploymentError(
+            "There is no view to keep yet: deploy Phase 2 with `soleflip deploy`."
+        )
+
+
+def _refuse_if_built_upon(deployer: Deployer) -> None:
+    """What only mentions the view, as a function does, finds the other one by its name."""
+    view = f"inventory.{STOCK_METRICS_VIEW.name}"
+    columns = [column.name for column in STOCK_METRICS_VIEW.columns]
+    if found := dependents(deployer.connection, [view], columns):
+        raise DeploymentError(
+            "Others have built on the view, which is replaced by another one; drop these first and make them "
+            f"again afterwards: {'; '.join(found)}."
+        )

@@ -1,0 +1,321 @@
+-- The read model: a table of metrics, and the functions that keep it equal to what its query gives.
+--
+-- Locks: none that anyone could wait for: everything here is new, or replaced in an instant.
+-- Again: safe.
+
+-- A tenth of each page is left free: a changed row then finds room beside itself and its indexes are not written.
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
+  stock_id uuid NOT NULL,
+  total_quantity integer NOT NULL,
+  available_quantity integer NOT NULL,
+  reserved_quantity integer,
+  total_cost numeric(10, 2),
+  expected_profit numeric,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL
+) WITH (fillfactor = 90);
+
+COMMENT ON TABLE inventory_ops.stock_metrics_read_model IS
+  'Computed metrics of every stock row as of the last refresh; read it through inventory.stock_metrics_view';
+
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_refreshed (
+  id smallint PRIMARY KEY CHECK (id = 1),
+  last_calculated_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE inventory_ops.stock_metrics_refreshed IS 'One row: when the last refresh of the read model began';
+
+-- The query of sql/phase2/81_stock_metrics_view.sql, without the time of the refresh.
+CREATE OR REPLACE VIEW inventory_ops.stock_metrics_now AS
+SELECT
+  s.id AS stock_id,
+  s.quantity AS total_quantity,
+  s.quantity - coalesce(s.reserved_quantity, 0) AS available_quantity,
+  s.reserved_quantity,
+  s.gross_purchase_price AS total_cost,
+  CASE
+    WHEN s.roi_percentage IS NOT NULL AND s.roi_percentage > 0
+    THEN s.gross_purchase_price * (s.roi_percentage / 100)
+    ELSE NULL
+  END AS expected_profit,
+  s.created_at,
+  s.updated_at
+FROM inventory.stock AS s;
+
+COMMENT ON VIEW inventory_ops.stock_metrics_now IS 'What the metrics of every stock row are at this moment';
+
+-- All that is queued, in one statement and therefore in one snapshot. An entry that it sees was committed, and with
+-- it the change, which it therefore sees, too; the change of an entry that it does not see yet is left for the next
+-- drain, together with its entry. Not in batches: each would have a snapshot of its own, and what was moved from one
+-- stock row to another would be seen twice or not at all by readers of the view.
+--
+-- Only for who holds the lock that inventory.refresh_stock_metrics() takes: with two at it, the one that looked first
+-- could write last.
+CREATE OR REPLACE FUNCTION inventory_ops.drain_stock_changes(begun timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+-- Ids in, rows by index out: the cost follows the changes, whatever the planner believes of an ever-changing queue.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $function$
+BEGIN
+  -- TRUNCATE is seen by snapshots that are older than itself; the entry that announces it is not. So whoever is
+  -- truncating is waited for first.
+  LOCK TABLE inventory.stock IN ACCESS SHARE MODE;
+
+  WITH drained AS (
+    DELETE FROM inventory_ops.stock_change AS change
+    RETURNING change.stock_id
+  ),
+  changed AS (
+    SELECT drained.stock_id
+    FROM drained
+    WHERE drained.stock_id IS NOT NULL
+    UNION
+    -- After a truncation any row may be gone.
+    SELECT kept.stock_id
+    FROM inventory_ops.stock_metrics_read_model AS kept
+    WHERE EXISTS (SELECT FROM drained WHERE drained.stock_id IS NULL)
+  )
+  MERGE INTO inventory_ops.stock_metrics_read_model AS model
+  USING (
+    SELECT
+      changed.stock_id,
+      metrics.stock_id IS NULL AS gone,
+      metrics.total_quantity,
+      metrics.available_quantity,
+      metrics.reserved_quantity,
+      metrics.total_cost,
+      metrics.expected_profit,
+      metrics.created_at,
+      metrics.updated_at
+    FROM changed
+    LEFT JOIN inventory_ops.stock_metrics_now AS metrics ON metrics.stock_id = changed.stock_id
+  ) AS fresh
+  ON model.stock_id = fresh.stock_id
+  WHEN MATCHED AND fresh.gone THEN DELETE
+  WHEN MATCHED AND (
+    model.total_quantity,
+    model.available_quantity,
+    model.reserved_quantity,
+    model.total_cost,
+    model.expected_profit,
+    model.created_at,
+    model.updated_at
+  ) IS DISTINCT FROM (
+    fresh.total_quantity,
+    fresh.available_quantity,
+    fresh.reserved_quantity,
+    fresh.total_cost,
+    fresh.expected_profit,
+    fresh.created_at,
+    fresh.updated_at
+  ) THEN
+    UPDATE SET
+      total_quantity = fresh.total_quantity,
+      available_quantity = fresh.available_quantity,
+      reserved_quantity = fresh.reserved_quantity,
+      total_cost = fresh.total_cost,
+      expected_profit = fresh.expected_profit,
+      created_at = fresh.created_at,
+      updated_at = fresh.updated_at
+  WHEN NOT MATCHED AND NOT fresh.gone THEN
+    INSERT (
+      stock_id,
+      total_quantity,
+      available_quantity,
+      reserved_quantity,
+      total_cost,
+      expected_profit,
+      created_at,
+      updated_at
+    )
+    VALUES (
+      fresh.stock_id,
+      fresh.total_quantity,
+      fresh.available_quantity,
+      fresh.reserved_quantity,
+      fresh.total_cost,
+      fresh.expected_profit,
+      fresh.created_at,
+      fresh.updated_at
+    );
+
+  INSERT INTO inventory_ops.stock_metrics_refreshed AS refreshed (id, last_calculated_at)
+  VALUES (1, begun)
+  ON CONFLICT (id) DO UPDATE SET last_calculated_at = excluded.last_calculated_at;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.drain_stock_changes(timestamptz) IS
+  'Brings the read model up to date with all queued changes; called by inventory.refresh_stock_metrics()';
+
+-- Compared in one snapshot, in which each difference has its entry in the queue, or nothing announced it.
+CREATE OR REPLACE FUNCTION inventory_ops.unannounced_differences(relation regclass)
+RETURNS TABLE (stock_id uuid, difference text)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog
+AS $function$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    $query$
+    WITH differing AS (
+      SELECT
+        coalesce(metrics.stock_id, kept.stock_id) AS stock_id,
+        CASE
+          WHEN kept.stock_id IS NULL THEN 'missing'
+          WHEN metrics.stock_id IS NULL THEN 'phantom'
+          ELSE 'wrong'
+        END AS difference
+      FROM inventory_ops.stock_metrics_now AS metrics
+      FULL JOIN %s AS kept ON kept.stock_id = metrics.stock_id
+      WHERE (
+        kept.stock_id,
+        kept.total_quantity,
+        kept.available_quantity,
+        kept.reserved_quantity,
+        kept.total_cost,
+        kept.expected_profit,
+        kept.created_at,
+        kept.updated_at
+      ) IS DISTINCT FROM (
+        metrics.stock_id,
+        metrics.total_quantity,
+        metrics.available_quantity,
+        metrics.reserved_quantity,
+        metrics.total_cost,
+        metrics.expected_profit,
+        metrics.created_at,
+        metrics.updated_at
+      )
+    )
+    SELECT differing.stock_id, differing.difference
+    FROM differing
+    WHERE NOT EXISTS (
+      SELECT FROM inventory_ops.stock_change AS change WHERE change.stock_id = differing.stock_id
+    )
+    AND NOT (
+      differing.difference = 'phantom'
+      AND EXISTS (SELECT FROM inventory_ops.stock_change AS change WHERE change.stock_id IS NULL)
+    )
+    $query$,
+    relation
+  );
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.unannounced_differences(regclass) IS
+  'Rows in which a table or view of metrics differs from what its query gives, although no change of them is queued';
+
+CREATE OR REPLACE FUNCTION inventory_ops.prove_stock_metrics(relation regclass)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $function$
+DECLARE
+  differing bigint;
+BEGIN
+  SELECT count(*) INTO differing FROM inventory_ops.unannounced_differences(relation) AS found;
+  IF differing > 0 THEN
+    RAISE EXCEPTION '% differs from what its query gives in % rows', relation, differing
+      USING HINT = 'Somebody writes to stock with its triggers switched off: let that end, then try again.';
+  END IF;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.prove_stock_metrics(regclass) IS
+  'Fails unless a table or view of metrics is equal to what its query gives, row for row, but for queued changes';
+
+CREATE OR REPLACE FUNCTION inventory_ops.compare_stock_metrics(
+  OUT missing bigint, OUT wrong bigint, OUT phantom bigint, OUT examples text[]
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $function$
+BEGIN
+  -- Nobody drains meanwhile: a difference whose entry is just being drained would look unannounced.
+  PERFORM pg_advisory_xact_lock('inventory_ops.metrics_refresh'::regclass::oid::bigint);
+
+  -- What the triggers did not announce is announced now; the drain then does the rest.
+  WITH differing AS MATERIALIZED (
+    SELECT found.stock_id, found.difference
+    FROM inventory_ops.unannounced_differences('inventory_ops.stock_metrics_read_model') AS found
+  ),
+  queued AS (
+    INSERT INTO inventory_ops.stock_change (stock_id)
+    SELECT differing.stock_id FROM differing
+  )
+  SELECT
+    count(*) FILTER (WHERE differing.difference = 'missing'),
+    count(*) FILTER (WHERE differing.difference = 'wrong'),
+    count(*) FILTER (WHERE differing.difference = 'phantom'),
+    (array_agg(differing.stock_id::text ORDER BY differing.stock_id))[1:5]
+  INTO missing, wrong, phantom, examples
+  FROM differing;
+
+  PERFORM inventory.refresh_stock_metrics();
+
+  INSERT INTO inventory_ops.metrics_comparison (missing, wrong, phantom, examples)
+  VALUES (missing, wrong, phantom, examples);
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.compare_stock_metrics() IS
+  'Compares the read model with what its query gives, repairs what bypassed triggers left wrong, and records it';
+
+-- Whoever may read one view may read the one that takes its place: a view that is dropped takes its privileges along.
+CREATE OR REPLACE FUNCTION inventory_ops.keep_view_privileges()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $function$
+DECLARE
+  statements jsonb;
+BEGIN
+  SELECT coalesce(jsonb_agg(format(
+    'GRANT %s%s ON inventory.stock_metrics_view TO %s%s',
+    privilege.privilege_type,
+    ' (' || quote_ident(granted.column_name) || ')',
+    CASE WHEN privilege.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(privilege.grantee)) END,
+    CASE WHEN privilege.is_grantable THEN ' WITH GRANT OPTION' END
+  )), '[]')
+  INTO statements
+  FROM (
+    SELECT NULL::name AS column_name, pg_class.relacl AS acl, pg_class.relowner AS owner
+    FROM pg_class
+    WHERE pg_class.oid = to_regclass('inventory.stock_metrics_view')
+    UNION ALL
+    SELECT pg_attribute.attname, pg_attribute.attacl, pg_class.relowner
+    FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = pg_attribute.attrelid
+    WHERE pg_attribute.attrelid = to_regclass('inventory.stock_metrics_view')
+  ) AS granted
+  CROSS JOIN LATERAL aclexplode(granted.acl) AS privilege
+  WHERE privilege.grantee <> granted.owner;
+
+  PERFORM set_config('soleflip.view_privileges', statements::text, true);
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.keep_view_privileges() IS
+  'Remembers, to the end of the transaction, who may do what with inventory.stock_metrics_view';
+
+CREATE OR REPLACE FUNCTION inventory_ops.grant_view_privileges()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $function$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting('soleflip.view_privileges')::jsonb)
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.grant_view_privileges() IS
+  'Grants on inventory.stock_metrics_view what keep_view_privileges() remembers';

@@ -1,0 +1,38 @@
+"""What the tests of the metrics share: databases whose view is kept in either mode."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+
+from soleflip_assets.database import create_database_engine
+from soleflip_assets.metrics.mode import Mode, switch
+from soleflip_assets.phase2.deployer import Deployer
+from tests.conftest import Databases, connect
+
+
+def switch_to(url: URL, mode: Mode) -> bool:
+    """Switch, as the job does."""
+    with Deployer(create_database_engine(url), log=lambda _: None) as deployer:
+        return switch(deployer, mode)
+
+
+@pytest.fixture
+def deployed(databases: Databases) -> URL:
+    """A busy shop's database with Phase 2 deployed; its view is materialized."""
+    return databases.deployed("busy")
+
+
+@pytest.fixture
+def incremental(deployed: URL) -> URL:
+    """A busy shop's database whose view is one of the read model."""
+    switch_to(deployed, Mode.INCREMENTAL)
+    return deployed
+
+
+@pytest.fixture
+def shop(incremental: URL) -> Iterator[Connection]:
+    """A connection to it on which each statement is a transaction of its own."""
+    with connect(incremental) as connection:
+        yield connection

@@ -1,0 +1,484 @@
+"""Switching the view from one mode to the other, and everything that goes on unchanged in either."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from uuid import UUID
+
+import dagster as dg
+import psycopg
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from soleflip_assets.database import create_database_engine, query_one
+from soleflip_assets.metrics.mode import Mode, current_mode, switch
+from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.monitoring.status import advice_on_mode
+from soleflip_assets.phase2.deployer import Deployer, DeploymentError
+from soleflip_assets.phase2.report import write_report
+from soleflip_assets.phase2.revert import revert
+from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.tables import STOCK_METRICS_VIEW
+from soleflip_assets.validations import VALIDATIONS, validations_of
+from tests.conftest import Databases, connect
+from tests.integration.metrics.conftest import switch_to
+from tests.integration.metrics.reading import (
+    an_item,
+    differences,
+    queued,
+    refresh,
+    set_quantity,
+    shown,
+)
+from tests.integration.phase2.state import logical, physical
+
+OTHER = {Mode.MATERIALIZED: Mode.INCREMENTAL, Mode.INCREMENTAL: Mode.MATERIALIZED}
+BYPASS = "SET session_replication_role = replica"
+
+
+def run_deployment(url: URL) -> list[str]:
+    """The steps that a deployment applies."""
+    with Deployer(create_database_engine(url), log=lambda _: None) as deployer:
+        return [str(outcome) for outcome in deploy(deployer) if outcome.applied]
+
+
+def mode_of(url: URL) -> Mode:
+    with connect(url) as connection:
+        return current_mode(connection)
+
+
+def failing(connection: Connection) -> set[str]:
+    """The validations and monitors that fail."""
+    validations = {v.name for v in VALIDATIONS if not v.run(connection).passed}
+    return validations | {m.name for m in MONITORS if not m.look(connection).passed}
+
+
+def drifted(connection: Connection) -> bool:
+    (monitor,) = (m for m in MONITORS if m.name == "stock_metrics_view_schema_as_deployed")
+    return not monitor.look(connection).passed
+
+
+def failing_of_view(connection: Connection) -> set[str]:
+    """The validations of the view that fail."""
+    return {v.name for v in validations_of(STOCK_METRICS_VIEW.key) if not v.run(connection).passed}
+
+
+def columns(connection: Connection) -> list[tuple[str, str]]:
+    statement = text("""
+        SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = 'inventory.stock_metrics_view'::regclass AND attnum > 0 ORDER BY attnum
+    """)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+@contextmanager
+def writing(url: URL, ids: list[UUID]) -> Iterator[Event]:
+    """Writers and a reader beside the block; the event says that they are at it.
+
+    None of them may fail, and the reader finds nine columns and all rows at any time.
+    """
+    busy, stop = Event(), Event()
+
+    def write() -> None:
+        with connect(url) as connection:
+            for number in range(1_000_000):
+                if stop.is_set():
+                    return
+                set_quantity(connection, ids[number % len(ids)], 50 + number % 50)
+                busy.set()
+
+    def read() -> None:
+        # psycopg prepares it after five times: the plan outlives the view that it was made for.
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as reader:
+            while not stop.is_set():
+                statement = "SELECT count(*), count(total_cost) FROM inventory.stock_metrics_view"
+                assert reader.execute(statement).fetchone() is not None
+
+    with ThreadPoolExecutor() as pool:
+        threads: list[Future[None]] = [pool.submit(write), pool.submit(read)]
+        try:
+            assert busy.wait(10)
+            yield busy
+        finally:
+            stop.set()
+        for thread in threads:
+            thread.result()
+
+
+def test_switches_both_ways_and_leaves_nothing_behind(
+    databases_of_each_version: Databases,
+) -> None:
+    url = databases_of_each_version.deployed("busy")
+    before = logical(url)
+    with connect(url) as connection:
+        contract = columns(connection)
+
+    assert switch_to(url, Mode.INCREMENTAL)
+    assert not switch_to(url, Mode.INCREMENTAL)
+    with connect(url) as connection:
+        assert current_mode(connection) is Mode.INCREMENTAL
+        assert columns(connection) == contract
+        assert len(contract) == len(STOCK_METRICS_VIEW.columns) == 9
+        assert differences(connection) == []
+        assert failing(connection) == set()
+    assert switch_to(url, Mode.MATERIALIZED)
+    assert not switch_to(url, Mode.MATERIALIZED)
+
+    after = logical(url)
+    assert after.pop("steps done") != before.pop("steps done")
+    assert after == before
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_deployment_changes_nothing_in_either_mode(deployed: URL, mode: Mode) -> None:
+    switch_to(deployed, Mode.INCREMENTAL)
+    switch_to(deployed, mode)
+    before = physical(deployed)
+
+    assert run_deployment(deployed) == []
+
+    assert physical(deployed) == before
+    assert mode_of(deployed) is mode
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_switch_under_writers_loses_nothing_and_readers_go_on(deployed: URL, mode: Mode) -> None:
+    switch_to(deployed, OTHER[mode])
+    with connect(deployed) as connection:
+        ids = list(connection.execute(text("SELECT id FROM inventory.stock LIMIT 40")).scalars())
+        with writing(deployed, ids):
+            assert switch_to(deployed, mode)
+        refresh(connection)
+
+        assert differences(connection) == []
+        assert failing(connection) == set()
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_privileges_stay(deployed: URL, mode: Mode) -> None:
+    switch_to(deployed, OTHER[mode])
+    privileges = text("""
+        SELECT has_table_privilege('clerk', 'inventory.stock_metrics_view', 'SELECT WITH GRANT OPTION'),
+          has_table_privilege('auditor', 'inventory.stock_metrics_view', 'SELECT'),
+          has_column_privilege('auditor', 'inventory.stock_metrics_view', 'stock_id', 'SELECT')
+    """)
+    with connect(deployed) as connection:
+        for role in ("clerk", "auditor"):
+            connection.execute(text(f"DROP ROLE IF EXISTS {role}"))
+            connection.execute(text(f"CREATE ROLE {role}"))
+        connection.execute(
+            text("GRANT SELECT ON inventory.stock_metrics_view TO clerk WITH GRANT OPTION")
+        )
+        connection.execute(
+            text("GRANT SELECT (stock_id) ON inventory.stock_metrics_view TO auditor")
+        )
+        switch_to(deployed, mode)
+
+        assert tuple(connection.execute(privileges).one()) == (True, False, True)
+        for role in ("clerk", "auditor"):
+            connection.execute(text(f"DROP OWNED BY {role}"))
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_view_that_others_have_built_upon_is_left_alone(deployed: URL, mode: Mode) -> None:
+    switch_to(deployed, OTHER[mode])
+    with connect(deployed) as connection:
+        connection.execute(
+            text("CREATE VIEW available AS SELECT stock_id FROM inventory.stock_metrics_view")
+        )
+
+        with pytest.raises(DeploymentError, match=r"Others have built on the view.*view available"):
+            switch_to(deployed, mode)
+
+        assert current_mode(connection) is OTHER[mode]
+
+
+def test_switch_without_a_deployment_says_what_to_do(databases: Databases) -> None:
+    with pytest.raises(DeploymentError, match="deploy Phase 2 with `soleflip deploy`"):
+        switch_to(databases.legacy("production"), Mode.INCREMENTAL)
+
+
+def test_read_model_that_is_not_equal_does_not_take_the_views_place(deployed: URL) -> None:
+    """A writer whose triggers are switched off gets between filling and swapping."""
+
+    def bypass(sentence: str) -> None:
+        if sentence.startswith("30_fill"):
+            with connect(deployed) as connection:
+                connection.execute(text(BYPASS))
+                set_quantity(connection, an_item(connection), 71)
+
+    refused = pytest.raises(DBAPIError, match="differs from what its query gives in 1 rows")
+    with Deployer(create_database_engine(deployed), log=bypass) as deployer, refused:
+        switch(deployer, Mode.INCREMENTAL)
+
+    assert mode_of(deployed) is Mode.MATERIALIZED
+    assert switch_to(deployed, Mode.INCREMENTAL)
+
+
+class DeathError(BaseException):
+    """Stands for the death of the process: nothing catches it."""
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_switch_that_died_is_gone_on_with(deployed: URL, mode: Mode) -> None:
+    """It dies after each of its steps in turn; writers and refreshes go on meanwhile."""
+    switch_to(deployed, OTHER[mode])
+    for step in ("10_", "20_", "30_", "40_"):
+
+        def die(sentence: str, step: str = step) -> None:
+            if sentence.startswith(step):
+                raise DeathError
+
+        with Deployer(create_database_engine(deployed), log=die) as deployer, suppress(DeathError):
+            switch(deployer, mode)
+        with connect(deployed) as connection:
+            set_quantity(connection, an_item(connection), 71)
+            refresh(connection)
+            assert differences(connection) == []
+
+    switch_to(deployed, mode)
+    assert mode_of(deployed) is mode
+    assert run_deployment(deployed) == []
+    with connect(deployed) as connection:
+        assert failing(connection) == set()
+
+
+def test_deployment_cleans_up_after_a_switch_that_is_not_gone_on_with(deployed: URL) -> None:
+    before = logical(deployed)
+    with connect(deployed) as connection:
+        connection.execute(text("CREATE TABLE inventory_ops.stock_metrics_read_model (x int)"))
+
+    run_deployment(deployed)
+
+    after = logical(deployed)
+    assert after.pop("steps done") != before.pop("steps done")
+    assert after == before
+
+
+TAMPERINGS = {
+    "trigger dropped": "DROP TRIGGER soleflip_queue_update ON inventory.stock",
+    "trigger disabled": "ALTER TABLE inventory.stock DISABLE TRIGGER soleflip_queue_update",
+    "trigger function": """
+        CREATE OR REPLACE FUNCTION inventory_ops.queue_updated_stock() RETURNS trigger
+        LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'
+        """,
+    "view dropped": "DROP VIEW inventory.stock_metrics_view",
+    "view redefined": """
+        DROP VIEW inventory.stock_metrics_view;
+        CREATE VIEW inventory.stock_metrics_view AS SELECT stock_id, 1 AS total_quantity
+        FROM inventory_ops.stock_metrics_read_model
+        """,
+    "index dropped": "DROP INDEX inventory_ops.idx_stock_metrics_view_available",
+    "drain": """
+        CREATE OR REPLACE FUNCTION inventory_ops.drain_stock_changes(begun timestamptz) RETURNS void
+        LANGUAGE plpgsql AS 'BEGIN DELETE FROM inventory_ops.stock_change; END'
+        """,
+}
+
+
+@pytest.mark.parametrize("change", TAMPERINGS.values(), ids=TAMPERINGS)
+def test_drift_is_noticed_and_a_deployment_mends_it_with_what_was_lost_meanwhile(
+    incremental: URL, change: str
+) -> None:
+    with connect(incremental) as connection:
+        connection.execute(text(change))
+        set_quantity(connection, an_item(connection), 71)
+        assert drifted(connection)
+
+        run_deployment(incremental)
+        refresh(connection)
+
+        assert current_mode(connection) is Mode.INCREMENTAL
+        assert differences(connection) == []
+        assert failing_of_view(connection) == set()
+        assert not drifted(connection)
+
+
+def test_revert_and_a_deployment_after_it_begin_anew(incremental: URL) -> None:
+    with Deployer(create_database_engine(incremental), log=lambda _: None) as deployer:
+        assert revert(deployer)
+    with connect(incremental) as connection:
+        assert connection.scalar(text("SELECT to_regclass('inventory.stock_metrics_view')")) is None
+        left = text("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'soleflip_queue_%'")
+        assert connection.scalar(left) == 0
+
+    run_deployment(incremental)
+
+    assert mode_of(incremental) is Mode.MATERIALIZED
+
+
+def test_view_cannot_be_written_to(shop: Connection) -> None:
+    with pytest.raises(DBAPIError, match="cannot update view"):
+        shop.execute(text("UPDATE inventory.stock_metrics_view SET total_quantity = 0"))
+
+
+def test_time_of_the_refresh_is_read_only_where_it_is_asked_for(shop: Connection) -> None:
+    lookup = "EXPLAIN SELECT total_quantity FROM inventory.stock_metrics_view WHERE available_quantity > 0"
+    plan = "\n".join(shop.execute(text(lookup)).scalars())
+
+    assert "stock_metrics_read_model" in plan
+    assert "stock_metrics_refreshed" not in plan
+
+
+def test_report_is_written_in_incremental_mode(shop: Connection, tmp_path: Path) -> None:
+    report = write_report(shop, tmp_path, run_id="00000000").read_text(encoding="utf-8")
+
+    assert "idx_stock_metrics_view_stock_id" in report
+    assert query_one(shop, "report/view.sql")["bytes"] > 0
+
+
+# What bypassed triggers leave behind, and what the comparison calls it.
+BYPASSES = {
+    "wrong": "UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = :id",
+    "phantom": "DELETE FROM inventory.stock WHERE id = :id",
+    "missing": """
+        INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)
+        SELECT gen_random_uuid(), product_id, size_id, 1, 'in_stock' FROM inventory.stock WHERE id = :id
+        """,
+}
+
+
+@pytest.mark.parametrize(("kind", "statement"), BYPASSES.items())
+def test_bypassed_triggers_are_found_repaired_and_reported(
+    incremental: URL, shop: Connection, kind: str, statement: str
+) -> None:
+    item = an_item(shop)
+    with connect(incremental) as loader:
+        loader.execute(text(BYPASS))
+        loader.execute(text(statement), {"id": item})
+    refresh(shop)
+    assert len(differences(shop)) > 0
+
+    found = query_one(shop, "metrics/compare.sql")
+
+    assert {name: found[name] for name in BYPASSES} == {**dict.fromkeys(BYPASSES, 0), kind: 1}
+    assert differences(shop) == []
+    assert failing_of_view(shop) == set()
+    assert not query_one(shop, "monitoring/triggers_not_bypassed.sql")["passed"]
+    assert query_one(shop, "metrics/compare.sql")[kind] == 0
+    assert query_one(shop, "monitoring/triggers_not_bypassed.sql")["passed"]
+
+
+def test_what_is_queued_is_no_finding_of_the_comparison(shop: Connection) -> None:
+    set_quantity(shop, an_item(shop), 71)
+    shop.execute(text("DELETE FROM inventory.stock WHERE status = 'sold'"))
+
+    found = query_one(shop, "metrics/compare.sql")
+
+    assert [found[name] for name in BYPASSES] == [0, 0, 0]
+    assert differences(shop) == []
+
+
+def test_view_is_as_old_as_its_oldest_queued_change(shop: Connection) -> None:
+    fresh = {"warn_seconds": 60, "error_seconds": 120}
+    shop.execute(
+        text("UPDATE inventory_ops.metrics_refresh SET started_at = now() - interval '1 day'")
+    )
+    shop.execute(
+        text(
+            "UPDATE inventory_ops.stock_metrics_refreshed SET last_calculated_at = now() - interval '1 day'"
+        )
+    )
+    assert query_one(shop, "monitoring/view_is_fresh.sql", **fresh)["age_seconds"] == 0
+
+    set_quantity(shop, an_item(shop), 71)
+    shop.execute(
+        text("UPDATE inventory_ops.stock_change SET queued_at = now() - interval '90 seconds'")
+    )
+    seen = query_one(shop, "monitoring/view_is_fresh.sql", **fresh)
+    assert (seen["passed"], seen["severity"], seen["queued_changes"]) == (False, "WARN", 1)
+    assert 90 <= seen["age_seconds"] < 120
+
+    refresh(shop)
+    assert query_one(shop, "monitoring/view_is_fresh.sql", **fresh)["passed"]
+
+
+def test_change_committed_after_a_refresh_is_not_older_than_that(incremental: URL) -> None:
+    """A transaction that was open for long is no refresh that was missed."""
+    with connect(incremental) as shop, create_database_engine(incremental).connect() as writer:
+        set_quantity(writer, an_item(shop), 71)
+        writer.execute(
+            text("UPDATE inventory_ops.stock_change SET queued_at = now() - interval '1 day'")
+        )
+        refresh(shop)
+        writer.commit()
+
+        seen = query_one(shop, "monitoring/view_is_fresh.sql", warn_seconds=60, error_seconds=120)
+        assert seen["queued_changes"] == 1
+        assert seen["age_seconds"] < 60
+
+
+def test_switch_is_advised_where_a_refresh_is_slow(deployed: URL) -> None:
+    with connect(deployed) as connection:
+        assert advice_on_mode(connection) == []
+        connection.execute(
+            text(
+                "UPDATE inventory_ops.metrics_refresh SET finished_at = started_at + interval '31 s'"
+            )
+        )
+        assert "a refresh takes 31 s: `soleflip metrics --mode incremental`" in "".join(
+            advice_on_mode(connection)
+        )
+        switch_to(deployed, Mode.INCREMENTAL)
+        assert advice_on_mode(connection) == []
+
+
+IRRELEVANT = {
+    "another column": "UPDATE inventory.stock SET notes = 'counted', status = 'sold'",
+    "the same value": "UPDATE inventory.stock SET quantity = quantity",
+    "no row": "UPDATE inventory.stock SET quantity = 1 WHERE false",
+}
+
+
+@pytest.mark.parametrize("statement", IRRELEVANT.values(), ids=IRRELEVANT)
+def test_what_changes_no_metric_is_not_queued(shop: Connection, statement: str) -> None:
+    shop.execute(text(statement))
+
+    assert queued(shop) == []
+
+
+def test_refresh_without_a_change_writes_no_row(shop: Connection) -> None:
+    rows = text(
+        "SELECT ctid::text, xmin::text FROM inventory_ops.stock_metrics_read_model ORDER BY 1"
+    )
+    item = an_item(shop)
+    set_quantity(shop, item, 71)
+    refresh(shop)
+    before = shop.execute(rows).all()
+    set_quantity_back_and_forth = text("UPDATE inventory.stock SET quantity = :n WHERE id = :id")
+    for quantity in (5, 71):
+        shop.execute(set_quantity_back_and_forth, {"id": item, "n": quantity})
+
+    refresh(shop)
+
+    assert shop.execute(rows).all() == before
+    assert shown(shop, item) == 71
+
+
+# Dagster's own use of its deprecated attribute, where a resource is torn down.
+@pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
+def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command line and the UI start them; a refresh and its checks are the same in either mode."""
+    monkeypatch.setenv("SOLEFLIP_DATABASE_URL", deployed.render_as_string(hide_password=False))
+    monkeypatch.setenv("SOLEFLIP_HOME", "/nowhere")
+    from soleflip_assets.definitions import defs  # noqa: PLC0415 it reads the environment
+
+    def run(job: str, config: dict[str, object] | None = None) -> dg.ExecuteInProcessResult:
+        with dg.DagsterInstance.ephemeral() as instance:
+            return defs.resolve_job_def(job).execute_in_process(
+                run_config=config, instance=instance
+            )
+
+    assert run("compare_stock_metrics").success
+    for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
+        config: dict[str, object] = {"ops": {"keep_metrics": {"config": {"mode": mode.name}}}}
+        assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is True
+        assert mode_of(deployed) is mode
+        refreshed = run("refresh_stock_metrics")
+        assert refreshed.success
+        assert all(check.passed for check in refreshed.get_asset_check_evaluations())
+        assert run("compare_stock_metrics").success
