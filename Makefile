@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint format screenshots lock clean
+.PHONY: help install up test lint format bench screenshots lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: install ## Formatting, lint, types and the SQL
 format: install ## Format the Python
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: install ## Run the benchmarks and write benchmarks/results (ROWS=1172)
+	$(BIN)/soleflip bench --rows $(or $(ROWS),1172)
 
 screenshots: install ## Renew the pictures of docs/images (needs chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/test_screenshots.py
