@@ -14,7 +14,7 @@ import pwd
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -99,10 +99,11 @@ class PostgresServer:
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
         url = self.url("postgres").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if known.fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with (
+            suppress(psycopg.errors.DuplicateDatabase),
+            psycopg.connect(url, autocommit=True) as connection,
+        ):
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def _start(self) -> None:
         if not (self.data / "PG_VERSION").exists():
