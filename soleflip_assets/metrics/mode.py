@@ -23,6 +23,7 @@ MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
 # What a deployment puts into force again where somebody changed it.
 _READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
 
+_OPERATIONS = SqlFile("phase2/10_operations_schema.sql")
 _REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
 _FILES_OF_MODE = {
     "materialized": [_REFRESH, SqlFile("phase2/81_stock_metrics_view.sql")],
@@ -86,6 +87,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
     if switches:
         _refuse_if_not_deployed(deployer)
         _refuse_if_built_upon(deployer)
+        deployer.apply(_OPERATIONS)
         deployer.apply(_REFRESH)
         if mode is Mode.INCREMENTAL:
             _make_read_model(deployer)

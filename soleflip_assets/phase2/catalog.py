@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from sqlalchemy import Connection
 
-from soleflip_assets.database import execute_statement, query_one
+from soleflip_assets.database import execute_statement, query_one, run_file
 
 Kind = Literal["function", "index", "trigger", "view", "materialized view"]
 
@@ -33,6 +33,10 @@ _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
         re.DOTALL,
     ),
 }
+
+# A trigger is printed with its function; a stand-in spares whoever looks the right to that function.
+_TRIGGER_FUNCTION = re.compile(r"(?<=EXECUTE FUNCTION )[\w.]+(?=\()")
+_STAND_IN = re.compile(r"pg_temp(_\d+)?\.stand_in(?=\()")
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,16 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
                 connection,
                 f"CREATE TEMPORARY TABLE {wanted.relation} (LIKE {wanted.schema}.{wanted.relation})",
             )
+        if wanted.kind == "trigger":
+            run_file(connection, "catalog/stand_in.sql")
         execute_statement(connection, _temporary(wanted))
         schema = cast("str", query_one(connection, "catalog/temporary_schema.sql")["name"])
         printed = _printed(connection, wanted, schema)
     finally:
         execute_statement(connection, "ROLLBACK")
     assert printed is not None
+    if function := _TRIGGER_FUNCTION.search(wanted.statement):
+        printed = _STAND_IN.sub(function[0], printed)
     return re.sub(r"\bpg_temp(_\d+)?\.", f"{wanted.schema}.", printed)
 
 
@@ -124,6 +132,8 @@ def _temporary(wanted: DatabaseObject) -> str:
         return f"CREATE TEMPORARY VIEW {wanted.name} AS {match['query']}"
     name = wanted.relation or wanted.name
     statement = wanted.statement.replace("INDEX CONCURRENTLY ", "INDEX ", 1)
+    if wanted.kind == "trigger":
+        statement = _TRIGGER_FUNCTION.sub("pg_temp.stand_in", statement)
     return statement.replace(f"{wanted.schema}.{name}", f"pg_temp.{name}", 1)
 
 

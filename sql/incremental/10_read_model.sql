@@ -54,7 +54,7 @@ COMMENT ON VIEW inventory_ops.stock_metrics_now IS 'What the metrics of every st
 CREATE OR REPLACE FUNCTION inventory_ops.drain_stock_changes(begun timestamptz)
 RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 -- Ids in, rows by index out: the cost follows the changes, whatever the planner believes of an ever-changing queue.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -156,7 +156,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.unannounced_differences(relation regcla
 RETURNS TABLE (stock_id uuid, difference text)
 LANGUAGE plpgsql
 STABLE
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   RETURN QUERY EXECUTE format(
@@ -212,7 +212,7 @@ COMMENT ON FUNCTION inventory_ops.unannounced_differences(regclass) IS
 CREATE OR REPLACE FUNCTION inventory_ops.prove_stock_metrics(relation regclass)
 RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   differing bigint;
@@ -232,7 +232,8 @@ CREATE OR REPLACE FUNCTION inventory_ops.compare_stock_metrics(
   OUT missing bigint, OUT wrong bigint, OUT phantom bigint, OUT examples text[]
 )
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   -- Nobody drains meanwhile: a difference whose entry is just being drained would look unannounced.
@@ -265,57 +266,4 @@ $function$;
 COMMENT ON FUNCTION inventory_ops.compare_stock_metrics() IS
   'Compares the read model with what its query gives, repairs what bypassed triggers left wrong, and records it';
 
--- Whoever may read one view may read the one that takes its place: a view that is dropped takes its privileges along.
-CREATE OR REPLACE FUNCTION inventory_ops.keep_view_privileges()
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog
-AS $function$
-DECLARE
-  statements jsonb;
-BEGIN
-  SELECT coalesce(jsonb_agg(format(
-    'GRANT %s%s ON inventory.stock_metrics_view TO %s%s',
-    privilege.privilege_type,
-    ' (' || quote_ident(granted.column_name) || ')',
-    CASE WHEN privilege.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(privilege.grantee)) END,
-    CASE WHEN privilege.is_grantable THEN ' WITH GRANT OPTION' END
-  )), '[]')
-  INTO statements
-  FROM (
-    SELECT NULL::name AS column_name, pg_class.relacl AS acl, pg_class.relowner AS owner
-    FROM pg_class
-    WHERE pg_class.oid = to_regclass('inventory.stock_metrics_view')
-    UNION ALL
-    SELECT pg_attribute.attname, pg_attribute.attacl, pg_class.relowner
-    FROM pg_attribute
-    JOIN pg_class ON pg_class.oid = pg_attribute.attrelid
-    WHERE pg_attribute.attrelid = to_regclass('inventory.stock_metrics_view')
-  ) AS granted
-  CROSS JOIN LATERAL aclexplode(granted.acl) AS privilege
-  WHERE privilege.grantee <> granted.owner;
-
-  PERFORM set_config('soleflip.view_privileges', statements::text, true);
-END
-$function$;
-
-COMMENT ON FUNCTION inventory_ops.keep_view_privileges() IS
-  'Remembers, to the end of the transaction, who may do what with inventory.stock_metrics_view';
-
-CREATE OR REPLACE FUNCTION inventory_ops.grant_view_privileges()
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog
-AS $function$
-DECLARE
-  statement text;
-BEGIN
-  FOR statement IN SELECT jsonb_array_elements_text(current_setting('soleflip.view_privileges')::jsonb)
-  LOOP
-    EXECUTE statement;
-  END LOOP;
-END
-$function$;
-
-COMMENT ON FUNCTION inventory_ops.grant_view_privileges() IS
-  'Grants on inventory.stock_metrics_view what keep_view_privileges() remembers';
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

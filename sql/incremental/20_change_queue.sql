@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.queue_updated_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   -- By id, not by row: where a primary key was changed, one id has gone and another one has come.
@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.queue_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.stock_change (stock_id)
@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.queue_stock_truncation()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.stock_change (stock_id) VALUES (NULL);
@@ -86,3 +86,5 @@ FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_stock();
 CREATE OR REPLACE TRIGGER soleflip_queue_truncation
 AFTER TRUNCATE ON inventory.stock
 FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_stock_truncation();
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

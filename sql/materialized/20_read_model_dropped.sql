@@ -26,10 +26,6 @@ DROP FUNCTION IF EXISTS inventory_ops.unannounced_differences(regclass);
 
 DROP FUNCTION IF EXISTS inventory_ops.drain_stock_changes(timestamptz);
 
-DROP FUNCTION IF EXISTS inventory_ops.keep_view_privileges();
-
-DROP FUNCTION IF EXISTS inventory_ops.grant_view_privileges();
-
 DROP VIEW IF EXISTS inventory_ops.stock_metrics_now;
 
 DROP TABLE IF EXISTS inventory_ops.stock_metrics_refreshed;

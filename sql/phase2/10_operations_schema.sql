@@ -103,7 +103,7 @@ COMMENT ON TABLE inventory_ops.validation IS 'What came of each validation the l
 CREATE OR REPLACE FUNCTION inventory_ops.fingerprint(relation regclass, OUT rows bigint, OUT content text)
 LANGUAGE plpgsql
 STABLE
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $function$
@@ -122,7 +122,7 @@ COMMENT ON FUNCTION inventory_ops.fingerprint(regclass) IS 'Count and content ha
 CREATE OR REPLACE FUNCTION inventory_ops.back_up(source regclass)
 RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   backup_name text := source::text || '_backup';
@@ -160,3 +160,65 @@ $function$;
 
 COMMENT ON FUNCTION inventory_ops.back_up(regclass) IS
   'Copies a table to <name>_backup, once, with its defaults, constraints and indexes; proves and records the copy';
+
+-- Whoever may read one view may read the one that takes its place: a view that is dropped takes its privileges along.
+CREATE OR REPLACE FUNCTION inventory_ops.keep_view_privileges()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  statements jsonb;
+BEGIN
+  SELECT coalesce(jsonb_agg(format(
+    'GRANT %s%s ON inventory.stock_metrics_view TO %s%s',
+    privilege.privilege_type,
+    ' (' || quote_ident(granted.column_name) || ')',
+    CASE WHEN privilege.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(privilege.grantee)) END,
+    CASE WHEN privilege.is_grantable THEN ' WITH GRANT OPTION' END
+  )), '[]')
+  INTO statements
+  FROM (
+    SELECT NULL::name AS column_name, pg_class.relacl AS acl, pg_class.relowner AS owner
+    FROM pg_class
+    WHERE pg_class.oid = to_regclass('inventory.stock_metrics_view')
+    UNION ALL
+    SELECT pg_attribute.attname, pg_attribute.attacl, pg_class.relowner
+    FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = pg_attribute.attrelid
+    WHERE pg_attribute.attrelid = to_regclass('inventory.stock_metrics_view')
+  ) AS granted
+  CROSS JOIN LATERAL aclexplode(granted.acl) AS privilege
+  WHERE privilege.grantee <> granted.owner;
+
+  PERFORM set_config('soleflip.view_privileges', statements::text, true);
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.keep_view_privileges() IS
+  'Remembers, to the end of the transaction, who may do what with inventory.stock_metrics_view';
+
+CREATE OR REPLACE FUNCTION inventory_ops.grant_view_privileges()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting('soleflip.view_privileges')::jsonb)
+  LOOP
+    BEGIN
+      EXECUTE statement;
+    EXCEPTION
+      -- On a column that only the other view had, which somebody had changed by hand.
+      WHEN undefined_column THEN NULL;
+    END;
+  END LOOP;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.grant_view_privileges() IS
+  'Grants on inventory.stock_metrics_view what keep_view_privileges() remembers';
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

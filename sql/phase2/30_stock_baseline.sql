@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.record_stock_deletion()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.stock_deletion (stock_id)
@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.record_stock_truncation()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.stock_deletion (stock_id)
@@ -43,3 +43,5 @@ INSERT INTO inventory_ops.stock_baseline (stock_id)
 SELECT stock.id
 FROM inventory.stock
 WHERE NOT EXISTS (SELECT FROM inventory_ops.stock_baseline);
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.complete_lifecycle()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   SELECT
@@ -45,7 +45,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.lifecycle_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -95,7 +95,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.metrics_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -133,7 +133,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.complete_financial()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   SELECT
@@ -157,7 +157,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -232,7 +232,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.stock_to_lifecycle()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -290,7 +290,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.stock_to_metrics()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -353,7 +353,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.stock_to_financial()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
@@ -399,7 +399,7 @@ EXECUTE FUNCTION inventory_ops.stock_to_financial();
 CREATE OR REPLACE FUNCTION inventory_ops.refuse_legacy_truncation()
 RETURNS trigger
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   RAISE EXCEPTION 'inventory.% mirrors inventory.stock until it is retired and cannot be truncated', TG_TABLE_NAME
@@ -418,3 +418,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.refuse_legacy_truncation();
 CREATE OR REPLACE TRIGGER soleflip_refuse_truncation
 BEFORE TRUNCATE ON inventory.stock_metrics
 FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.refuse_legacy_truncation();
+
+-- A trigger function that anybody may call works, with its owner's rights, for triggers on tables of their own.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

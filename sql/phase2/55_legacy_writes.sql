@@ -22,7 +22,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.record_legacy_write()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.legacy_write (source)
@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.record_legacy_delete()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.legacy_write (source)
@@ -99,3 +99,5 @@ REFERENCING OLD TABLE AS deleted
 FOR EACH STATEMENT
 WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
 EXECUTE FUNCTION inventory_ops.record_legacy_delete();
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION inventory_ops.backfill_stock(
   after uuid, size integer, OUT last_id uuid, OUT seen integer, OUT changed integer
 )
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+SET search_path = pg_catalog, pg_temp
 -- The plan of the first call reads from the start of the index, all others from the middle.
 SET plan_cache_mode = force_custom_plan
 AS $function$
@@ -80,3 +80,5 @@ $function$;
 
 COMMENT ON FUNCTION inventory_ops.backfill_stock(uuid, integer) IS
   'Copies the newest legacy values of the next stock rows, in order of id, into the new columns';
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

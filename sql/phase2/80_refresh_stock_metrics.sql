@@ -7,7 +7,9 @@
 CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics()
 RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
+-- Only its owner may refresh a materialized view before PostgreSQL 17, and write what is behind the other one.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   begun timestamptz;
@@ -40,3 +42,5 @@ $function$;
 
 COMMENT ON FUNCTION inventory.refresh_stock_metrics() IS
   'Refreshes inventory.stock_metrics_view without blocking its readers and records what it saw';
+
+REVOKE EXECUTE ON FUNCTION inventory.refresh_stock_metrics() FROM PUBLIC;

@@ -6,6 +6,8 @@
 
 BEGIN;
 
+SELECT inventory_ops.keep_view_privileges();
+
 CREATE MATERIALIZED VIEW inventory.stock_metrics_view AS
 SELECT
   s.id as stock_id,
@@ -36,6 +38,8 @@ WHERE available_quantity > 0;
 
 COMMENT ON MATERIALIZED VIEW inventory.stock_metrics_view IS
   'Computed metrics of every stock row, as of last_calculated_at';
+
+SELECT inventory_ops.grant_view_privileges();
 
 SELECT inventory.refresh_stock_metrics();
 

@@ -120,7 +120,7 @@ def test_change_by_hand_is_shown_as_a_difference(
 def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> None:
     execute_statement(shop, "DROP MATERIALIZED VIEW inventory.stock_metrics_view")
     create = SqlFile("phase2/81_stock_metrics_view.sql").statements
-    for statement in create[1:-1]:
+    for statement in create:
         execute_statement(
             shop,
             statement.replace(
