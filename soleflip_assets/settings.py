@@ -62,6 +62,23 @@ def parse_postgres_url(variable: str, value: str) -> URL:
     return url
 
 
+def positive_number(variable: str, default: int, unit: str = "files") -> int:
+    """A whole number above zero from the environment.
+
+    Args:
+        variable: the environment variable.
+        default: where it is not set.
+        unit: what it is a number of, for the message.
+
+    Raises:
+        ConfigurationError: it is set to something else.
+    """
+    value = os.environ.get(variable, str(default))
+    if not value.isdecimal() or int(value) < 1:
+        raise ConfigurationError(f"{variable} is {value!r}: set it to a number of {unit}.")
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The environment, parsed.

@@ -51,12 +51,16 @@ class Databases:
             engine = create_database_engine(self.server.url(template))
             build(engine)
             self._templates.add(template)
+        return self.copy(self.server.url(template))
+
+    def copy(self, original: URL) -> URL:
+        """A new database as another one is now; nobody may be connected to that."""
         name = f"test_{next(_NUMBERS)}"
         url = self.server.url("postgres").render_as_string(hide_password=False)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(template)
+                    sql.Identifier(name), sql.Identifier(str(original.database))
                 )
             )
         return self.server.url(name)

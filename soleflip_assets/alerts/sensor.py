@@ -53,6 +53,16 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(_summary(state, targets, sent))
 
 
+def remembered(instance: dg.DagsterInstance) -> State | None:
+    """What the alerts remember from their last tick; None before the first one."""
+    for found in instance.all_instigator_state():
+        data = found.instigator_data
+        if found.name == alerts.name and data is not None:
+            cursor = getattr(data, "cursor", None)
+            return State.from_cursor(cursor) if cursor else None
+    return None
+
+
 def _look(context: dg.SensorEvaluationContext, state: State, now: float) -> None:
     batch = read_events(context.instance, state.after, now)
     for seen in batch.observations:

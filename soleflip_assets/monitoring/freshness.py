@@ -1,11 +1,10 @@
 """How old stock_metrics_view may be, from the environment."""
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from soleflip_assets.settings import ConfigurationError
+from soleflip_assets.settings import ConfigurationError, positive_number
 
 WARN_MINUTES = "SOLEFLIP_FRESHNESS_WARN_MINUTES"
 ERROR_MINUTES = "SOLEFLIP_FRESHNESS_ERROR_MINUTES"
@@ -30,7 +29,7 @@ class Freshness:
         Raises:
             ConfigurationError: an age is no number of minutes, or the warning does not come first.
         """
-        found = cls(_minutes(WARN_MINUTES, "75"), _minutes(ERROR_MINUTES, "120"))
+        found = cls(_minutes(WARN_MINUTES, 75), _minutes(ERROR_MINUTES, 120))
         if found.warn > found.error:
             raise ConfigurationError(
                 f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
@@ -46,8 +45,5 @@ class Freshness:
         }
 
 
-def _minutes(variable: str, default: str) -> timedelta:
-    value = os.environ.get(variable, default)
-    if not value.isdecimal() or int(value) < 1:
-        raise ConfigurationError(f"{variable} is {value!r}: set it to a number of minutes.")
-    return timedelta(minutes=int(value))
+def _minutes(variable: str, default: int) -> timedelta:
+    return timedelta(minutes=positive_number(variable, default, "minutes"))

@@ -13,7 +13,7 @@ import dagster as dg
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from soleflip_assets.alerts.sensor import alerts
+from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
 from soleflip_assets.database import create_database_engine, query_one
 from soleflip_assets.metrics.mode import Mode, current_mode
@@ -107,7 +107,7 @@ def read_status(
         connection: SoleFlip's database.
     """
     now = time.time()
-    state = _alerts_state(instance)
+    state = remembered(instance)
     daemons = _daemons(instance)
     instigators = _instigators(instance, repository)
     last_refresh = _last_refresh(connection)
@@ -142,16 +142,6 @@ def advice_on_mode(connection: Connection) -> list[str]:
     return [
         f"a refresh takes {seconds:.0f} s: `soleflip metrics --mode incremental` makes it cost what changed"
     ]
-
-
-def _alerts_state(instance: dg.DagsterInstance) -> State | None:
-    """What the alerts remember; None before their first tick."""
-    for found in instance.all_instigator_state():
-        data = found.instigator_data
-        if found.name == alerts.name and data is not None:
-            cursor = getattr(data, "cursor", None)
-            return State.from_cursor(cursor) if cursor else None
-    return None
 
 
 def _daemons(instance: dg.DagsterInstance) -> list[dict[str, Any]]:

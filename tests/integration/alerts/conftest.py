@@ -1,49 +1,16 @@
-"""Dagster's instance on PostgreSQL, a sink, and the sensor evaluated as the daemon would."""
+"""A sink, and the sensor evaluated as the daemon would."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
-import psycopg
 import pytest
 
 from soleflip_assets.alerts import sensor
 from soleflip_assets.alerts.events import SETTLED_AFTER_SECONDS
 from soleflip_assets.alerts.state import State
-from soleflip_assets.settings import FILES
-from tests.conftest import Databases
 from tests.integration.alerts.sink import Sink, running_sink
-
-
-@pytest.fixture(scope="module")
-def storage(databases: Databases) -> str:
-    """A database for Dagster's storage, as a psycopg2 URL."""
-    url = databases.empty().set(drivername="postgresql+psycopg2")
-    return url.render_as_string(hide_password=False)
-
-
-@pytest.fixture(scope="module")
-def instance(
-    storage: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance with the project's own dagster.yaml, on PostgreSQL."""
-    home = tmp_path_factory.mktemp("dagster")
-    shutil.copyfile(FILES / "dagster.yaml", home / "dagster.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_POSTGRES_URL", storage)
-        with dg.DagsterInstance.from_config(str(home)) as instance:
-            yield instance
-
-
-@pytest.fixture
-def dagster_database(storage: str) -> Iterator[psycopg.Connection[Any]]:
-    """Dagster's storage as rows."""
-    with psycopg.connect(
-        storage.replace("postgresql+psycopg2", "postgresql"), autocommit=True
-    ) as connection:
-        yield connection
 
 
 @pytest.fixture

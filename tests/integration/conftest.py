@@ -1,0 +1,41 @@
+"""Dagster's instance with its storage on PostgreSQL, one for each module that asks."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from soleflip_assets.settings import FILES
+from tests.conftest import Databases
+
+
+@pytest.fixture(scope="module")
+def storage(databases: Databases) -> str:
+    """A database for Dagster's storage, as a psycopg2 URL."""
+    url = databases.empty().set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="module")
+def instance(
+    storage: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance with the project's own dagster.yaml, on PostgreSQL."""
+    home = tmp_path_factory.mktemp("dagster")
+    shutil.copyfile(FILES / "dagster.yaml", home / "dagster.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_POSTGRES_URL", storage)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+
+
+@pytest.fixture
+def dagster_database(storage: str) -> Iterator[psycopg.Connection[Any]]:
+    """Dagster's storage as rows."""
+    with psycopg.connect(
+        storage.replace("postgresql+psycopg2", "postgresql"), autocommit=True
+    ) as connection:
+        yield connection
