@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from soleflip_assets.alerts.targets import targets_from_environment
+from soleflip_assets.housekeeping.retention import Retention
 from soleflip_assets.local.environment import Environment, prepared, server_running
 from soleflip_assets.local.up import require_free_port, serve
 from soleflip_assets.monitoring.freshness import Freshness
@@ -46,6 +47,12 @@ def main() -> None:
       SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
       SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
                              age of the metrics that alerts (default: 75 and 120)
+      SOLEFLIP_KEEP_LOG_DAYS, SOLEFLIP_KEEP_RUNS_DAYS
+                             how long the log of a run, and the run, are kept
+                             (default: 30 and 400)
+      SOLEFLIP_KEEP_FILES_DAYS, SOLEFLIP_KEEP_DUMPS, SOLEFLIP_KEEP_REPORTS
+                             older files go, but for the newest dumps and reports
+                             (default: 90, 3 and 20)
       SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
 
     \b
@@ -101,6 +108,7 @@ def up(port: int) -> None:
         require_free_port(port)
         targets_from_environment(_tell)
         Freshness.from_environment()
+        Retention.from_environment()
         with prepared(Settings.from_environment()) as environment:
             code = serve(environment, port, _tell)
     sys.exit(code)
@@ -211,6 +219,20 @@ def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
     of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock.
     """
     run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    _finish(run.success, run.errors)
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go; delete nothing.")
+@_with_environment
+def housekeeping(environment: Environment, *, dry_run: bool) -> None:  # noqa: ARG001
+    """Prune Dagster's event log, old dumps and old reports, as the daily schedule does.
+
+    What is plotted stays, and the present state of every asset and check; so do the last dump that a restore
+    drill has proven, and that of the current deployment.
+    """
+    ops = ("prune_event_log", "delete_old_files")
+    run = _run("housekeeping", {"ops": {op: {"config": {"dry_run": dry_run}} for op in ops}})
     _finish(run.success, run.errors)
 
 

@@ -31,19 +31,21 @@ def create_database_engine(url: URL, application_name: str = "soleflip") -> Engi
 
 
 class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """SoleFlip's database, as the assets and checks receive it.
+    """SoleFlip's database, as the assets and checks receive it; housekeeping also receives Dagster's.
 
     Attributes:
         url: a ``postgresql://`` URL, normally ``EnvVar("SOLEFLIP_DATABASE_URL")`` so that the UI
             shows the variable's name and not its value.
+        variable: where the URL comes from, for messages.
     """
 
     url: str
+    variable: str = DATABASE_URL
 
     @property
     def engine(self) -> Engine:
         """A new engine on the database."""
-        return create_database_engine(parse_postgres_url(DATABASE_URL, self.url))
+        return create_database_engine(parse_postgres_url(self.variable, self.url))
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from soleflip_assets.alerts.sensor import alerts
 from soleflip_assets.database import Database
+from soleflip_assets.housekeeping import jobs as housekeeping
 from soleflip_assets.inventory import jobs as inventory
 from soleflip_assets.metrics import assets as metrics
 from soleflip_assets.metrics import jobs as metrics_jobs
@@ -13,7 +14,7 @@ from soleflip_assets.phase2 import assets as phase2
 from soleflip_assets.phase2 import jobs as phase2_jobs
 from soleflip_assets.phase2 import operations
 from soleflip_assets.resources import Deployment, StateFolder
-from soleflip_assets.settings import DATABASE_URL, HOME
+from soleflip_assets.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
 
 database = Database(url=dg.EnvVar(DATABASE_URL))
 
@@ -27,17 +28,22 @@ defs = dg.Definitions(
         *metrics_operations.jobs,
         *monitoring.jobs,
         *inventory.jobs,
+        *housekeeping.jobs,
     ],
     schedules=[
         *metrics_jobs.schedules,
         *metrics_operations.schedules,
         *monitoring.schedules,
         *inventory.schedules,
+        *housekeeping.schedules,
     ],
     sensors=[alerts],
     resources={
         "database": database,
         "deployment": Deployment(database=database),
+        "dagster_storage": Database(
+            url=dg.EnvVar(DAGSTER_STORAGE_URL), variable=DAGSTER_STORAGE_URL
+        ),
         "state": StateFolder(path=dg.EnvVar(HOME)),
     },
     executor=dg.in_process_executor,

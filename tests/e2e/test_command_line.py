@@ -1,6 +1,7 @@
 """`soleflip deploy`, `verify` and `refresh` against databases of their user's own."""
 
 import json
+import os
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -287,3 +288,23 @@ def _crash_once_somebody_waits(server: PostgresServer, url: URL) -> None:
         awaited(lambda: observer.execute(waiting).rowcount)
     server.stop("immediate")
     locker.close()
+
+
+def test_housekeeping(soleflip: Soleflip, home: Path, databases: Databases) -> None:
+    """Says what would go, and then lets it go; on a database where Phase 2 is not deployed, too."""
+    url = databases.legacy("production")
+    reports = home / "reports"
+    reports.mkdir()
+    for number in range(2):
+        (reports / f"phase2_{number}.md").write_text("# Phase 2")
+        os.utime(reports / f"phase2_{number}.md", (number, number))
+    environment = {"SOLEFLIP_KEEP_REPORTS": "1"}
+
+    announced = soleflip("housekeeping", "--dry-run", url=url, **environment)
+    assert announced.exit_code == 0, announced.output
+    assert "would delete 0 runs" in announced.output
+    assert "phase2_0.md" in announced.output
+    assert len([*reports.iterdir()]) == 2
+
+    assert soleflip("housekeeping", url=url, **environment).exit_code == 0
+    assert [path.name for path in reports.iterdir()] == ["phase2_1.md"]

@@ -1,0 +1,1 @@
+"""Keeping what grows by itself small: Dagster's event log, dumps, reports."""
