@@ -23,8 +23,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 up: install ## Start everything and print the URL; Ctrl-C stops it
 	@exec $(BIN)/soleflip up
 
+# One worker more than CI has cores, since tests wait for processes; a group is a file (tests/conftest.py).
 test: install ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 lint: install ## Formatting, lint, types and the SQL
 	$(BIN)/ruff format --check .

@@ -20,6 +20,14 @@ from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from soleflip_assets.settings import Sample
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each file to one worker, so that its fixtures are made once; and all users of `up` to one."""
+    for item in items:
+        shared = "up" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("up" if shared else item.path.as_posix()))
+
+
 _PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
 _NUMBERS = itertools.count()
 

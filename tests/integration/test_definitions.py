@@ -33,7 +33,11 @@ DESIGN = {
     "phase2/deployment_report": {"inventory/stock_metrics_view"},
 }
 
-SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+# Sorted: Dagster's order changes from process to process, and workers must collect the same tests.
+SPECS = {
+    spec.key.to_user_string(): spec
+    for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key.to_user_string())
+}
 TABLES = [spec for key, spec in SPECS.items() if key.startswith("inventory/")]
 
 
