@@ -1,6 +1,7 @@
 -- A function of this session alone that counts and hashes a table, for databases that have none of ours.
 --
--- The same sum as inventory_ops.fingerprint, and every setting that text depends on fixed, so that two servers agree.
+-- The sum of 60 bits of each row's MD5, with every setting that text depends on fixed, so that two servers agree,
+-- whatever their versions and the types of the columns.
 --
 -- Locks: none.
 
