@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.engine import URL
 
 from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.housekeeping.retention import Retention
@@ -201,11 +202,32 @@ def _retire(job: str, op: str, *, yes: bool) -> None:
 
 
 @main.command()
+@click.option("--install-pg-cron", "pg_cron", flag_value="install",
+              help="From now on let pg_cron, in the database, refresh every hour.")  # fmt: skip
+@click.option("--remove-pg-cron", "pg_cron", flag_value="remove",
+              help="From now on let the hourly schedule refresh again.")  # fmt: skip
 @_with_environment
-def refresh(environment: Environment) -> None:  # noqa: ARG001
-    """Refresh inventory.stock_metrics_view now and check it."""
+def refresh(environment: Environment, *, pg_cron: str | None) -> None:
+    """Refresh inventory.stock_metrics_view now and check it, or choose who does so every hour.
+
+    Where pg_cron refreshes, the hourly schedule records and checks what it did, and never refreshes itself.
+    """
+    if pg_cron:
+        click.echo(_schedule_refresh(environment.database_url, install=pg_cron == "install"))
+        return
     run = _run("refresh_stock_metrics")
     _finish(run.success, run.errors)
+
+
+def _schedule_refresh(url: URL, *, install: bool) -> str:
+    from soleflip_assets.database import create_database_engine  # noqa: PLC0415 as in _run
+    from soleflip_assets.metrics import pg_cron  # noqa: PLC0415 as in _run
+
+    engine = create_database_engine(url)
+    if install:
+        return f"pg_cron refreshes at the top of every hour: its job is {pg_cron.install(engine)}"
+    ended = pg_cron.remove(engine)
+    return f"the hourly schedule refreshes; jobs of pg_cron that were ended: {', '.join(ended) or 'none'}"
 
 
 @main.command()

@@ -97,14 +97,19 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _databases(version: str) -> Iterator[Databases]:
-    programs = _PROGRAMS[version]
-    if not programs.exists():
+def _require(path: Path, package: str) -> None:
+    """Skip where a file of a Debian package is missing; where CI is set, fail."""
+    if not path.exists():
         if os.environ.get("CI"):
-            pytest.fail(f"CI must have PostgreSQL {version} in {programs}")
-        pytest.skip(f"no PostgreSQL {version} in {programs}: apt-get install postgresql-{version}")
+            pytest.fail(f"CI must have {path}")
+        pytest.skip(f"there is no {path}: apt-get install {package}")
+
+
+def _databases(version: str, **settings: str) -> Iterator[Databases]:
+    programs = _PROGRAMS[version]
+    _require(programs, f"postgresql-{version}")
     # Nothing here outlives the tests: fsync only costs time.
-    parameters = {"fsync": "off", "max_connections": "300"}
+    parameters = {"fsync": "off", "max_connections": "300", **settings}
     with (
         open_folder() as folder,
         PostgresServer(folder / "data", programs, parameters).running() as server,
@@ -124,6 +129,19 @@ def databases() -> Iterator[Databases]:
 def databases_15() -> Iterator[Databases]:
     """Databases on the oldest server that is supported, Debian's PostgreSQL 15."""
     yield from _databases("15")
+
+
+@pytest.fixture(scope="session")
+def databases_pg_cron() -> Iterator[Databases]:
+    """Databases on Debian's PostgreSQL 15 with pg_cron, which keeps its jobs in the database ``shop``."""
+    _require(_PROGRAMS["15"].parent / "lib" / "pg_cron.so", "postgresql-15-cron")
+    settings = {
+        "shared_preload_libraries": "pg_cron",
+        "cron.database_name": "shop",
+        # It would connect by TCP, where this server does not listen.
+        "cron.use_background_workers": "on",
+    }
+    yield from _databases("15", **settings)
 
 
 @pytest.fixture(params=["18", "15"])

@@ -1,10 +1,13 @@
 """The materialized view as a Dagster asset, and what a refresh of it shows."""
 
+import time
 from datetime import UTC
 
 import dagster as dg
+from sqlalchemy import RowMapping
 
 from soleflip_assets.database import Database, query_one
+from soleflip_assets.metrics import pg_cron
 from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.phase2 import steps
 from soleflip_assets.phase2.assets import OWNERS, outcome_metadata, sql_metadata
@@ -13,6 +16,10 @@ from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.validations import build_asset_checks
 
 REFRESH_POOL = "stock_metrics_refresh"
+
+# pg_cron and the schedule start in the same minute: its refresh may be still at it when it is looked for.
+PG_CRON_LATE_AFTER_SECONDS = 60
+
 _FRESHNESS = Freshness.from_environment()
 
 
@@ -22,9 +29,11 @@ class RefreshConfig(dg.Config):
     Attributes:
         deploy: make or mend the view and its function first. The hourly refresh does not: what somebody
             changed by hand is reported by the checks and mended by a deployment, not silently by the hour.
+        refresh: False where pg_cron does it: then the refresh that it did is recorded.
     """
 
     deploy: bool = True
+    refresh: bool = True
 
 
 @dg.asset(
@@ -58,8 +67,11 @@ def stock_metrics_view(
                 "inventory.refresh_stock_metrics() does not exist: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
-        query_one(connection, "metrics/refresh.sql")
+        if config.refresh:
+            query_one(connection, "metrics/refresh.sql")
         row = query_one(connection, "metrics/last_refresh.sql")
+    if not config.refresh:
+        row = _refreshed_by_pg_cron(database, row)
     context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
@@ -76,6 +88,32 @@ def stock_metrics_view(
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
         },
     )
+
+
+def _refreshed_by_pg_cron(database: Database, row: RowMapping) -> RowMapping:
+    """The refresh that pg_cron did, or is doing at this moment; the one before it if none comes.
+
+    Raises:
+        dagster.Failure: even that is older than the readers of the view rely on.
+    """
+    deadline = time.monotonic() + PG_CRON_LATE_AFTER_SECONDS
+    with database.connect() as connection:
+        while row["age_seconds"] > PG_CRON_LATE_AFTER_SECONDS and time.monotonic() < deadline:
+            time.sleep(1)
+            row = query_one(connection, "metrics/last_refresh.sql")
+    if row["age_seconds"] > _FRESHNESS.error.total_seconds():
+        job = pg_cron.job(database.engine)
+        said = (
+            f"its last run {job['status']}: {job['message']}"
+            if job and job["status"]
+            else "it did not run"
+        )
+        raise dg.Failure(
+            f"pg_cron has not refreshed the metrics for {row['age_seconds'] / 60:.0f} minutes ({said}); mend "
+            "that, or give the refresh back to the schedule with `soleflip refresh --remove-pg-cron`.",
+            allow_retries=False,
+        )
+    return row
 
 
 assets = [stock_metrics_view]

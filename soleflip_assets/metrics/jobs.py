@@ -3,6 +3,7 @@
 import dagster as dg
 
 from soleflip_assets.database import Database
+from soleflip_assets.metrics import pg_cron
 from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.tables import STOCK_METRICS_VIEW
 
@@ -19,6 +20,10 @@ refresh_stock_metrics = dg.define_asset_job(
     tags={"dagster/max_runtime": "3600"},
 )
 
+_OBSERVE = {
+    "ops": {"inventory__stock_metrics_view": {"config": {"deploy": False, "refresh": False}}}
+}
+
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -34,7 +39,8 @@ _UNFINISHED = [
     cron_schedule="0 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Refresh the metrics at the top of every hour, unless a refresh is still at it.",
+    description="Refresh the metrics at the top of every hour, unless a refresh is still at it. "
+    "Where pg_cron does it, only record and check what it did.",
 )
 def hourly_stock_metrics_refresh(
     context: dg.ScheduleEvaluationContext, database: Database
@@ -49,7 +55,11 @@ def hourly_stock_metrics_refresh(
     )
     if unfinished:
         return dg.SkipReason(f"The refresh of run {unfinished[0].run_id} is not finished yet.")
-    return dg.RunRequest(run_key=None)
+    if pg_cron.job(database.engine) is None:
+        return dg.RunRequest(run_key=None)
+    return dg.RunRequest(
+        run_key=None, run_config=_OBSERVE, tags={"soleflip/refreshed_by": "pg_cron"}
+    )
 
 
 jobs = [refresh_stock_metrics]

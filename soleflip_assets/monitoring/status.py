@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
 from soleflip_assets.database import create_database_engine, query_one
+from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.mode import Mode, current_mode
 from soleflip_assets.monitoring.freshness import Freshness
 
@@ -35,6 +36,7 @@ class Status:
         daemons: by name, whether its heart beats, and when it last did.
         instigators: schedules and sensors, with their last ticks.
         last_refresh: when the view was refreshed, and how long ago; None before the deployment.
+        pg_cron: its job that refreshes, and how that last ended; None where the schedule refreshes.
         failing: what the alerts know to be wrong.
         last_alert: the message that was delivered last; None if there was none.
         undelivered: the targets that did not take their last message.
@@ -45,6 +47,7 @@ class Status:
     daemons: list[dict[str, Any]]
     instigators: list[dict[str, Any]]
     last_refresh: dict[str, Any] | None
+    pg_cron: dict[str, Any] | None
     failing: list[dict[str, Any]]
     last_alert: dict[str, Any] | None
     undelivered: list[dict[str, Any]]
@@ -63,6 +66,7 @@ class Status:
             *(_line(daemon["healthy"], f"daemon {daemon['name']}") for daemon in self.daemons),
             *(_line(found["running"], _last_tick(found)) for found in self.instigators),
             f"  last refresh: {refresh['at'] if refresh else 'none'}",
+            *([_pg_cron_line(self.pg_cron)] if self.pg_cron else []),
             f"  last alert: {alert['at'] + ' ' + alert['title'] if alert else 'none'}",
             *(_line(False, f"{fault['subject']} since {fault['since']}") for fault in self.failing),
             *(
@@ -75,6 +79,11 @@ class Status:
 
 def _line(well: bool, text: str) -> str:
     return f"{'✓' if well else '✗'} {text}"
+
+
+def _pg_cron_line(job: dict[str, Any]) -> str:
+    ended = f"{job['last_status']} at {job['last_run']}" if job["last_run"] else "no run yet"
+    return _line(job["last_status"] != "failed", f"pg_cron refreshes ({job['schedule']}): {ended}")
 
 
 def _last_tick(instigator: dict[str, Any]) -> str:
@@ -111,6 +120,7 @@ def read_status(
     daemons = _daemons(instance)
     instigators = _instigators(instance, repository)
     last_refresh = _last_refresh(connection)
+    refreshing = _pg_cron(connection)
     undelivered = _undelivered(state)
     dead = [f"the daemon {daemon['name']} is dead" for daemon in daemons if not daemon["healthy"]]
     dead += [why for instigator in instigators if (why := _dead_instigator(instigator, now))]
@@ -119,12 +129,15 @@ def read_status(
         and last_refresh["age_seconds"] > Freshness.from_environment().error.total_seconds()
     ):
         dead.append(f"the metrics were last refreshed at {last_refresh['at']}")
+    if refreshing and refreshing["last_status"] == "failed":
+        dead.append(f"pg_cron's last refresh failed: {refreshing['message']}")
     dead += [f"{target['target']} does not take alerts" for target in undelivered]
     return Status(
         dead=dead,
         daemons=daemons,
         instigators=instigators,
         last_refresh=last_refresh,
+        pg_cron=refreshing,
         failing=_failing(state),
         last_alert=_last_alert(state),
         undelivered=undelivered,
@@ -210,6 +223,19 @@ def _last_refresh(connection: Connection) -> dict[str, Any] | None:
         "at": _moment(row["last_refresh"].timestamp()),
         "age_seconds": round(row["age_seconds"], 1),
         "rows": row["total_records"],
+    }
+
+
+def _pg_cron(connection: Connection) -> dict[str, Any] | None:
+    found = pg_cron.job(connection.engine)
+    if found is None:
+        return None
+    return {
+        "job": found["name"],
+        "schedule": found["schedule"],
+        "last_run": _moment(found["started_at"].timestamp()) if found["started_at"] else None,
+        "last_status": found["status"],
+        "message": found["message"],
     }
 
 

@@ -144,3 +144,9 @@ def test_taken_port_in_a_process_of_its_own(home: Path) -> None:
     assert done.stdout == ""
     assert_one_sentence(done.stderr, f"Port {port} is taken", "--port or PORT")
     assert list(home.iterdir()) == []
+
+
+def test_pg_cron_that_is_not_there(soleflip: Soleflip, databases: Databases) -> None:
+    result = soleflip("refresh", "--install-pg-cron", url=databases.deployed("production"))
+    assert result.exit_code == 2
+    assert_one_sentence(result.output, "no pg_cron", "install its package")
