@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.database import Database, create_database_engine, query_one
 from soleflip_assets.definitions import defs
 from soleflip_assets.metrics import assets, pg_cron
 from soleflip_assets.monitoring.freshness import Freshness
@@ -87,13 +88,15 @@ def run_tick(instance: dg.DagsterInstance, url: URL, monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("_no_job")
 @pytest.mark.parametrize("database", ["shop", "branch"])
 def test_schedule_records_what_pg_cron_did_and_does_not_refresh(
-    database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    database: str, shop: URL, branch: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the database that keeps the jobs and in another one; once the job is gone, it refreshes again."""
-    url: URL = request.getfixturevalue(database)
+    url = {"shop": shop, "branch": branch}[database]
     name = install(url)
     assert install(url) == name
     assert (job(url)["name"], job(url)["schedule"]) == (name, "0 * * * *")
+    (other,) = {shop, branch} - {url}
+    assert job(other) is None
     # What pg_cron does, at its hour.
     command = scalar(url.set(database="shop"), "SELECT command FROM cron.job")
     scalar(url, command)
@@ -128,6 +131,22 @@ def test_pg_cron_really_refreshes(shop: URL, branch: URL) -> None:
         time.sleep(0.2)
 
     assert all(refreshes(url) > before[url] for url in (shop, branch))
+
+
+def test_refresh_that_is_just_coming_is_waited_for(
+    shop: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_cron and the schedule start in the same minute; what is recorded is this hour's refresh."""
+    monkeypatch.setattr(assets, "PG_CRON_LATE_AFTER_SECONDS", 2)
+    database = Database(url=shop.render_as_string(hide_password=False))
+    with connect(shop) as connection, ThreadPoolExecutor() as pool:
+        row = query_one(connection, "metrics/last_refresh.sql")
+        while row["age_seconds"] <= 2:
+            time.sleep(0.1)
+            row = query_one(connection, "metrics/last_refresh.sql")
+        waiting = pool.submit(assets._refreshed_by_pg_cron, database, row)
+        query_one(connection, "metrics/refresh.sql")
+        assert waiting.result()["last_refresh"] > row["last_refresh"]
 
 
 @pytest.mark.usefixtures("_no_job")
