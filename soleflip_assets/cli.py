@@ -39,6 +39,10 @@ def main() -> None:
     Environment:
       SOLEFLIP_DATABASE_URL  postgresql:// URL of SoleFlip's database
                              (unset: an embedded PostgreSQL with sample data)
+      SOLEFLIP_OWNER_DATABASE_URL
+                             the same database as the owner of its tables, for deploy,
+                             revert, metrics, restore, drop-legacy and drop-backups
+                             (unset: SOLEFLIP_DATABASE_URL is the owner's)
       SOLEFLIP_HOME          state: embedded data, Dagster's home, dumps, reports
                              (default: .soleflip)
       SOLEFLIP_SAMPLE        production or busy, for an empty embedded database

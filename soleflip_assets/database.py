@@ -13,7 +13,13 @@ from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, c
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.settings import DATABASE_URL, ConfigurationError, parse_postgres_url
+from soleflip_assets.settings import (
+    DATABASE_URL,
+    OWNER_DATABASE_URL,
+    ConfigurationError,
+    owner_database_url,
+    parse_postgres_url,
+)
 from soleflip_assets.sql_files import SqlFile
 
 OLDEST_SERVER = 15
@@ -58,6 +64,20 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
         """One transaction, committed at the end of the block and rolled back on any exception."""
         with self.engine.begin() as connection:
             yield connection
+
+
+class OwnerDatabase(Database):
+    """SoleFlip's database as the owner of its tables, for what changes the schema or reads all of it.
+
+    ``SOLEFLIP_OWNER_DATABASE_URL``, read when a connection is made; the database as everything else uses it
+    where that is not set. So neither URL is ever in a run's configuration.
+    """
+
+    @property
+    def engine(self) -> Engine:
+        """A new engine on the database, as its owner."""
+        url = owner_database_url()
+        return create_database_engine(url) if url else super().engine
 
 
 def execute_statement(connection: Connection, statement: str) -> None:
@@ -123,14 +143,21 @@ def require_reachable(variable: str, url: URL) -> RowMapping:
         ) from None
 
 
-def require_usable(url: URL) -> None:
+def require_usable(variable: str, url: URL) -> RowMapping:
     """Make sure that SoleFlip's database can be worked on at all.
+
+    Args:
+        variable: the environment variable that it came from, for the message.
+        url: the database.
+
+    Returns:
+        What monitoring/server.sql says of it.
 
     Raises:
         ConfigurationError: it cannot be reached, is older than PostgreSQL 15, or holds no inventory
             schema.
     """
-    server = require_reachable(DATABASE_URL, url)
+    server = require_reachable(variable, url)
     if server["major_version"] < OLDEST_SERVER:
         raise ConfigurationError(
             f"{_shown(url)} is PostgreSQL {server['major_version']}: "
@@ -138,7 +165,25 @@ def require_usable(url: URL) -> None:
         )
     if not server["has_stock"]:
         raise ConfigurationError(
-            f"{_shown(url)} has no table inventory.stock: point {DATABASE_URL} at SoleFlip's database."
+            f"{_shown(url)} has no table inventory.stock: point {variable} at SoleFlip's database."
+        )
+    return server
+
+
+def require_same(url: URL, owner: URL) -> None:
+    """Make sure that a database can be worked on, and is the same one for its owner.
+
+    Raises:
+        ConfigurationError: one of them cannot be used, or what the owner would change is another database.
+    """
+    seen, seen_by_owner = (
+        require_usable(variable, found)
+        for variable, found in ((DATABASE_URL, url), (OWNER_DATABASE_URL, owner))
+    )
+    if seen != seen_by_owner:
+        raise ConfigurationError(
+            f"{DATABASE_URL} is {_shown(url)} and {OWNER_DATABASE_URL} is {_shown(owner)}, which is another "
+            "database: point both at SoleFlip's."
         )
 
 

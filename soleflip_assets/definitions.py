@@ -3,7 +3,7 @@
 import dagster as dg
 
 from soleflip_assets.alerts.sensor import alerts
-from soleflip_assets.database import Database
+from soleflip_assets.database import Database, OwnerDatabase
 from soleflip_assets.housekeeping import jobs as housekeeping
 from soleflip_assets.inventory import jobs as inventory
 from soleflip_assets.metrics import assets as metrics
@@ -16,7 +16,9 @@ from soleflip_assets.phase2 import operations
 from soleflip_assets.resources import Deployment, StateFolder
 from soleflip_assets.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
 
+# Everything by the clock works as the orchestrator; what deploys, retires or restores names the owner.
 database = Database(url=dg.EnvVar(DATABASE_URL))
+owner_database = OwnerDatabase(url=dg.EnvVar(DATABASE_URL))
 
 defs = dg.Definitions(
     assets=[*phase2.assets, *metrics.assets],
@@ -40,7 +42,8 @@ defs = dg.Definitions(
     sensors=[alerts],
     resources={
         "database": database,
-        "deployment": Deployment(database=database),
+        "owner_database": owner_database,
+        "deployment": Deployment(owner_database=owner_database),
         "dagster_storage": Database(
             url=dg.EnvVar(DAGSTER_STORAGE_URL), variable=DAGSTER_STORAGE_URL
         ),

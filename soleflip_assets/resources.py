@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from soleflip_assets.database import Database
+from soleflip_assets.database import OwnerDatabase
 from soleflip_assets.phase2.deployer import AnotherDeployerError, Deployer, Log
 
 
@@ -33,12 +33,12 @@ class StateFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The deployer of a run: made by the first asset that asks, closed when the run ends.
+    """The deployer of a run, who works as the owner: made by the first asset that asks, closed when it ends.
 
     One for the whole run, so that nobody else deploys between two of its assets.
     """
 
-    database: dg.ResourceDependency[Database]
+    owner_database: dg.ResourceDependency[OwnerDatabase]
     _deployer: Deployer | None = PrivateAttr(default=None)
 
     def deployer(self, log: Log) -> Deployer:
@@ -52,7 +52,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         if self._deployer is None:
             try:
-                self._deployer = Deployer(self.database.engine, log)
+                self._deployer = Deployer(self.owner_database.engine, log)
             except AnotherDeployerError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error
         self._deployer.log = log

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 Sample = Literal["production", "busy"]
 
 DATABASE_URL = "SOLEFLIP_DATABASE_URL"
+OWNER_DATABASE_URL = "SOLEFLIP_OWNER_DATABASE_URL"
 DAGSTER_STORAGE_URL = "DAGSTER_POSTGRES_URL"
 HOME = "SOLEFLIP_HOME"
 SAMPLE = "SOLEFLIP_SAMPLE"
@@ -86,12 +87,14 @@ class Settings:
     Attributes:
         home: the folder of all state: embedded data, Dagster's home, dumps, reports.
         database_url: SoleFlip's database; None means the embedded server.
+        owner_database_url: the same as the owner of its tables; None means that ``database_url`` is that.
         dagster_storage_url: Dagster's own database; None means the embedded server.
         sample: which sample an empty embedded database is filled with.
     """
 
     home: Path
     database_url: URL | None
+    owner_database_url: URL | None
     dagster_storage_url: URL | None
     sample: Sample
 
@@ -102,6 +105,10 @@ class Settings:
         Raises:
             ConfigurationError: a variable is set to something that cannot be meant.
         """
+        if os.environ.get(OWNER_DATABASE_URL) and not os.environ.get(DATABASE_URL):
+            raise ConfigurationError(
+                f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."
+            )
         sample = os.environ.get(SAMPLE, "production")
         if sample not in get_args(Sample):
             raise ConfigurationError(
@@ -110,6 +117,7 @@ class Settings:
         return cls(
             home=Path(os.environ.get(HOME) or _default_home()).expanduser().resolve(),
             database_url=_url_from(DATABASE_URL),
+            owner_database_url=owner_database_url(),
             dagster_storage_url=_url_from(DAGSTER_STORAGE_URL),
             sample=cast("Sample", sample),
         )
@@ -138,6 +146,15 @@ class Settings:
 def _default_home() -> Path:
     """``.soleflip`` in the checkout; in the working directory where the package is a wheel."""
     return (FILES if FILES.name != "_files" else Path.cwd()) / ".soleflip"
+
+
+def owner_database_url() -> URL | None:
+    """SoleFlip's database as the owner of its tables; None where all is done as one user.
+
+    Raises:
+        ConfigurationError: the variable is set to something that is no such URL.
+    """
+    return _url_from(OWNER_DATABASE_URL) if os.environ.get(OWNER_DATABASE_URL) else None
 
 
 def _url_from(variable: str) -> URL | None:

@@ -105,9 +105,14 @@ def _require(path: Path, package: str) -> None:
         pytest.skip(f"there is no {path}: apt-get install {package}")
 
 
+def programs_of(version: str) -> Path:
+    """The folder of a version's programs."""
+    _require(_PROGRAMS[version], f"postgresql-{version}")
+    return _PROGRAMS[version]
+
+
 def _databases(version: str, **settings: str) -> Iterator[Databases]:
-    programs = _PROGRAMS[version]
-    _require(programs, f"postgresql-{version}")
+    programs = programs_of(version)
     # Nothing here outlives the tests: fsync only costs time.
     parameters = {"fsync": "off", "max_connections": "300", **settings}
     with (

@@ -11,7 +11,7 @@ import dagster as dg
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from soleflip_assets.database import Database, query_one
+from soleflip_assets.database import Database, OwnerDatabase, query_one
 from soleflip_assets.inventory.bounds import ReservationBoundsError
 from soleflip_assets.inventory.bounds import enforce_reservation_bounds as enforce
 from soleflip_assets.inventory.service import InventoryService
@@ -84,10 +84,10 @@ expire_reservations_every_five_minutes = dg.ScheduleDefinition(
 
 
 @dg.op(description="Add the CHECK NOT VALID, then prove it; refuse if rows break it.")
-def put_reservation_bounds_into_force(database: Database) -> None:
+def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
     """The step, with what offends as a table in the UI."""
     try:
-        enforce(database.engine)
+        enforce(owner_database.engine)
     except ReservationBoundsError as error:
         rows = [
             f"| {row['id']} | {row['quantity']} | {row['reserved_quantity']} |"

@@ -100,19 +100,18 @@ def _end(
         .with_for_update()
         .cte("locked")
     )
-    leaving = taken.c.units if leaves_stock else literal(0)
+    # Without a word of quantity where it stays: who expires reservations has no right to it.
+    leaving = {"quantity": _stock.c.quantity - taken.c.units} if leaves_stock else {}
+    enough = [_stock.c.quantity >= taken.c.units] if leaves_stock else []
     moved = (
         update(_stock)
         .where(
             _stock.c.id == locked.c.id,
             _stock.c.id == taken.c.stock_id,
             _reserved >= taken.c.units,
-            _stock.c.quantity >= leaving,
+            *enough,
         )
-        .values(
-            reserved_quantity=_reserved - taken.c.units,
-            quantity=_stock.c.quantity - leaving,
-        )
+        .values(reserved_quantity=_reserved - taken.c.units, **leaving)
         .returning(*_stock.c)
         .cte("moved")
     )

@@ -16,6 +16,7 @@ from soleflip_assets.database import (
     create_database_engine,
     query_one,
     require_reachable,
+    require_same,
     require_usable,
 )
 from soleflip_assets.local.postgres import PostgresServer
@@ -57,7 +58,10 @@ def prepared(settings: Settings) -> Iterator[Environment]:
         ConfigurationError: the database cannot be worked on.
     """
     if settings.database_url is not None:
-        require_usable(settings.database_url)
+        if settings.owner_database_url is not None:
+            require_same(settings.database_url, settings.owner_database_url)
+        else:
+            require_usable(DATABASE_URL, settings.database_url)
     if settings.dagster_storage_url is not None:
         require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
     _make_home(settings.home)
@@ -83,10 +87,10 @@ def server_running(settings: Settings) -> Iterator[URL]:
     """The server of SoleFlip's database, for the length of the block, whatever became of the database itself.
 
     Yields:
-        The database's URL.
+        The database's URL, as its owner.
     """
     if settings.database_url is not None:
-        yield settings.database_url
+        yield settings.owner_database_url or settings.database_url
         return
     _make_home(settings.home)
     with PostgresServer(settings.embedded_data).running() as server:

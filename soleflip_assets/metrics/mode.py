@@ -93,6 +93,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
             _make_read_model(deployer)
         else:
             deployer.execute(MATERIALIZED_VIEW)
+        deployer.grant()
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)
     return switches

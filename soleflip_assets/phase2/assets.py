@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import BetaWarning
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.database import Database, query_file, query_one
+from soleflip_assets.database import Database, OwnerDatabase, query_file, query_one
 from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.phase2.countdown import count_down_to_retirement
 from soleflip_assets.phase2.deployer import Outcome
@@ -129,10 +129,10 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
     ],
 )
 def preflight(
-    context: dg.AssetExecutionContext, database: Database, state: StateFolder
+    context: dg.AssetExecutionContext, owner_database: OwnerDatabase, state: StateFolder
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Run every expectation of sql/preflight."""
-    with database.connect() as connection:
+    with owner_database.connect() as connection:
         found = run_preflight(connection, state.dumps)
     for finding in found.findings:
         if not finding.as_expected:
@@ -178,12 +178,12 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
 )
 def database_dump(
     context: dg.AssetExecutionContext,
-    database: Database,
+    owner_database: OwnerDatabase,
     deployment: Deployment,
     state: StateFolder,
 ) -> dg.MaterializeResult[None]:
     """Take the dump, once for a deployment; also look at the legacy tables before they change."""
-    with database.connect() as connection:
+    with owner_database.connect() as connection:
         for row in _legacy_sizes(connection):
             key = dg.AssetKey(["inventory", row["name"]])
             context.log_event(dg.AssetObservation(key, metadata=_size_of(row)))
@@ -192,7 +192,7 @@ def database_dump(
     entry = deployer.entries.get(DUMP_STEP)
     if entry is None or entry["finished_at"] is None:
         with deployer.recorded(DUMP_STEP, checksum="") as details:
-            dump = take_dump(database.engine, state.dumps)
+            dump = take_dump(owner_database.engine, state.dumps)
             details.update(_dump_details(dump))
         context.log.info(f"dumped {dump.bytes:,} bytes to {dump.path} in {dump.seconds:.1f} s")
         entry = deployer.entries[DUMP_STEP]

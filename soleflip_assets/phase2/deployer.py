@@ -30,6 +30,7 @@ Log = Callable[[str], None]
 T = TypeVar("T")
 
 OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
+PRIVILEGES = SqlFile("roles/30_privileges.sql")
 
 LOCK_ATTEMPTS = 30
 # Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.
@@ -145,6 +146,10 @@ class Deployer(AbstractContextManager["Deployer"]):
             for unit in _units(file.statements):
                 self._retrying(partial(self._execute_all, unit), _timeouts_ms(unit))
         self.log(f"{file.name}: done")
+
+    def grant(self) -> None:
+        """Let the roles of sql/roles use what was made, where there are such roles."""
+        run_file(self.connection, PRIVILEGES.path)
 
     @contextmanager
     def recorded(self, step: str, checksum: str) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ Here: one op for each, and the job around it. Not here: how any of it is done.
 
 import dagster as dg
 
-from soleflip_assets.database import Database
+from soleflip_assets.database import OwnerDatabase
 from soleflip_assets.phase2.restore import drill
 from soleflip_assets.phase2.retirement import BACKUPS, LEGACY, retire
 from soleflip_assets.phase2.revert import revert
@@ -32,13 +32,15 @@ def revert_phase2() -> None:
 
 
 @dg.op
-def restore_latest_dump(context: dg.OpExecutionContext, database: Database) -> dg.Output[str]:
+def restore_latest_dump(
+    context: dg.OpExecutionContext, owner_database: OwnerDatabase
+) -> dg.Output[str]:
     """Bring the latest dump back into a scratch database, prove it, drop it, record it.
 
     Returns:
         The SHA-256 of the dump.
     """
-    restored = drill(database.engine, context.log.info)
+    restored = drill(owner_database.engine, context.log.info)
     return dg.Output(
         restored.manifest.sha256,
         metadata={

@@ -34,7 +34,9 @@ def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
     copies = [] if _legacy_is_retired(deployer) else [BACKUPS[backup]]
-    return [deployer.apply(file) for file in [*OPERATIONS, *copies]]
+    outcomes = [deployer.apply(file) for file in [*OPERATIONS, *copies]]
+    deployer.grant()
+    return outcomes
 
 
 def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
@@ -46,7 +48,9 @@ def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
     ended = SYNCHRONISATION if _legacy_is_retired(deployer) else []
     expanded = [deployer.apply(file) for file in [*OPERATIONS, *EXPAND] if file not in ended]
     progress = backfill(deployer)
-    return [*expanded, *(deployer.apply(file) for file in INDEXES)], progress
+    indexed = [deployer.apply(file) for file in INDEXES]
+    deployer.grant()
+    return [*expanded, *indexed], progress
 
 
 def _legacy_is_retired(deployer: Deployer) -> bool:
@@ -55,7 +59,9 @@ def _legacy_is_retired(deployer: Deployer) -> bool:
 
 def deploy_view(deployer: Deployer) -> list[Outcome]:
     """Make the view, its indexes and its refresh function; mend them in the mode that they are in."""
-    return [*(deployer.apply(file) for file in OPERATIONS), *mode.deploy_view(deployer)]
+    outcomes = [*(deployer.apply(file) for file in OPERATIONS), *mode.deploy_view(deployer)]
+    deployer.grant()
+    return outcomes
 
 
 def deploy(deployer: Deployer) -> list[Outcome]:

@@ -2,19 +2,23 @@
 --
 -- Effect: stops
 -- Locks: none.
--- Fix: Deploy as the owner of the tables (ALTER TABLE … OWNER TO …), or GRANT what is listed.
+-- Fix: Deploy as the owner of the tables (SOLEFLIP_OWNER_DATABASE_URL, docs/roles.md), or GRANT what is listed.
 
 WITH missing AS (
   SELECT 'ownership of ' || pg_class.oid::regclass AS privilege
   FROM pg_class
-  WHERE pg_class.relnamespace = to_regnamespace('inventory')
-    AND pg_class.relname IN ('stock', 'stock_financial', 'stock_lifecycle', 'stock_metrics')
+  WHERE (
+      pg_class.relnamespace = to_regnamespace('inventory')
+      AND pg_class.relname IN ('stock', 'stock_financial', 'stock_lifecycle', 'stock_metrics', 'stock_metrics_view')
+      OR pg_class.relnamespace = to_regnamespace('inventory_ops') AND pg_class.relkind IN ('r', 'v', 'm')
+    )
     AND NOT pg_has_role(pg_class.relowner, 'USAGE')
   UNION ALL
   SELECT 'CREATE ON SCHEMA ' || pg_namespace.nspname
   FROM pg_namespace
   WHERE pg_namespace.nspname IN ('inventory', 'inventory_ops')
-    AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE, CREATE')
+    -- Asked in one, either would do.
+    AND NOT (has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_schema_privilege(pg_namespace.oid, 'CREATE'))
   UNION ALL
   SELECT 'CREATE ON DATABASE ' || current_database()
   WHERE to_regnamespace('inventory_ops') IS NULL

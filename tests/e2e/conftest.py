@@ -17,6 +17,7 @@ from tests.e2e.processes import Up, awaited
 # What a command sets for the processes that it starts stays set in the test's own process until it ends.
 _VARIABLES = (
     settings.DATABASE_URL,
+    settings.OWNER_DATABASE_URL,
     settings.DAGSTER_STORAGE_URL,
     settings.HOME,
     settings.SAMPLE,

@@ -10,6 +10,7 @@ from soleflip_assets.settings import (
     DATABASE_URL,
     FILES,
     HOME,
+    OWNER_DATABASE_URL,
     SAMPLE,
     ConfigurationError,
     Settings,
@@ -19,7 +20,7 @@ from soleflip_assets.settings import (
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (DAGSTER_STORAGE_URL, DATABASE_URL, HOME, SAMPLE):
+    for name in (DAGSTER_STORAGE_URL, DATABASE_URL, HOME, OWNER_DATABASE_URL, SAMPLE):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -81,3 +82,11 @@ def test_unknown_sample_is_refused_with_the_known_ones(monkeypatch: pytest.Monke
     monkeypatch.setenv(SAMPLE, "huge")
     with pytest.raises(ConfigurationError, match="production, busy"):
         Settings.from_environment()
+
+
+def test_owners_url_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would deploy onto one database while everything else looks at the embedded one."""
+    monkeypatch.setenv(OWNER_DATABASE_URL, "postgresql://owner:secret@db/soleflip")
+    with pytest.raises(ConfigurationError, match=f"set without {DATABASE_URL}") as raised:
+        Settings.from_environment()
+    assert "secret" not in str(raised.value)

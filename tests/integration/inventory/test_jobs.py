@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import Database, create_database_engine
+from soleflip_assets.database import Database, OwnerDatabase, create_database_engine
 from soleflip_assets.inventory import jobs
 from tests.conftest import Databases
 
@@ -30,8 +30,9 @@ _RESERVED = text("SELECT sum(reserved_quantity) FROM inventory.stock")
 
 def run(job: dg.JobDefinition, url: URL) -> dg.ExecuteInProcessResult:
     """Run a job on a database."""
-    database = Database(url=url.set(drivername="postgresql").render_as_string(hide_password=False))
-    return job.execute_in_process(resources={"database": database}, raise_on_error=False)
+    shown = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    resources = {"database": Database(url=shown), "owner_database": OwnerDatabase(url=shown)}
+    return job.execute_in_process(resources=resources, raise_on_error=False)
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, object]:
