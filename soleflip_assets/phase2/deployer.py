@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from psycopg import sql
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.database import execute_statement, query_one, run_file
 from soleflip_assets.phase2 import ledger
@@ -106,7 +106,15 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     def close(self) -> None:
         """Let another deployer in."""
-        self.connection.close()
+        try:
+            if not (self.connection.closed or self.connection.invalidated):
+                query_one(self.connection, "ledger/release_deployer_lock.sql")
+        except DBAPIError as error:
+            # With the connection the lock has gone, too.
+            if not error.connection_invalidated:
+                raise
+        finally:
+            self.connection.close()
 
     @property
     def entries(self) -> dict[str, RowMapping]:

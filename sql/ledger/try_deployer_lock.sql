@@ -1,6 +1,6 @@
 -- Become the only deployer, or learn who is.
 --
--- Locks: an advisory lock, until the session ends.
+-- Locks: an advisory lock, until sql/ledger/release_deployer_lock.sql or the end of the session.
 
 WITH lock AS (
   SELECT hashtextextended('soleflip deployment', 0) AS key

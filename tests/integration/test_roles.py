@@ -110,6 +110,13 @@ def _hardened(url: URL) -> Logins:
     with connect(url) as connection:
         for file in ("10_roles", "20_ownership", "30_privileges"):
             run_file(connection, f"roles/{file}.sql")
+    return _closed(url)
+
+
+def _closed(url: URL) -> Logins:
+    """The database's own privileges, which no copy of it takes along."""
+    with connect(url) as connection:
+        run_file(connection, "roles/10_roles.sql")
         connection.execute(
             text(f"REVOKE CONNECT, TEMPORARY ON DATABASE {url.database} FROM PUBLIC")
         )
@@ -123,12 +130,18 @@ def legacy(server: Databases) -> Logins:
     return _hardened(server.legacy("busy"))
 
 
-@pytest.fixture
-def deployed(server: Databases) -> Logins:
-    """A shop after Phase 2, deployed by the owner's login."""
+@pytest.fixture(scope="module")
+def deployed_by_owner(server: Databases) -> URL:
+    """What ``deployed`` is copied from."""
     logins = _hardened(server.legacy("busy"))
     run_deployment(logins.url("owner"))
-    return logins
+    return logins.administrator
+
+
+@pytest.fixture
+def deployed(server: Databases, deployed_by_owner: URL) -> Logins:
+    """A shop after Phase 2, deployed by the owner's login."""
+    return _closed(server.copy(deployed_by_owner))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -139,6 +139,23 @@ def test_second_deployer_is_told_who_deploys(legacy: URL) -> None:
         ):
             Deployer(create_database_engine(legacy), ignore)
     run_deployment(legacy)
+
+
+def test_lock_is_given_back_before_the_session_ends(legacy: URL) -> None:
+    """The server may be slow to notice that a session was closed; the next deployer is not refused."""
+    pooled = create_engine(create_database_engine(legacy).url, pool_size=1)
+    Deployer(pooled, ignore).close()
+    assert pooled.pool.checkedin() == 1  # type: ignore[attr-defined]
+    Deployer(create_database_engine(legacy), ignore).close()
+    pooled.dispose()
+
+
+def test_deployer_whose_session_was_ended_closes_without_a_word(legacy: URL) -> None:
+    with Deployer(create_database_engine(legacy), ignore) as deployer:
+        pid = deployer.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with connect(legacy) as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
+    Deployer(create_database_engine(legacy), ignore).close()
 
 
 def test_second_deployer_with_fewer_rights_is_told_who_deploys(deployed: URL) -> None:
