@@ -49,7 +49,7 @@ def up() -> Iterator[Up]:
 @pytest.fixture(scope="session")
 def dagster_storage(databases: Databases) -> URL:
     """Dagster's own database for commands that run in the test's process."""
-    return databases.empty()
+    return databases.dagster()
 
 
 @pytest.fixture

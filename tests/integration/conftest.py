@@ -8,6 +8,7 @@ import dagster as dg
 import psycopg
 import pytest
 
+from soleflip_assets.runs import keep_connections
 from soleflip_assets.settings import FILES
 from tests.conftest import Databases
 
@@ -15,7 +16,7 @@ from tests.conftest import Databases
 @pytest.fixture(scope="module")
 def storage(databases: Databases) -> str:
     """A database for Dagster's storage, as a psycopg2 URL."""
-    url = databases.empty().set(drivername="postgresql+psycopg2")
+    url = databases.dagster().set(drivername="postgresql+psycopg2")
     return url.render_as_string(hide_password=False)
 
 
@@ -29,6 +30,7 @@ def instance(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_POSTGRES_URL", storage)
         with dg.DagsterInstance.from_config(str(home)) as instance:
+            keep_connections(instance)
             yield instance
 
 

@@ -261,6 +261,7 @@ def test_who_dies_between_two_batches_is_gone_on_with(
 ) -> None:
     """Each batch is committed: what is left is neither more nor less than without the death."""
     monkeypatch.setattr(event_log, "RUNS_OF_BATCH", 1)
+    leave(storage)
     engine = create_database_engine(databases.copy(make_url(storage)))
     now = time.time()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -281,6 +282,14 @@ def test_who_dies_between_two_batches_is_gone_on_with(
 
     assert len(after.runs) < len(died.runs) < len(before.runs)
     assert after == expected(before, None)
+
+
+def leave(storage: str) -> None:
+    """End the connections that Dagster's instance keeps, which nobody needs once the runs are made."""
+    sessions = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+    url = make_url(storage).set(drivername="postgresql")
+    with psycopg.connect(url.set(database="postgres").render_as_string()) as connection:
+        connection.execute(sessions, [url.database])
 
 
 def killed_after(connection: Connection, statements: int) -> None:
