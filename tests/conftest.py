@@ -22,11 +22,10 @@ from soleflip_assets.phase2.steps import deploy
 from soleflip_assets.settings import Sample
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one worker, so that its fixtures are made once; and all users of `up` to one."""
-    for item in items:
-        shared = "up" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("up" if shared else item.path.as_posix()))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several workers, begin with tests/e2e: its files are the longest, and one would work on alone."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
 _PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
