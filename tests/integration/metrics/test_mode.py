@@ -485,6 +485,30 @@ def test_refresh_without_a_change_writes_no_row(shop: Connection) -> None:
     assert shown(shop, item) == 71
 
 
+def test_nothing_is_compiled_for_a_refresh(databases_15: Databases) -> None:
+    """The planner believes that every row may change: compiling for that took longer than the refresh."""
+    url = databases_15.deployed("production")
+    switch_to(url, Mode.INCREMENTAL)
+    with connect(url) as shop:
+        set_quantity(shop, an_item(shop), 71)
+    plans: list[str] = []
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.add_notice_handler(lambda notice: plans.append(str(notice.message_primary)))
+        connection.execute("LOAD 'auto_explain'")
+        for parameter, value in {
+            "auto_explain.log_analyze": "on",
+            "auto_explain.log_level": "notice",
+            "auto_explain.log_min_duration": "0",
+            "auto_explain.log_nested_statements": "on",
+            "jit_above_cost": "0",
+        }.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (parameter, value))
+        connection.execute("SELECT inventory.refresh_stock_metrics()")
+    (drain,) = (plan for plan in plans if "Merge on stock_metrics_read_model" in plan)
+    assert "JIT:" not in drain
+    assert any("JIT:" in plan for plan in plans)
+
+
 # Dagster's own use of its deprecated attribute, where a resource is torn down.
 @pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.MonkeyPatch) -> None:
