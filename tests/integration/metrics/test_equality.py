@@ -93,9 +93,10 @@ Step = tuple[int, str, dict[str, object]]
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-@pytest.fixture(scope="module")
-def incremental(databases: Databases) -> URL:
+@pytest.fixture(scope="module", params=["databases", "databases_15"], ids=["18", "15"])
+def incremental(request: pytest.FixtureRequest) -> URL:
     """An incremental shop in which stock may be truncated, as it may once the legacy tables are retired."""
+    databases: Databases = request.getfixturevalue(request.param)
     url = databases.deployed("production")
     switch_to(url, Mode.INCREMENTAL)
     with _connect(url) as connection:
@@ -121,7 +122,7 @@ def _connect(url: URL) -> Connection:
     return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
 @given(steps=st.lists(step, min_size=15, max_size=40))
 def test_view_equals_its_query_after_any_sequence(
     connections: list[Connection], steps: list[Step]

@@ -389,6 +389,23 @@ def test_bypassed_triggers_are_found_repaired_and_reported(
     assert query_one(shop, "monitoring/triggers_not_bypassed.sql")["passed"]
 
 
+def test_rows_loaded_with_triggers_disabled_are_repaired(shop: Connection) -> None:
+    """As pg_restore --disable-triggers does, which enables them afterwards."""
+    for change in (
+        "ALTER TABLE inventory.stock DISABLE TRIGGER ALL",
+        "UPDATE inventory.stock SET quantity = quantity + 1",
+        "ALTER TABLE inventory.stock ENABLE TRIGGER ALL",
+    ):
+        shop.execute(text(change))
+    refresh(shop)
+    assert len(differences(shop)) > 0
+
+    assert query_one(shop, "metrics/compare.sql")["wrong"] == shop.scalar(
+        text("SELECT count(*) FROM inventory.stock")
+    )
+    assert differences(shop) == []
+
+
 def test_what_is_queued_is_no_finding_of_the_comparison(shop: Connection) -> None:
     set_quantity(shop, an_item(shop), 71)
     shop.execute(text("DELETE FROM inventory.stock WHERE status = 'sold'"))
