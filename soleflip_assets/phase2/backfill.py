@@ -25,8 +25,8 @@ from soleflip_assets.sql_files import SqlFile
 STEP = "backfill"
 _FUNCTION = SqlFile("phase2/60_backfill_function.sql")
 
-# A writer of a row in the batch waits until its commit. On a busy machine a batch takes up to three times what the
-# last one took: 0.1 s made writers wait for up to 214 ms.
+# A writer of a row in the batch waits until its commit. On a busy machine a batch may take three times what
+# the last one took: with 0.1 s writers waited for up to 214 ms.
 _TARGET_SECONDS = 0.05
 _FIRST_BATCH = 500
 _BATCH_SIZES = (50, 20_000)
