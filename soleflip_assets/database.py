@@ -85,6 +85,15 @@ def execute_statement(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
+def roll_back_block(connection: Connection) -> None:
+    """Leave a block that a BEGIN of ours opened; harmless outside of one.
+
+    Not on a connection that is gone: the error that says so is the one to be seen.
+    """
+    if not connection.invalidated:
+        execute_statement(connection, "ROLLBACK")
+
+
 def run_file(connection: Connection, path: str) -> None:
     """Execute the statements of a file of sql/ one after the other."""
     for statement in SqlFile(path).statements:

@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from sqlalchemy import Connection
 
-from soleflip_assets.database import execute_statement, query_one, run_file
+from soleflip_assets.database import execute_statement, query_one, roll_back_block, run_file
 
 Kind = Literal["function", "index", "trigger", "view", "materialized view"]
 
@@ -104,7 +104,7 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
         schema = cast("str", query_one(connection, "catalog/temporary_schema.sql")["name"])
         printed = _printed(connection, wanted, schema)
     finally:
-        execute_statement(connection, "ROLLBACK")
+        roll_back_block(connection)
     assert printed is not None
     if function := _TRIGGER_FUNCTION.search(wanted.statement):
         printed = _STAND_IN.sub(function[0], printed)

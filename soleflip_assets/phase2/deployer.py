@@ -20,7 +20,7 @@ from psycopg import sql
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.database import execute_statement, query_one, run_file
+from soleflip_assets.database import execute_statement, query_one, roll_back_block, run_file
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.catalog import DatabaseObject, difference, object_defined_by
 from soleflip_assets.sql_files import SqlFile
@@ -256,23 +256,18 @@ class Deployer(AbstractContextManager["Deployer"]):
             try:
                 return action()
             except OperationalError as error:
-                self._rollback()
+                roll_back_block(self.connection)
                 if not gave_way(error):
                     raise
                 self.log(f"a lock was not to be had within {timeout} ms (try {attempt})")
                 pause_before_retry(attempt)
             except BaseException:
-                self._rollback()
+                roll_back_block(self.connection)
                 raise
         raise DeploymentError(
             f"A lock was not to be had in {LOCK_ATTEMPTS} tries: end the long transaction that "
             "pg_stat_activity shows, then run this again; it goes on from here."
         )
-
-    def _rollback(self) -> None:
-        """Leave the block of a failed unit; harmless outside of one. Not on a connection that is gone."""
-        if not self.connection.invalidated:
-            execute_statement(self.connection, "ROLLBACK")
 
     def _set(self, parameter: str, value: str) -> None:
         self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))

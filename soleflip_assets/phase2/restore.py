@@ -24,6 +24,7 @@ from soleflip_assets.database import (
     execute_statement,
     query_file,
     query_one,
+    roll_back_block,
 )
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.client_programs import ClientProgramError, run_client_program
@@ -227,7 +228,7 @@ def _swap(connection: Connection, database: str, restored: str, replaced: str) -
             execute_statement(connection, statement.as_string())
         execute_statement(connection, "COMMIT")
     except OperationalError as error:
-        execute_statement(connection, "ROLLBACK")
+        roll_back_block(connection)
         if getattr(error.orig, "sqlstate", None) != _OBJECT_IN_USE:
             raise
         _refuse_if_connected(connection, database, left)

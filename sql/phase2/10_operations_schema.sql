@@ -124,6 +124,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   backup_name text := source::text || '_backup';
+  statement text;
   held record;
   copied record;
 BEGIN
@@ -140,8 +141,32 @@ BEGIN
   END IF;
 
   -- Foreign keys are left out: ON DELETE CASCADE would empty the backup as stock rows are sold and deleted.
-  EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', backup_name, source);
+  EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING INDEXES)', backup_name, source);
   EXECUTE format('INSERT INTO %s TABLE %s', backup_name, source);
+
+  -- Indexes last: kept up row by row, with random ids, they take eight times as long as the copy.
+  FOR statement IN
+    SELECT
+      CASE
+        WHEN pg_constraint.oid IS NOT NULL
+          THEN format('ALTER TABLE %s ADD %s', backup_name, pg_get_constraintdef(pg_constraint.oid))
+        ELSE replace(
+          pg_get_indexdef(pg_index.indexrelid),
+          format('INDEX %I ON %s ', pg_class.relname, source),
+          format('INDEX ON %s ', backup_name)
+        )
+      END
+    FROM pg_index
+    JOIN pg_class ON pg_class.oid = pg_index.indexrelid
+    LEFT JOIN pg_constraint
+      ON pg_constraint.conindid = pg_index.indexrelid
+      AND pg_constraint.conrelid = pg_index.indrelid
+      AND pg_constraint.contype IN ('p', 'u', 'x')
+    WHERE pg_index.indrelid = source AND pg_index.indisvalid
+    ORDER BY pg_index.indexrelid
+  LOOP
+    EXECUTE statement;
+  END LOOP;
 
   held := inventory_ops.fingerprint(source);
   copied := inventory_ops.fingerprint(backup_name::regclass);

@@ -37,41 +37,32 @@ BEGIN
   last_id := ids[seen];
 
   WITH legacy AS (
-    SELECT
+    SELECT DISTINCT ON (batch.id)
       batch.id,
       lifecycle.id IS NOT NULL AS has_lifecycle,
       lifecycle.listed_on_platforms,
       lifecycle.status_history,
       metrics.reserved_quantity
     FROM unnest(ids) AS batch (id)
-    LEFT JOIN LATERAL (
-      SELECT newest.id, newest.listed_on_platforms, newest.status_history
-      FROM inventory.stock_lifecycle AS newest
-      WHERE newest.stock_id = batch.id
-      ORDER BY newest.updated_at DESC, newest.created_at DESC, newest.id DESC
-      LIMIT 1
-    ) AS lifecycle ON true
+    LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = batch.id
     LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = batch.id
-  ),
-  migrated AS (
-    SELECT
-      stock.id,
-      CASE WHEN legacy.has_lifecycle THEN legacy.listed_on_platforms ELSE stock.listed_on_platforms END
-        AS listed_on_platforms,
-      CASE WHEN legacy.has_lifecycle THEN legacy.status_history ELSE stock.status_history END AS status_history,
-      coalesce(legacy.reserved_quantity, stock.reserved_quantity, 0) AS reserved_quantity
-    FROM legacy
-    JOIN inventory.stock ON stock.id = legacy.id
+    ORDER BY batch.id, lifecycle.updated_at DESC, lifecycle.created_at DESC, lifecycle.id DESC
   )
   UPDATE inventory.stock
   SET
-    listed_on_platforms = migrated.listed_on_platforms,
-    status_history = migrated.status_history,
-    reserved_quantity = migrated.reserved_quantity
-  FROM migrated
-  WHERE stock.id = migrated.id
-    AND (stock.listed_on_platforms, stock.status_history, stock.reserved_quantity)
-      IS DISTINCT FROM (migrated.listed_on_platforms, migrated.status_history, migrated.reserved_quantity);
+    listed_on_platforms = CASE
+      WHEN legacy.has_lifecycle THEN legacy.listed_on_platforms
+      ELSE stock.listed_on_platforms
+    END,
+    status_history = CASE WHEN legacy.has_lifecycle THEN legacy.status_history ELSE stock.status_history END,
+    reserved_quantity = coalesce(legacy.reserved_quantity, stock.reserved_quantity, 0)
+  FROM legacy
+  WHERE stock.id = legacy.id
+    AND (
+      (legacy.has_lifecycle AND stock.listed_on_platforms IS DISTINCT FROM legacy.listed_on_platforms)
+      OR (legacy.has_lifecycle AND stock.status_history IS DISTINCT FROM legacy.status_history)
+      OR stock.reserved_quantity IS DISTINCT FROM coalesce(legacy.reserved_quantity, stock.reserved_quantity, 0)
+    );
 
   GET DIAGNOSTICS changed = ROW_COUNT;
   PERFORM set_config('soleflip.syncing', syncing_outside, true);

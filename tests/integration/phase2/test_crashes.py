@@ -1,14 +1,19 @@
 """A deployment may die anywhere: the next one goes on, and ends where an undisturbed one ends."""
 
+import itertools
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
@@ -16,64 +21,47 @@ from soleflip_assets.database import create_database_engine
 from soleflip_assets.phase2 import backfill
 from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import EXPAND, FILES, OPERATIONS, deploy
-from tests.conftest import Databases, connect
+from soleflip_assets.validations import VALIDATIONS
+from tests.conftest import Databases, _databases, connect
+from tests.integration.phase2.deaths import (
+    STEP_FINISHED,
+    Crash,
+    CrashError,
+    Moment,
+    any_moment,
+    backend_terminated,
+    count_statements,
+    process_killed,
+    server_stopped,
+)
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, logical
 
-CHANGES = re.compile(
-    r"CREATE(?! TEMP)|ALTER|COMMENT|INSERT|UPDATE|COMMIT|DROP|SELECT (batch|inventory)"
+# Of each manner: 21 together.
+DEATHS = int(os.environ.get("SOLEFLIP_DEATHS", "7"))
+
+# What a writer adds meanwhile is known by the beginning of its ids.
+NEW_ITEMS = "5eed5eed"
+NEW_ITEM = (
+    """INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)
+       VALUES (:id, :id, :id, 5, 'in_stock')""",
+    "INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES (:id, jsonb_build_array(:id))",
+    """INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity)
+       VALUES (:id, 5 - CAST(:n AS integer), :n)""",
 )
-STEP_FINISHED = re.compile(r"UPDATE inventory_ops.ledger\s+SET finished_at")
-
-# SOLEFLIP_CRASHES=all tries every one of them.
-RANDOM_CRASHES = 10
+RESERVE = "UPDATE inventory.stock_metrics SET reserved_quantity = :n WHERE stock_id = :id"
 
 
-class CrashError(BaseException):
-    """Stands for the death of the process: nothing catches it."""
-
-
-class Crash:
-    """Ends a deployment before or after the n-th of its statements of a kind.
-
-    Args:
-        engine: the deployment's.
-        kind: which statements are counted.
-        number: which of them, from 1; 0 for none.
-        when: before it is executed, or after it, so that only its answer is lost.
-    """
-
-    def __init__(
-        self, engine: Engine, kind: re.Pattern[str], number: int, when: str = "before"
-    ) -> None:
-        self.count = 0
-        self._kind = kind
-        self._number = number
-        event.listen(engine, f"{when}_cursor_execute", self._see)
-
-    def _see(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if self._kind.match(statement) and "pg_temp" not in statement:
-            self.count += 1
-            if self.count == self._number:
-                raise CrashError(statement)
-
-
-def deploy_until_crash(
-    url: URL, kind: re.Pattern[str], number: int, when: str = "before"
-) -> tuple[bool, int]:
-    """Deploy until a crash.
-
-    Returns:
-        Whether it came to it, and how many statements of the kind there were.
-    """
+def dies_around_a_record(url: URL, number: int, when: str) -> bool:
+    """Deploy until the record of the n-th step that this run finishes; whether it came to that."""
     engine = create_database_engine(url)
-    crash = Crash(engine, kind, number, when)
+    Crash(engine, STEP_FINISHED, number, when)
     try:
         with Deployer(engine, ignore) as deployer:
             deploy(deployer)
     except CrashError:
-        return True, crash.count
-    return False, crash.count
+        return True
+    return False
 
 
 @pytest.fixture(autouse=True)
@@ -82,19 +70,109 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "_BATCH_SIZES", (200, 200))
 
 
-def test_crash_at_any_statement(databases: Databases, undisturbed: State) -> None:
-    _, total = deploy_until_crash(databases.legacy("busy"), CHANGES, 0)
-    numbers = range(1, total + 1)
-    if os.environ.get("SOLEFLIP_CRASHES") == "all":
-        chosen = [*numbers]
-    else:
-        chosen = random.Random().sample(numbers, RANDOM_CRASHES)
+class Clerk:
+    """The old version of the application at work through all of it: new items, and reservations of them.
 
-    for number in chosen:
-        url = databases.legacy("busy")
-        assert deploy_until_crash(url, CHANGES, number) == (True, number)
-        run_deployment(url)
-        assert logical(url) == undisturbed, f"after a crash at statement {number} of {total}"
+    Attributes:
+        may_be_reserved: of each item committed for sure, what may be reserved: two values where the answer to
+            a commit was lost.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.may_be_reserved: dict[UUID, set[int]] = {}
+        self._engine = create_database_engine(url, "clerk")
+        self._stop = threading.Event()
+        self._thread = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        self._work = self._thread.submit(self._open)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.shutdown()
+        self._work.result()
+
+    def _open(self) -> None:
+        numbers = itertools.count(1)
+        while not self._stop.is_set():
+            try:
+                with self._engine.connect() as connection:
+                    while not self._stop.wait(0.005):
+                        self._serve(connection, next(numbers))
+            except OperationalError:
+                # The server is down, or up again and the connection gone.
+                continue
+
+    def _serve(self, connection: Connection, number: int) -> None:
+        item = UUID(f"{NEW_ITEMS}-0000-4000-8000-{number:012x}")
+        for statement in NEW_ITEM:
+            connection.execute(text(statement), {"id": item, "n": number % 5})
+        connection.commit()
+        self.may_be_reserved[item] = {number % 5}
+        self.may_be_reserved[item].add(number % 4)
+        connection.execute(text(RESERVE), {"id": item, "n": number % 4})
+        connection.commit()
+        self.may_be_reserved[item] = {number % 4}
+
+
+def require_undisturbed(url: URL, undisturbed: State, clerk: Clerk) -> None:
+    """All is as if nobody had died, and what was written meanwhile is there, in old and new."""
+    with connect(url) as connection:
+        connection.execute(text("SELECT inventory.refresh_stock_metrics()"))
+        assert [one.name for one in VALIDATIONS if not one.run(connection).passed] == []
+        found = connection.execute(
+            text(
+                "SELECT stock.id, stock.reserved_quantity, status_history FROM inventory.stock "
+                "WHERE stock.id::text LIKE :prefix"
+            ),
+            {"prefix": f"{NEW_ITEMS}%"},
+        ).all()
+    reserved = {row.id: row.reserved_quantity for row in found}
+    for item, allowed in clerk.may_be_reserved.items():
+        assert reserved[item] in allowed
+    assert all(row.status_history == [str(row.id)] for row in found)
+    assert _without_new_items(logical(url)) == _without_new_items(undisturbed)
+
+
+def _without_new_items(state: State) -> State:
+    return {
+        name: [row for row in rows if NEW_ITEMS not in repr(row)]
+        for name, rows in state.items()
+        # Their contents, with some of the new items; that they are as recorded is a validation.
+        if name != "backups"
+    }
+
+
+@pytest.fixture(scope="module")
+def databases_that_die() -> Iterator[Databases]:
+    """Databases on a server that nobody else uses."""
+    yield from _databases("18")
+
+
+@pytest.mark.parametrize("dies", [process_killed, backend_terminated, server_stopped])
+def test_death_at_any_moment(
+    databases_that_die: Databases,
+    undisturbed: State,
+    dies: Callable[[Databases, URL, Moment], bool],
+) -> None:
+    """Again and again on one database, until a deployment gets through; then on the next one."""
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    statements = count_statements(databases_that_die.legacy("busy"))
+    deaths = 0
+    while deaths < DEATHS:
+        url = databases_that_die.legacy("busy")
+        moments = []
+        with Clerk(url) as clerk:
+            while deaths < DEATHS:
+                moments.append(any_moment(chance, statements))
+                if not dies(databases_that_die, url, moments[-1]):
+                    break
+                deaths += 1
+            run_deployment(url)
+        assert clerk.may_be_reserved, (seed, moments)
+        require_undisturbed(url, undisturbed, clerk)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -102,36 +180,12 @@ def test_crash_around_the_record_of_each_step(legacy: URL, undisturbed: State, w
     """One database, and every run dies: with a step done but not recorded, or with nothing more done."""
     number = 1
     crashes = 0
-    while deploy_until_crash(legacy, STEP_FINISHED, number, when)[0]:
+    while dies_around_a_record(legacy, number, when):
         crashes += 1
         # From the second run on the first step recorded is the one that the run before could not record.
         number = 2 if when == "before" else 1
 
     assert crashes == len([*FILES, backfill.STEP])
-    assert logical(legacy) == undisturbed
-
-
-def test_terminated_backend_is_an_error_and_the_next_run_goes_on(
-    legacy: URL, undisturbed: State
-) -> None:
-    def terminate(sentence: str) -> None:
-        if sentence.startswith("50_"):
-            with connect(legacy) as dba:
-                dba.execute(
-                    text(
-                        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                        "WHERE application_name = 'soleflip' AND datname = current_database() "
-                        "AND pid <> pg_backend_pid()"
-                    )
-                )
-
-    with pytest.raises(
-        OperationalError, match="terminating connection due to administrator command"
-    ):
-        run_deployment(legacy, terminate)
-
-    run_deployment(legacy)
-
     assert logical(legacy) == undisturbed
 
 

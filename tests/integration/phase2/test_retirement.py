@@ -25,8 +25,8 @@ from soleflip_assets.phase2.retirement import (
 from soleflip_assets.settings import DATABASE_URL, HOME
 from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
+from tests.integration.phase2.deaths import STEP_FINISHED, Crash, CrashError
 from tests.integration.phase2.deployment import ignore, run_deployment
-from tests.integration.phase2.test_crashes import STEP_FINISHED, Crash, CrashError
 
 DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 

@@ -22,9 +22,9 @@ from soleflip_assets.phase2.steps import FILES
 from soleflip_assets.settings import DATABASE_URL, HOME
 from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
+from tests.integration.phase2.deaths import CHANGES, Crash, CrashError
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.state import State, contents
-from tests.integration.phase2.test_crashes import CHANGES, Crash, CrashError
 
 DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 BYPASSED = "SET session_replication_role = replica"
