@@ -42,7 +42,7 @@ bench: install ## Run the benchmarks and write benchmarks/results (ROWS=1172)
 	$(BIN)/soleflip bench --rows $(or $(ROWS),1172)
 
 screenshots: install ## Renew the pictures of docs/images (needs chromium)
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/test_screenshots.py
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser
 
 lock: ## Compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

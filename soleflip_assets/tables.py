@@ -28,6 +28,14 @@ class Column:
     nullable: bool = True
     sources: Sequence[str] = ()
 
+    @property
+    def text(self) -> str:
+        """The description with the sources, for the UI: its free edition draws no column lineage."""
+        if not self.sources:
+            return self.description
+        names = ", ".join(f"`{source}`" for source in self.sources)
+        return f"{self.description}. From {names}."
+
 
 @dataclass(frozen=True)
 class Table:
@@ -60,7 +68,7 @@ class Table:
                 dg.TableColumn(
                     column.name,
                     column.type,
-                    column.description,
+                    column.text,
                     dg.TableColumnConstraints(nullable=column.nullable),
                 )
                 for column in self.columns

@@ -93,7 +93,9 @@ class Verdict:
             asset_key=self.validation.asset_key,
             check_name=self.validation.name,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=None if self.passed else self.validation.meaning,
+            description=None
+            if self.passed
+            else explanation(self.validation.meaning, self.observed),
             metadata=metadata_of(self.observed),
         )
 
@@ -138,6 +140,12 @@ def _remember(connection: Connection, verdict: Verdict) -> None:
             name=verdict.validation.name,
             passed=verdict.passed,
         )
+
+
+def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
+    """What a failure means, with the first ids that are wrong: the UI shows a list only after a click."""
+    examples = observed.get("examples")
+    return f"{meaning} For instance: {', '.join(map(str, examples))}." if examples else meaning
 
 
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:

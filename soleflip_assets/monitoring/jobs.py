@@ -72,13 +72,14 @@ watch_weekly = dg.define_asset_job(
 jobs = [watch_freshness, watch_daily, watch_weekly]
 
 
-def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
+def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
         job_name=job,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
     )
     def evaluate(database: Database) -> dg.RunRequest | dg.SkipReason:
         with database.connect() as connection:
@@ -91,7 +92,22 @@ def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
 
 
 schedules = [
-    _schedule("quarter_hourly_freshness", watch_freshness.name, "*/15 * * * *"),
-    _schedule("daily_watch", watch_daily.name, "30 5 * * *"),
-    _schedule("weekly_watch", watch_weekly.name, "0 6 * * 1"),
+    _schedule(
+        "quarter_hourly_freshness",
+        watch_freshness.name,
+        "*/15 * * * *",
+        "See whether the metrics are fresh, also when the refresh itself is dead or paused.",
+    ),
+    _schedule(
+        "daily_watch",
+        watch_daily.name,
+        "30 5 * * *",
+        "See whether data and schema are right and queries fast, and how long the old tables stay.",
+    ),
+    _schedule(
+        "weekly_watch",
+        watch_weekly.name,
+        "0 6 * * 1",
+        "Report what each index costs and gives, and prove the backups.",
+    ),
 ]

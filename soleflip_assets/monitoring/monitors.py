@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.database import Database, query_one
 from soleflip_assets.sql_files import SqlFile
-from soleflip_assets.validations import metadata_of, observe
+from soleflip_assets.validations import explanation, metadata_of, observe
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Monitor:
             asset_key=self.asset_key,
             check_name=self.name,
             severity=finding.severity,
-            description=None if finding.passed else self.meaning,
+            description=None if finding.passed else explanation(self.meaning, finding.observed),
             metadata={
                 **metadata_of(_numbers(finding.observed)),
                 **{name: dg.MetadataValue.md(text) for name, text in finding.texts.items()},
@@ -104,10 +104,11 @@ def _is_table(value: Any) -> bool:
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same columns as a Markdown table."""
+    """Rows of the same columns as a Markdown table, numbers to the right."""
     if not rows:
         return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(map(_cell, row.values()) for row in rows)]
+    ruler = ["---:" if isinstance(value, int) else "---" for value in rows[0].values()]
+    lines = [list(rows[0]), ruler, *(map(_cell, row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -59,7 +59,9 @@ def sql_metadata(files: Sequence[SqlFile]) -> dict[str, object]:
 
 
 def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[Any]]:
-    """What a deployment step did, for the materialization."""
+    """What a deployment step did, for the materialization; nothing of a mere refresh."""
+    if not outcomes:
+        return {}
     mended = [changed for outcome in outcomes for changed in outcome.mended]
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
@@ -105,7 +107,7 @@ def _legacy_sizes(connection: Connection) -> list[RowMapping]:
 def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
     return {
         "dagster/row_count": dg.MetadataValue.int(row["rows"]),
-        "bytes": dg.MetadataValue.int(row["bytes"]),
+        "dagster/size_bytes": dg.MetadataValue.int(row["bytes"]),
     }
 
 
@@ -201,7 +203,7 @@ def database_dump(
         metadata={
             "path": dg.MetadataValue.path(entry["details"]["path"]),
             "sha256": entry["details"]["sha256"],
-            "bytes": entry["details"]["bytes"],
+            "dagster/size_bytes": entry["details"]["bytes"],
             "seconds": entry["details"]["seconds"],
             "taken_at": dg.MetadataValue.timestamp(taken_at.astimezone(UTC)),
         }
@@ -241,8 +243,8 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 **_size_of(copy),
-                **outcome_metadata(outcomes),
                 "content": copy["content"],
+                **outcome_metadata(outcomes),
                 "dagster/column_schema": backup.column_schema,
                 "dagster/column_lineage": backup.column_lineage,
             }
@@ -270,12 +272,12 @@ def stock(
     return dg.MaterializeResult(
         metadata={
             **_size_of(summary),
-            **outcome_metadata(outcomes),
             "rows_with_listings": summary["rows_with_listings"],
             "rows_with_history": summary["rows_with_history"],
             "rows_reserved": summary["rows_reserved"],
             "backfill_visited": progress.visited,
             "backfill_changed": progress.changed,
+            **outcome_metadata(outcomes),
             "dagster/column_schema": STOCK.column_schema,
             "dagster/column_lineage": STOCK.column_lineage,
         }
@@ -289,7 +291,7 @@ def stock(
     group_name="reports",
     kinds={"markdown"},
     owners=OWNERS,
-    description="What the deployment came to, measured: the seed's summary as an output.",
+    description="What the deployment changed, how that was proven, and the way back; all measured.",
 )
 def deployment_report(
     context: dg.AssetExecutionContext, database: Database, state: StateFolder

@@ -16,7 +16,7 @@ from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.retirement import BACKUPS, LEGACY, Retirement, ask_gates
 from soleflip_assets.tables import STOCK
 
-_RETIREMENTS = {"legacy_tables_can_be_dropped": LEGACY, "backup_tables_can_be_dropped": BACKUPS}
+_RETIREMENTS = {"legacy_tables_retirement": LEGACY, "backup_tables_retirement": BACKUPS}
 
 SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for name in _RETIREMENTS))
 

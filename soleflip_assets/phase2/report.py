@@ -99,7 +99,7 @@ def _schema_changes(connection: Connection) -> str:
     )
     view = query_one(connection, "report/view.sql")
     return (
-        f"## Schema changes\n\n{columns}\n\n{indexes}\n\n"
+        f"## Schema changes\n\n### Columns\n\n{columns}\n\n### Indexes\n\n{indexes}\n\n### View\n\n"
         f"Materialized view `inventory.stock_metrics_view`: {view['rows']:,} records, "
         f"{view['bytes']:,} bytes, refreshed {_time(view['last_refresh'])} by "
         "`SELECT inventory.refresh_stock_metrics();`"
@@ -224,6 +224,10 @@ def _time(moment: datetime) -> str:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    return str(value)
+    match value:
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return _time(value)
+        case _:
+            return str(value)

@@ -12,6 +12,17 @@ SELECT
     ORDER BY refresh.id DESC
     LIMIT 1
   ) AS refresh_seconds,
+  -- How old the figures before it had become: the time between the last two refreshes, NULL after the first.
+  (
+    SELECT extract(epoch FROM max(refresh.started_at) - min(refresh.started_at))::float8
+    FROM (
+      SELECT metrics_refresh.started_at
+      FROM inventory_ops.metrics_refresh
+      ORDER BY metrics_refresh.id DESC
+      LIMIT 2
+    ) AS refresh
+    HAVING count(*) = 2
+  ) AS age_when_replaced_seconds,
   -- In incremental mode the view takes no room, its read model does.
   pg_total_relation_size('inventory.stock_metrics_view')
     + coalesce(pg_total_relation_size(to_regclass('inventory_ops.stock_metrics_read_model')), 0) AS bytes

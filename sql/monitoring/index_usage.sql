@@ -24,7 +24,9 @@ usage AS (
     used.idx_tup_read AS tuples_read,
     used.idx_tup_fetch AS tuples_fetched,
     -- A column that PostgreSQL 15 does not have.
-    to_jsonb(used) ->> 'last_idx_scan' AS last_scan,
+    to_char(
+      (to_jsonb(used) ->> 'last_idx_scan')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'
+    ) AS last_scan,
     CASE
       WHEN NOT pg_index.indisvalid THEN 'invalid: rebuild it'
       WHEN used.idx_scan > 0 THEN 'used'
@@ -43,7 +45,7 @@ usage AS (
 updates AS (
   SELECT
     tables.n_tup_upd AS updates,
-    100.0 * tables.n_tup_hot_upd / nullif(tables.n_tup_upd, 0) AS hot_percent
+    round(100.0 * tables.n_tup_hot_upd / nullif(tables.n_tup_upd, 0), 1) AS hot_percent
   FROM pg_stat_user_tables AS tables
   WHERE tables.schemaname = 'inventory' AND tables.relname = 'stock'
 )

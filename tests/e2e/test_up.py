@@ -107,15 +107,11 @@ def test_every_asset_is_materialized_and_the_legacy_ones_observed(
 
 
 def test_every_check_has_passed(nodes: dict[str, dict[str, Any]]) -> None:
-    """Each check of each asset was executed for what is there now, and passed.
-
-    But for the two gates of the retirement, which say no for weeks and are asked when somebody wants to drop.
-    """
+    """Each check of each asset was executed for what is there now, and passed."""
     statuses = {
         (key, check["name"]): (check["executionForLatestMaterialization"] or {}).get("status")
         for key, node in nodes.items()
         for check in node["assetChecksOrError"]["checks"]
-        if not check["name"].endswith("_can_be_dropped")
     }
     assert len(statuses) >= 11
     assert set(statuses.values()) == {"SUCCEEDED"}, statuses
@@ -139,7 +135,7 @@ def test_refreshes_launched_at_once_succeed_one_after_the_other(up: Up) -> None:
     """Neither in the database nor as Dagster's steps do two refreshes overlap."""
     before = _refreshes(up.database_url)
     launched = [up.graphql(LAUNCH_REFRESH)["launchRun"]["run"]["runId"] for _ in range(2)]
-    steps = sorted(_refresh_step(up, run) for run in launched)
+    steps = sorted(refresh_step(up, run) for run in launched)
 
     refreshes = _refreshes(up.database_url)[len(before) :]
     assert len(refreshes) == 2
@@ -147,7 +143,7 @@ def test_refreshes_launched_at_once_succeed_one_after_the_other(up: Up) -> None:
         assert all(first[1] <= second[0] for first, second in pairwise(intervals)), intervals
 
 
-def _refresh_step(up: Up, run_id: str) -> tuple[float, float]:
+def refresh_step(up: Up, run_id: str) -> tuple[float, float]:
     """When the refresh of a run, which must succeed, began and ended."""
 
     def succeeded() -> dict[str, Any] | None:

@@ -363,7 +363,7 @@ def test_jobs_count_down_drop_and_go_on(ready: URL) -> None:
     """From the countdown on stock to a deployment when all is gone."""
     verified = run_job("watch_daily")
     counted = {one.check_name: one for one in verified.get_asset_check_evaluations()}
-    countdown = counted["legacy_tables_can_be_dropped"]
+    countdown = counted["legacy_tables_retirement"]
     assert countdown.passed
     assert countdown.metadata["state"].value == "waits"
     assert 13.9 < float(str(countdown.metadata["days_left"].value)) <= 14
@@ -386,9 +386,9 @@ def test_jobs_count_down_drop_and_go_on(ready: URL) -> None:
     states = {
         one.check_name: one.metadata["state"].value
         for one in deployed.get_asset_check_evaluations()
-        if one.check_name.endswith("can_be_dropped")
+        if one.check_name.endswith("_retirement")
     }
     assert states == {
-        "legacy_tables_can_be_dropped": "dropped",
-        "backup_tables_can_be_dropped": "dropped",
+        "legacy_tables_retirement": "dropped",
+        "backup_tables_retirement": "dropped",
     }

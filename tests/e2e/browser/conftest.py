@@ -1,0 +1,49 @@
+"""A browser, a tab of it for each test, and what is set going once for the pages that show a run's result."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.e2e.browser.ui import Ui
+from tests.e2e.processes import Up
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# As root, chromium refuses its sandbox; and it shall not talk to anybody but us.
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# For the slowest page on a busy machine. Playwright's `expect` has a limit of its own, of five seconds, which
+# no timeout of a page changes: an asset's page was seen to take longer.
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        missing = f"no browser ({', '.join(BROWSERS)}): apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def ui(browser: Browser, up: Up) -> Iterator[Ui]:
+    """The UI of the shared `soleflip up` in a tab of its own."""
+    page = browser.new_page(timezone_id="UTC", locale="en-US")
+    page.set_default_timeout(PATIENCE_MS)
+    # The navigation takes a fifth of the window; as its own button would hide it.
+    page.add_init_script("localStorage.setItem('dagster-nav-collapsed', 'true')")
+    yield Ui(page, up)
+    page.close()

@@ -1,0 +1,32 @@
+"""The pages of what runs by the clock."""
+
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import expect
+
+from tests.e2e.browser.ui import Ui
+
+# The sensor and the schedules.
+AUTOMATIONS = 8
+
+
+def test_everything_by_the_clock_is_on(ui: Ui) -> None:
+    ui.open("/automation", height=680)
+    page = ui.page
+    for schedule in ("hourly_stock_metrics_refresh info Scheduled Every hour", "weekly_watch info"):
+        expect(page.get_by_role("link", name=schedule)).to_be_visible()
+    switches = page.get_by_role("checkbox", checked=True)
+    expect(switches).to_have_count(AUTOMATIONS)
+    ui.keep("automation")
+
+
+def test_refresh_is_on_and_its_next_tick_is_the_next_full_hour(ui: Ui) -> None:
+    before = datetime.now(UTC)
+    ui.open("/locations/soleflip/schedules/hourly_stock_metrics_refresh", height=430)
+    expect(ui.row("Schedule", "Every hour (0 * * * *)")).to_be_visible()
+    expect(ui.page.get_by_role("row", name="Running").get_by_role("checkbox")).to_be_checked()
+    shown = ui.page.get_by_role("row", name="Next tick").get_by_role("cell").last.inner_text()
+    tick = datetime.strptime(f"{before.year} {shown}+0000", "%Y %b %d, %I:%M:%S %p UTC%z")
+    assert (tick.minute, tick.second) == (0, 0)
+    assert before < tick <= datetime.now(UTC) + timedelta(hours=1)
+    ui.keep("schedule")
