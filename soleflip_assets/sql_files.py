@@ -24,7 +24,7 @@ class SqlFile:
     (``Locks:``, ``Asset:``, …), continued on indented lines.
 
     Attributes:
-        path: relative to sql/, for instance ``checks/view_records.sql``.
+        path: relative to sql/, for instance ``checks/stock_records_kept.sql``.
     """
 
     path: str
