@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -92,6 +93,20 @@ def roll_back_block(connection: Connection) -> None:
     """
     if not connection.invalidated:
         execute_statement(connection, "ROLLBACK")
+
+
+@contextmanager
+def undone(connection: Connection) -> Iterator[None]:
+    """Undo at the end of the block what it set or wrote, in a transaction of its own or the caller's."""
+    driver: Any = connection.connection.driver_connection
+    idle = driver.info.transaction_status == TransactionStatus.IDLE
+    execute_statement(connection, "BEGIN" if idle else "SAVEPOINT undone")
+    try:
+        yield
+    finally:
+        # On a connection that is gone there is nothing to undo, and the error that says so is on its way.
+        if not connection.invalidated:
+            execute_statement(connection, "ROLLBACK" if idle else "ROLLBACK TO SAVEPOINT undone")
 
 
 def run_file(connection: Connection, path: str) -> None:

@@ -5,7 +5,7 @@ Here: text. Not here: executing it, which is database.py's.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ class SqlFile:
     (``Locks:``, ``Asset:``, …), continued on indented lines.
 
     Attributes:
-        path: relative to sql/, for instance ``checks/view_records.sql``.
+        path: relative to sql/, for instance ``checks/stock_records_kept.sql``.
     """
 
     path: str
@@ -75,17 +75,13 @@ class SqlFile:
     @property
     def fields(self) -> dict[str, str]:
         """The header's fields, by lower-case name."""
-        fields: dict[str, str] = {}
-        current = None
-        for line in self._header:
-            if match := _HEADER_FIELD.match(line):
-                current = match["name"].lower()
-                fields[current] = match["value"].strip()
-            elif current and line.startswith(" "):
-                fields[current] += " " + line.strip()
-            else:
-                current = None
-        return fields
+        return _fields(self._header)
+
+    @property
+    def checks(self) -> list[dict[str, str]]:
+        """The fields after each ``Check:`` of a file that holds several; empty where it is one itself."""
+        _, *parts = re.split(r"^(?=Check:)", "\n".join(self._header), flags=re.MULTILINE)
+        return [_fields(part.splitlines()) for part in parts]
 
     @property
     def statements(self) -> list[str]:
@@ -95,6 +91,20 @@ class SqlFile:
         each statement is a transaction of its own, so a lock is held for one statement only.
         """
         return list(_split(self.text))
+
+
+def _fields(lines: Sequence[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    current = None
+    for line in lines:
+        if match := _HEADER_FIELD.match(line):
+            current = match["name"].lower()
+            fields[current] = match["value"].strip()
+        elif current and line.startswith(" "):
+            fields[current] += " " + line.strip()
+        else:
+            current = None
+    return fields
 
 
 def sql_files(folder: str) -> list[SqlFile]:

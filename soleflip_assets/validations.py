@@ -3,21 +3,23 @@
 A validation is one file. Its name is the check's name; its header says what it proves (first paragraph),
 for which asset (``Asset:``), what a failure means (``Means:``) and, where it reads tables that are retired
 one day, by which step (``Until:``); its one row has a boolean ``passed``, the numbers that were compared,
-and ``examples``, the first few ids that are wrong. To add a check, add a file. Here: running them. Not here:
-what any of them compares.
+and ``examples``, the first few ids that are wrong. Where one scan serves several checks, they share a file:
+its header says of each, under ``Check:`` and its name, what it ``Proves:`` and ``Means:``, and its row has a
+JSON object of that name. To add a check, add a file. Here: running them. Not here: what any of them compares.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, query_one
+from soleflip_assets.database import Database, query_one, undone
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import SqlFile, sql_files
 
@@ -35,14 +37,19 @@ _SCHEMA_FINDINGS = {
 
 @dataclass(frozen=True)
 class Validation:
-    """One file of sql/checks/."""
+    """One check of a file of sql/checks/.
+
+    Attributes:
+        file: which; often it holds no other.
+        name: the check's name.
+        description: what it proves.
+        meaning: what a failure means, in a sentence.
+    """
 
     file: SqlFile
-
-    @property
-    def name(self) -> str:
-        """The check's name."""
-        return self.file.name
+    name: str
+    description: str
+    meaning: str
 
     @property
     def asset_key(self) -> dg.AssetKey:
@@ -50,15 +57,10 @@ class Validation:
         return dg.AssetKey(self.file.fields["asset"].split("/"))
 
     @property
-    def meaning(self) -> str:
-        """What a failure means, in a sentence."""
-        return self.file.fields["means"]
-
-    @property
     def spec(self) -> dg.AssetCheckSpec:
         """Blocking: nothing downstream is built on data that failed its validation."""
         return dg.AssetCheckSpec(
-            self.name, asset=self.asset_key, description=self.file.description, blocking=True
+            self.name, asset=self.asset_key, description=self.description, blocking=True
         )
 
     def run(self, connection: Connection) -> "Verdict":
@@ -67,8 +69,8 @@ class Validation:
         Raises:
             sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
         """
-        passed, observed = observe(connection, self.file)
-        return Verdict(self, passed=passed, observed=observed)
+        (verdict,) = run_validations(connection, [self])
+        return verdict
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,31 @@ class Verdict:
         )
 
 
+def run_validations(
+    connection: Connection, validations: Iterable[Validation]
+) -> Iterator["Verdict"]:
+    """Compare; each file is run once, however many of its checks are asked for.
+
+    Args:
+        connection: where.
+        validations: which, those of one file next to each other.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: a comparison could not be made; that says nothing of the data.
+    """
+    for file, checks in groupby(validations, key=lambda validation: validation.file):
+        passed, observed = _row(connection, file, {})
+        for check in checks:
+            if isinstance(found := observed.get(check.name), dict):
+                yield Verdict(
+                    check,
+                    passed=bool(found["passed"]),
+                    observed={name: value for name, value in found.items() if name != "passed"},
+                )
+            else:
+                yield Verdict(check, passed=bool(passed), observed=observed)
+
+
 def observe(
     connection: Connection, file: SqlFile, **parameters: Any
 ) -> tuple[bool, dict[str, Any]]:
@@ -119,16 +146,26 @@ def observe(
     Raises:
         sqlalchemy.exc.DBAPIError: the comparison could not be made; that says nothing of the data.
     """
+    passed, row = _row(connection, file, parameters)
+    return bool(passed), row
+
+
+def _row(
+    connection: Connection, file: SqlFile, parameters: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """``passed``, if the file says so for all it holds, and the rest of its row."""
     until = file.fields.get("until")
     if until and (retired := ledger.retired(connection, until)):
         return True, dict(retired)
     try:
-        row = dict(query_one(connection, file.path, **parameters))
+        with undone(connection):
+            query_one(connection, "monitoring/whole_tables.sql")
+            row = dict(query_one(connection, file.path, **parameters))
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) not in _SCHEMA_FINDINGS:
             raise
         return False, {"error": str(error.orig).strip()}
-    return bool(row.pop("passed")), row
+    return row.pop("passed", None), row
 
 
 def _remember(connection: Connection, verdict: Verdict) -> None:
@@ -171,7 +208,16 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
             return dg.MetadataValue.text(str(value))
 
 
-VALIDATIONS: Sequence[Validation] = [Validation(file) for file in sql_files("checks")]
+def _validations(file: SqlFile) -> Iterator[Validation]:
+    if not file.checks:
+        yield Validation(file, file.name, file.description, file.fields["means"])
+    for check in file.checks:
+        yield Validation(file, check["check"], check["proves"], check["means"])
+
+
+VALIDATIONS: Sequence[Validation] = [
+    validation for file in sql_files("checks") for validation in _validations(file)
+]
 
 
 def validations_of(key: dg.AssetKey) -> list[Validation]:
@@ -192,11 +238,11 @@ def build_asset_checks(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     Args:
         key: the asset; ``inventory/stock`` gives a step named ``validate_inventory_stock``.
     """
-    validations = {validation.name: validation for validation in validations_of(key)}
+    validations = validations_of(key)
 
     @dg.multi_asset_check(
         name="validate_" + "_".join(key.path),
-        specs=[validation.spec for validation in validations.values()],
+        specs=[validation.spec for validation in validations],
         can_subset=True,
     )
     def validate(
@@ -204,10 +250,10 @@ def build_asset_checks(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {check.name for check in context.selected_asset_check_keys}
         with database.connect() as connection:
-            for name, validation in validations.items():
-                if name in selected:
-                    verdict = validation.run(connection)
-                    _remember(connection, verdict)
-                    yield verdict.result
+            for verdict in run_validations(
+                connection, (check for check in validations if check.name in selected)
+            ):
+                _remember(connection, verdict)
+                yield verdict.result
 
     return validate

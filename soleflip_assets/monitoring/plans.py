@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.database import execute_statement, query_file, query_one
+from soleflip_assets.database import query_file, query_one, undone
 from soleflip_assets.explain import Plan, explain
 from soleflip_assets.monitoring.monitors import Finding, Monitor, markdown_table
 from soleflip_assets.sql_files import SqlFile, sql_files
@@ -74,12 +74,9 @@ def _compare_once(connection: Connection, file: SqlFile) -> Comparison:
     index = file.fields["index"]
     missing = not query_one(connection, "monitoring/has_index.sql", index=index)["valid"]
     chosen = explain(connection, file)
-    execute_statement(connection, "BEGIN")
-    try:
+    with undone(connection):
         query_one(connection, "monitoring/prefer_indexes.sql")
         by_index = explain(connection, file)
-    finally:
-        execute_statement(connection, "ROLLBACK")
     return Comparison(file.name, index, missing, chosen, by_index)
 
 

@@ -15,7 +15,7 @@ from soleflip_assets.database import query_file, query_one
 from soleflip_assets.explain import explain
 from soleflip_assets.phase2 import ledger
 from soleflip_assets.sql_files import sql_files
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.validations import VALIDATIONS, run_validations
 
 LEGACY_TABLES_KEPT = timedelta(days=14)
 BACKUPS_KEPT = timedelta(days=30)
@@ -136,7 +136,7 @@ def _queries(connection: Connection) -> str:
 
 
 def _validations(connection: Connection) -> str:
-    verdicts = [validation.run(connection) for validation in VALIDATIONS]
+    verdicts = run_validations(connection, VALIDATIONS)
     return "## Validations\n\n" + _table(
         ("", "Validation", "Asset", "Observed"),
         (

@@ -5,21 +5,24 @@
 -- Means: Reservations were lost or invented: a migration fault or a bypassed trigger.
 -- Until: drop_legacy_tables
 
-WITH compared AS (
-  SELECT
-    coalesce(stock.id, metrics.stock_id) AS stock_id,
-    stock.id IS NULL AS orphan,
-    metrics.stock_id IS NOT NULL AS has_metrics,
-    stock.id IS NULL
-      OR stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0) AS wrong
+WITH wrong AS MATERIALIZED (
+  SELECT coalesce(stock.id, metrics.stock_id) AS stock_id, stock.id IS NULL AS orphan
   FROM inventory.stock
   FULL JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
+  WHERE stock.id IS NULL OR stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0)
+),
+found AS (
+  SELECT
+    count(*) AS wrong,
+    count(*) FILTER (WHERE wrong.orphan) AS orphans,
+    (array_agg(wrong.stock_id::text ORDER BY wrong.stock_id))[1:5] AS examples
+  FROM wrong
 )
 SELECT
-  count(*) FILTER (WHERE compared.wrong) = 0 AS passed,
-  count(*) FILTER (WHERE NOT compared.wrong) AS migrated,
-  count(*) FILTER (WHERE compared.wrong) AS not_migrated,
-  count(*) FILTER (WHERE compared.orphan) AS orphans,
-  count(*) FILTER (WHERE compared.has_metrics) AS metrics_records,
-  (array_agg(compared.stock_id::text ORDER BY compared.stock_id) FILTER (WHERE compared.wrong))[1:5] AS examples
-FROM compared;
+  found.wrong = 0 AS passed,
+  (SELECT count(*) FROM inventory.stock) - (found.wrong - found.orphans) AS migrated,
+  found.wrong AS not_migrated,
+  found.orphans,
+  (SELECT count(*) FROM inventory.stock_metrics) AS metrics_records,
+  found.examples
+FROM found;

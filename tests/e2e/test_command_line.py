@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.database import execute_statement
 from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.settings import Sample
-from soleflip_assets.sql_files import sql_files
+from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
 from tests.e2e.conftest import SECRET, Soleflip
 from tests.e2e.processes import awaited
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
 ]
 
-VALIDATIONS = {file.name for file in sql_files("checks")}
+NAMES = {validation.name for validation in VALIDATIONS}
 
 
 def verified(soleflip: Soleflip, url: URL) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -53,7 +53,7 @@ def test_deploy_and_verify(
 
     code, results = verified(soleflip, url)
     assert code == 0
-    assert results.keys() == VALIDATIONS
+    assert results.keys() == NAMES
     for found in results.values():
         assert found.keys() == {"check", "asset", "passed", "severity", "observed"}
         assert found["passed"] is True
@@ -274,7 +274,7 @@ def test_database_that_goes_away_is_a_failed_run_and_no_failed_check(
         code, results = verified(soleflip, url)
         crash.join()
     assert code == 1
-    assert len(results) < len(VALIDATIONS)
+    assert len(results) < len(NAMES)
     assert failed(results) == set()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.database import create_database_engine
-from soleflip_assets.validations import VALIDATIONS, Verdict
+from soleflip_assets.validations import VALIDATIONS, Verdict, run_validations
 from tests.conftest import Databases, connect
 
 # A stock row that is in stock, has listings and history, and a reservation.
@@ -238,7 +238,7 @@ BREAKAGES = BREAKAGES_OF_STOCK_AND_VIEW | BREAKAGES_OF_BACKUPS | BREAKAGES_OF_FO
 
 
 def verdicts(connection: Connection) -> dict[str, Verdict]:
-    return {validation.name: validation.run(connection) for validation in VALIDATIONS}
+    return {found.validation.name: found for found in run_validations(connection, VALIDATIONS)}
 
 
 def failed(found: Mapping[str, Verdict]) -> dict[str, Mapping[str, Any]]:

@@ -105,7 +105,9 @@ def test_step_says_whether_it_may_be_run_again(file: SqlFile) -> None:
 @every_check
 def test_check_names_its_asset_and_what_a_failure_means(file: SqlFile) -> None:
     assert re.fullmatch(r"inventory/\w+", file.fields["asset"])
-    assert file.fields["means"].endswith(".")
+    for check in file.checks or [{"proves": file.description, **file.fields}]:
+        assert check["proves"].endswith(".")
+        assert check["means"].endswith(".")
 
 
 @every_check
@@ -114,7 +116,8 @@ def test_check_is_one_select_that_says_passed(file: SqlFile) -> None:
 
     assert isinstance(statement, ast.SelectStmt)
     targets: Any = statement.targetList
-    assert "passed" in {target.name for target in targets}
+    names = {target.name for target in targets}
+    assert names == {check["check"] for check in file.checks} or "passed" in names
 
 
 @every_file

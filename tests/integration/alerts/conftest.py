@@ -10,6 +10,7 @@ import pytest
 from soleflip_assets.alerts import sensor
 from soleflip_assets.alerts.events import SETTLED_AFTER_SECONDS
 from soleflip_assets.alerts.state import State
+from tests.integration.alerts.schedule import Schedule
 from tests.integration.alerts.sink import Sink, running_sink
 
 
@@ -72,6 +73,13 @@ def daemon(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Dae
     daemon = Daemon(instance, clock)
     daemon.tick(0)
     return daemon
+
+
+@pytest.fixture
+def schedule(instance: dg.DagsterInstance, daemon: Daemon) -> Schedule:
+    """The schedule ``hourly``, which the daemon has seen."""
+    instance.wipe_all_schedules()
+    return Schedule(instance)
 
 
 def _repository() -> dg.RepositoryDefinition:

@@ -4,10 +4,12 @@ import dagster as dg
 import pytest
 
 from soleflip_assets.database import Database
+from soleflip_assets.monitoring import jobs
 from soleflip_assets.monitoring.monitors import build_monitors, monitor_of_file
 from soleflip_assets.tables import STOCK_METRICS_VIEW
 from tests.conftest import Databases
 from tests.integration.alerts.conftest import Daemon
+from tests.integration.alerts.schedule import Schedule
 from tests.integration.alerts.sink import Sink
 
 # One of Apprise's many plugins imports it.
@@ -45,3 +47,26 @@ def test_alert_arrives_when_nothing_was_refreshed_grows_worse_and_recovers(
     assert "total_records 1,172" in first
     assert "The hourly refresh is paused, stuck or dead" in first
     assert "docs/runbook.md#view_is_fresh" in first
+
+
+def test_paused_refresh_is_told_by_the_freshness_schedule_of_its_own(
+    instance: dg.DagsterInstance,
+    databases: Databases,
+    daemon: Daemon,
+    sink: Sink,
+    schedule: Schedule,
+) -> None:
+    """Nothing refreshes and nothing fails; the other schedule asks for its look all the same."""
+    schedule.set("STOPPED")
+    database = Database(url=databases.deployed("production").render_as_string(hide_password=False))
+    (freshness,) = (found for found in jobs.schedules if found.job_name == "watch_freshness")
+    with dg.build_schedule_context(instance=instance, resources={"database": database}) as context:
+        assert isinstance(freshness(context), dg.RunRequest)
+
+    _look(instance, databases, warn_seconds=0, error_seconds=0)
+    daemon.tick()
+
+    assert sorted(sink.titles) == [
+        "[SoleFlip] ERROR: view_is_fresh failing",
+        "[SoleFlip] WARN: hourly stopped",
+    ]

@@ -1,76 +1,13 @@
 """Ticks that failed and schedules that somebody stopped."""
 
-import dagster as dg
 import pytest
 
-# Private, because only a running daemon has public ways of making a tick; the project itself uses none of it.
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    ScheduleInstigatorData,
-    TickData,
-    TickStatus,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster_shared.error import SerializableErrorInfo
-
 from tests.integration.alerts.conftest import Daemon
+from tests.integration.alerts.schedule import Schedule
 from tests.integration.alerts.sink import Sink
 
 # One of Apprise's many plugins imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-
-class Schedule:
-    """The schedule `hourly` as the daemon records it."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        origin = RemoteInstigatorOrigin(
-            RemoteRepositoryOrigin(
-                InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="shop")),
-                "__repository__",
-            ),
-            "hourly",
-        )
-        self.state = instance.add_instigator_state(
-            InstigatorState(
-                origin,
-                InstigatorType.SCHEDULE,
-                InstigatorStatus.DECLARED_IN_CODE,
-                ScheduleInstigatorData(cron_schedule="0 * * * *"),
-            )
-        )
-
-    def set(self, status: str) -> None:
-        self.state = self.instance.update_instigator_state(
-            self.state.with_status(InstigatorStatus(status))
-        )
-
-    def tick(self, at: float, status: str, error: str = "") -> None:
-        self.instance.create_tick(
-            TickData(
-                instigator_origin_id=self.state.instigator_origin_id,
-                instigator_name="hourly",
-                instigator_type=InstigatorType.SCHEDULE,
-                status=TickStatus(status),
-                timestamp=at,
-                selector_id=self.state.selector_id,
-                error=SerializableErrorInfo(error, [], None) if error else None,
-            )
-        )
-
-
-@pytest.fixture
-def schedule(instance: dg.DagsterInstance, daemon: Daemon) -> Schedule:
-    instance.wipe_all_schedules()
-    return Schedule(instance)
 
 
 def test_failed_tick_is_told_once_with_its_reason_and_its_recovery(
@@ -99,12 +36,7 @@ def test_tick_that_has_not_ended_is_looked_at_when_it_has(
     daemon.tick(1)
     assert sink.titles == []
 
-    started = schedule.instance.get_ticks(
-        schedule.state.instigator_origin_id, schedule.state.selector_id, limit=1
-    )[0]
-    schedule.instance.update_tick(
-        started.with_status(TickStatus.FAILURE, error=SerializableErrorInfo("x", [], None))
-    )
+    schedule.fail_last_tick()
     daemon.tick()
     daemon.tick()
     assert sink.titles == ["[SoleFlip] ERROR: hourly failing"]

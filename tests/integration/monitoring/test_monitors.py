@@ -1,5 +1,6 @@
 """Each monitor passes on a living shop, and names what is broken when it is broken."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +9,28 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import Database, execute_statement, run_file
+from soleflip_assets.database import (
+    Database,
+    create_database_engine,
+    execute_statement,
+    query_one,
+    run_file,
+)
 from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
 from soleflip_assets.monitoring.monitors import monitor_of_file
 from soleflip_assets.phase2 import ledger
+from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.sql_files import SqlFile
 from tests.conftest import Databases, connect, open_folder
+from tests.integration.phase2.shop import (
+    COMINGS_AND_GOINGS,
+    PRICES,
+    QUANTITIES,
+    RESERVATIONS,
+    open_shop,
+)
 
 BY_NAME = {monitor.name: monitor for monitor in MONITORS}
 
@@ -53,6 +69,11 @@ def test_all_pass_on_a_shop_that_has_written_and_been_vacuumed_since(shop: Conne
 
     assert failing(shop) == set()
 
+
+RESERVE_ON_ONE_SIDE = """
+UPDATE inventory.stock SET reserved_quantity = reserved_quantity + 1
+WHERE id = (SELECT id FROM inventory.stock WHERE reserved_quantity < quantity ORDER BY id LIMIT 1)
+"""
 
 BREAKAGES = {
     "a column's type": (
@@ -360,6 +381,30 @@ def test_no_table_is_locked_against_writers_while_all_monitors_look(
         look(shop, "view_is_fresh")
         execute_statement(writer, "UPDATE inventory.stock SET notes = 'written'")
         execute_statement(shop, "ROLLBACK")
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_no_monitor_cries_wolf_while_the_shop_sells(databases: Databases, mode: Mode) -> None:
+    """Writes, reservations, deletions, refreshes and the comparison go on beside every look."""
+    url = databases.deployed("busy")
+    with Deployer(create_database_engine(url), log=lambda _: None) as deployer:
+        switch(deployer, mode)
+    writers = [QUANTITIES, PRICES, RESERVATIONS, RESERVATIONS, COMINGS_AND_GOINGS]
+    with open_shop(url, writers) as traffic, connect(url) as platform:
+        for _ in range(3):
+            seen, deadline = traffic.committed, time.monotonic() + 30
+            while traffic.committed < seen + 50:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert failing(platform) == set()
+            execute_statement(platform, "SELECT inventory.refresh_stock_metrics()")
+            if mode is Mode.INCREMENTAL:
+                query_one(platform, "metrics/compare.sql")
+            assert failing(platform) == set()
+
+    with connect(url) as platform:
+        execute_statement(platform, RESERVE_ON_ONE_SIDE)
+        assert failing(platform) == {"reservations_match_ledger"}
 
 
 def test_database_that_goes_away_fails_the_run_and_no_check(

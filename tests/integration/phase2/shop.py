@@ -73,6 +73,25 @@ NEW_COLUMNS = (
        listed_on_platforms) SELECT gen_random_uuid(), id, id, 5, 'in_stock', '2001-01-01Z', 2, '[]'
        FROM inventory.stock WHERE id = :id""",
 )
+# As the inventory service does it: on both sides in one transaction, and no more than there is.
+RESERVATIONS = (
+    """WITH held AS (
+         UPDATE inventory.stock SET reserved_quantity = reserved_quantity + 1, updated_at = now()
+         WHERE id = :id AND reserved_quantity < quantity
+         RETURNING id
+       )
+       INSERT INTO inventory.stock_reservation (stock_id, reserved_quantity, status)
+       SELECT held.id, 1, 'active' FROM held""",
+    """WITH released AS (
+         UPDATE inventory.stock_reservation SET status = 'released', updated_at = now()
+         WHERE status = 'active' AND id = (
+           SELECT id FROM inventory.stock_reservation WHERE stock_id = :id AND status = 'active' LIMIT 1
+         )
+         RETURNING stock_id, reserved_quantity
+       )
+       UPDATE inventory.stock SET reserved_quantity = stock.reserved_quantity - released.reserved_quantity
+       FROM released WHERE stock.id = released.stock_id""",
+)
 COMINGS_AND_GOINGS = (
     """INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, created_at)
        SELECT gen_random_uuid(), id, id, 5, 'in_stock', '2001-01-01Z' FROM inventory.stock WHERE id = :id""",

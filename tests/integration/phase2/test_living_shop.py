@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.database import create_database_engine
 from soleflip_assets.phase2 import backfill
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.validations import VALIDATIONS, run_validations
 from tests.conftest import connect
 from tests.integration.phase2.deployment import run_deployment
 from tests.integration.phase2.shop import (
@@ -40,8 +40,11 @@ OLD_VERSION_ALONE = (*LIFECYCLES_AND_METRICS, *QUANTITIES, *PRICES_IN_BOTH, *COM
 
 
 def failures(connection: Connection) -> dict[str, Any]:
-    verdicts = [validation.run(connection) for validation in VALIDATIONS]
-    return {one.validation.name: dict(one.observed) for one in verdicts if not one.passed}
+    return {
+        found.validation.name: dict(found.observed)
+        for found in run_validations(connection, VALIDATIONS)
+        if not found.passed
+    }
 
 
 def pending_changes(connection: Connection) -> int:

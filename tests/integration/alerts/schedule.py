@@ -1,0 +1,68 @@
+"""A schedule as the daemon records it: stopped by somebody, and its ticks."""
+
+import dagster as dg
+
+# Private, because only a running daemon has public ways of making a tick; the project itself uses none of it.
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster_shared.error import SerializableErrorInfo
+
+
+class Schedule:
+    """The schedule `hourly` as the daemon records it."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        origin = RemoteInstigatorOrigin(
+            RemoteRepositoryOrigin(
+                InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="shop")),
+                "__repository__",
+            ),
+            "hourly",
+        )
+        self.state = instance.add_instigator_state(
+            InstigatorState(
+                origin,
+                InstigatorType.SCHEDULE,
+                InstigatorStatus.DECLARED_IN_CODE,
+                ScheduleInstigatorData(cron_schedule="0 * * * *"),
+            )
+        )
+
+    def set(self, status: str) -> None:
+        self.state = self.instance.update_instigator_state(
+            self.state.with_status(InstigatorStatus(status))
+        )
+
+    def tick(self, at: float, status: str, error: str = "") -> None:
+        self.instance.create_tick(
+            TickData(
+                instigator_origin_id=self.state.instigator_origin_id,
+                instigator_name="hourly",
+                instigator_type=InstigatorType.SCHEDULE,
+                status=TickStatus(status),
+                timestamp=at,
+                selector_id=self.state.selector_id,
+                error=SerializableErrorInfo(error, [], None) if error else None,
+            )
+        )
+
+    def fail_last_tick(self) -> None:
+        """The tick that was made last ends, and has failed."""
+        (started,) = self.instance.get_ticks(
+            self.state.instigator_origin_id, self.state.selector_id, limit=1
+        )
+        error = SerializableErrorInfo("x", [], None)
+        self.instance.update_tick(started.with_status(TickStatus.FAILURE, error=error))
