@@ -28,7 +28,16 @@ PROGRAMS = ("dagster-webserver", "dagster-daemon")
 
 def build(source: Path, target: Path, kind: str) -> Path:
     """Build a wheel or an sdist, as pip and `python -m build` do."""
-    command = [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", target]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        kind,
+        "--directory",
+        target,
+    ]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (built,) = target.iterdir()
     return built
@@ -60,7 +69,16 @@ def installed(folder: Path, wheel: Path) -> Path:
     (site,) = environment.glob("lib/python*/site-packages")
     # A path of this kind brings its packages; its own .pth files, and so the checkout, are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-index",
+        "--no-deps",
+    ]
     subprocess.run([*pip, "--ignore-installed", wheel], check=True, capture_output=True)
     for program in importlib.metadata.entry_points(group="console_scripts"):
         if program.name in PROGRAMS:
