@@ -91,3 +91,12 @@ def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() ->
     readme = (FILES / "README.md").read_text(encoding="utf-8")
     assert {name for name in read if name not in told} == set()
     assert {name for name in read if f"`{name}`" not in readme} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a.dump", "--drill"], ["--drill", "--replace"]], ids=str
+)
+def test_restore_needs_a_dump_or_is_a_drill(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, ["restore", *arguments])
+    assert result.exit_code == 2
+    assert "Name a DUMP, or use --drill alone." in result.output
