@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint format bench screenshots lock clean
+.PHONY: help install up test lint audit format bench screenshots lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: install ## Formatting, lint, types and the SQL
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/squawk --config .squawk.toml sql/phase2/*.sql
+
+audit: install ## Look for known vulnerabilities in the lock, where the database can be reached
+	$(BIN)/python .ci/audit.py
 
 format: install ## Format the Python
 	$(BIN)/ruff format .

@@ -26,14 +26,62 @@ from soleflip_assets.settings import FILES, ConfigurationError, Settings
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+# The order in which the help lists the commands: that of a deployment's life.
+SECTIONS = {
+    "Start": ["up"],
+    "Deploy": ["deploy", "verify"],
+    "Refresh and watch": ["refresh", "metrics", "status", "housekeeping"],
+    "Take back": ["revert", "restore"],
+    "Retire": ["drop-legacy", "drop-backups"],
+    "Measure": ["bench"],
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Sections(click.Group):
+    """A group whose help lists its commands by section, and those of none at the end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them, in that order."""
+        listed = [name for names in SECTIONS.values() for name in names if name in self.commands]
+        return [*listed, *(name for name in super().list_commands(ctx) if name not in listed)]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections."""
+        known = {name for names in SECTIONS.values() for name in names}
+        others = [name for name in self.list_commands(ctx) if name not in known]
+        for section, names in {**SECTIONS, "Others": others}.items():
+            commands = [(name, self.commands[name]) for name in names if name in self.commands]
+            if commands:
+                with formatter.section(section):
+                    formatter.write_dl(
+                        [(name, command.get_short_help_str(80)) for name, command in commands]
+                    )
+
+
+def _examples(*examples: tuple[str, str]) -> str:
+    """An epilogue of commands with what each is for; the mark keeps click from wrapping it."""
+    width = max(len(command) for command, _ in examples)
+    lines = (f"  {command:{width}}  {purpose}" for command, purpose in examples)
+    return "\n".join(["\b", "Examples:", *lines])
+
+
+@click.group(
+    cls=_Sections,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_examples(
+        ("soleflip up", "try it on an embedded database with sample data"),
+        ("soleflip deploy --check", "what would stop a deployment on your own"),
+        ("soleflip status --json", "for a monitor"),
+    ),
+)
 @click.version_option(package_name="soleflip-assets")
 def main() -> None:
     """SoleFlip's inventory data platform.
 
-    Deploys the Phase 2 consolidation of inventory.stock, proves it, and keeps inventory.stock_metrics_view
-    fresh. Every command runs a job of the Dagster code location, so what it did is seen in the UI.
+    Deploys the Phase 2 consolidation of inventory.stock on a live database, proves it, keeps
+    inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. Every command but
+    restore and bench runs a job of the Dagster code location, so what it did is seen in the UI.
+    `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
 
     \b
     Environment:
@@ -101,13 +149,28 @@ def _finish(success: bool, errors: list[str]) -> None:
         sys.exit(EXIT_FAILED)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip up", "the sample, in .soleflip"),
+        (
+            "SOLEFLIP_SAMPLE=busy SOLEFLIP_HOME=/tmp/busy soleflip up",
+            "another, where old tables are full",
+        ),
+        ("SOLEFLIP_DATABASE_URL=postgresql://… soleflip up --port 3100", "your own database"),
+    )
+)
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=3000, show_default=True,
-              help="Port of the UI, on the loopback interface.")  # fmt: skip
+              show_envvar=True, help="Port of the UI, on the loopback interface.")  # fmt: skip
 def up(port: int) -> None:
-    """Start everything, deploy Phase 2 on the embedded database, and serve the UI until Ctrl-C.
+    """Start everything and serve the UI until Ctrl-C.
 
-    Against a database that is not embedded, nothing is deployed: run `soleflip deploy` for that.
+    Starts Dagster's webserver and daemon, and with them the schedules; prints the URL last, when the UI
+    answers. Started again, it goes on from where it stopped.
+
+    Writes: the embedded database, which it makes, fills and deploys Phase 2 on; logs in SOLEFLIP_HOME. In a
+    database of your own nothing is deployed: run `soleflip deploy` for that.
+
+    Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
     """
     with _configuration_errors():
         require_free_port(port)
@@ -119,50 +182,107 @@ def up(port: int) -> None:
     sys.exit(code)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip deploy --check", "only look: names each row in the way, with the fix"),
+        ("soleflip deploy", "while the shop goes on"),
+    )
+)
 @click.option("--check", is_flag=True, help="Only look for what would stop it; change nothing.")
 @_with_environment
 def deploy(environment: Environment, *, check: bool) -> None:  # noqa: ARG001
-    """Deploy Phase 2: look for trouble, dump, back up, consolidate, validate, report. Safe to run again.
+    """Deploy Phase 2, or go on with a deployment, or mend one.
 
-    A run that died is gone on with; what is in force already is left alone; a view, index, function or
-    trigger that somebody changed by hand is mended.
+    Looks for trouble, dumps the database, backs up the legacy tables, consolidates them into
+    inventory.stock, makes the view, validates and reports; readers and writers go on meanwhile. Safe to run
+    again: a run that died is gone on with; what is in force already is left alone; a view, index, function
+    or trigger that somebody changed by hand is mended.
+
+    Writes: schema inventory_ops; in inventory three backups, three columns, three indexes, the view with its
+    refresh function, and triggers on stock and the legacy tables, which keep old and new in step; a dump and
+    a report in SOLEFLIP_HOME. Works as the owner of the tables (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 when something stands in its way, a step failed or a validation did.
     """
     run = _run("check_phase2" if check else "deploy_phase2")
     _finish(run.success, run.errors)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip verify", "a line for each validation"),
+        ("soleflip verify --json > verified.json", "check, asset, passed, severity, observed"),
+    )
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as a JSON array.")
 @_with_environment
 def verify(environment: Environment, *, as_json: bool) -> None:  # noqa: ARG001
-    """Run every validation; change nothing. Exits with 1 when one fails."""
+    """Run every validation of the deployment.
+
+    Writes: nothing but how each validation ended, for the retirement.
+
+    Exits with 1 when one fails or could not be asked.
+    """
     run = _run("verify_phase2") if not as_json else _run_quietly("verify_phase2")
     if as_json:
         click.echo(json.dumps([_as_json(check) for check in run.checks], indent=2, default=str))
     _finish(run.success, run.errors)
 
 
-@main.command()
+@main.command(epilog=_examples(("soleflip revert", "safe to run again; then deploy, if you like")))
 @_with_environment
 def revert(environment: Environment) -> None:  # noqa: ARG001
-    """Take Phase 2 back: the schema as it was before, with all that was written since.
+    """Take Phase 2 back, with all that was written since.
 
-    Refuses, with a list, what it cannot carry into the legacy tables. The backups and the dump stay.
+    The schema is then as it was before; what was written to the new columns is in the legacy tables. What it
+    cannot carry there it refuses, with a list. It needs no dump and loses nothing.
+
+    Writes: drops what `deploy` made, but for the backups, the dump and the ledger. Works as the owner of the
+    tables (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 when it refuses or a step failed; run again, it goes on.
     """
     run = _run("revert_phase2")
     _finish(run.success, run.errors)
 
 
-@main.command()
-@click.argument("dump", type=click.Path(path_type=Path))
+@main.command(
+    epilog=_examples(
+        ("soleflip restore .soleflip/dumps/shop_before_phase2_….dump", "beside the database"),
+        ("soleflip restore --replace .soleflip/dumps/shop_before_phase2_….dump", "in its place"),
+        ("soleflip restore --drill", "the latest one, to see whether it can be"),
+    )
+)
+@click.argument("dump", type=click.Path(path_type=Path), required=False)
 @click.option("--replace", is_flag=True, help="Swap the names when it is proven.")
-def restore(dump: Path, *, replace: bool) -> None:
-    """Restore DUMP into a new database beside the old one and prove it by its manifest.
+@click.option(
+    "--drill", is_flag=True, help="Prove the latest dump in a scratch database, and drop that."
+)
+def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
+    """Restore DUMP beside the database, and prove it.
 
-    A dump that was cut short or altered is refused before anything is touched. With --replace the restored
-    database then gets the old one's name, and the old one stays under a new name; nobody may be connected.
+    DUMP is a file that `soleflip deploy` took, with its manifest beside it. One that was cut short or
+    altered is refused before anything is touched. What was restored is compared with the manifest: rows,
+    content, constraints, indexes, triggers. What was written since the dump is not in it: to take Phase 2
+    back, use `soleflip revert`.
+
+    Writes: a new database on the same server. With --replace it then gets the old one's name, and the old
+    one stays under a new name; nobody may be connected. With --drill, a scratch database for as long as it
+    takes, and the ledger. The user must be allowed to create databases.
+
+    Exits with 1 when the dump is not whole, or what was restored is not what was dumped.
     """
+    if drill == (dump is not None) or (drill and replace):
+        raise click.UsageError("Name a DUMP, or use --drill alone.")
+    if dump is not None:
+        _bring_back(dump, replace=replace)
+        return
+    with _configuration_errors(), prepared(Settings.from_environment()):
+        run = _run("restore_drill")
+    _finish(run.success, run.errors)
+
+
+def _bring_back(dump: Path, *, replace: bool) -> None:
     from soleflip_assets.phase2.deployer import DeploymentError  # noqa: PLC0415 Dagster takes
     from soleflip_assets.phase2.restore import restore as bring_back  # noqa: PLC0415 seconds to import
 
@@ -178,24 +298,49 @@ def restore(dump: Path, *, replace: bool) -> None:
 _yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
 
 
-@main.command("drop-legacy")
+@main.command(
+    "drop-legacy",
+    epilog=_examples(
+        ("soleflip drop-legacy", "ask: what is missing, and until when"),
+        ("soleflip drop-legacy --yes", "drop, if nothing is"),
+    ),
+)
 @_yes
 @_with_environment
 def drop_legacy(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
-    """Drop the three legacy tables, if nobody can need them any more; a dry run without --yes.
+    """Drop the legacy tables, once nobody can need them.
 
-    Refused until every condition is met; each refusal says which, and since or until when.
+    That is: two weeks after the deployment, a week after the last write to them, with every validation
+    passed within a day, the dump proven by a drill, and no object that depends on them. Without --yes it
+    only says how each of these stands.
+
+    Writes: nothing without --yes; with it, drops inventory.stock_financial, stock_lifecycle and
+    stock_metrics, all three or none. Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 while a condition is not met, also without --yes.
     """
     _retire("drop_legacy_tables", "retire_legacy_tables", yes=yes)
 
 
-@main.command("drop-backups")
+@main.command(
+    "drop-backups",
+    epilog=_examples(
+        ("soleflip drop-backups", "ask: what is missing, and until when"),
+        ("soleflip drop-backups --yes", "drop, if nothing is"),
+    ),
+)
 @_yes
 @_with_environment
 def drop_backups(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
-    """Drop the three backups, a month after the deployment; a dry run without --yes.
+    """Drop the backups, a month after the deployment.
 
-    Refused until every condition is met; each refusal says which, and since or until when.
+    The legacy tables must be gone, and no object depend on the backups. Without --yes it only says how each
+    condition stands.
+
+    Writes: nothing without --yes; with it, drops the three backups, all or none. Works as the owner
+    (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 while a condition is not met, also without --yes.
     """
     _retire("drop_backup_tables", "retire_backup_tables", yes=yes)
 
@@ -205,16 +350,27 @@ def _retire(job: str, op: str, *, yes: bool) -> None:
     _finish(run.success, run.errors)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip refresh", "now"),
+        ("soleflip refresh --install-pg-cron", "every hour in the database, without Dagster"),
+        ("soleflip refresh --remove-pg-cron", "every hour by Dagster's schedule again"),
+    )
+)
 @click.option("--install-pg-cron", "pg_cron", flag_value="install",
               help="From now on let pg_cron, in the database, refresh every hour.")  # fmt: skip
 @click.option("--remove-pg-cron", "pg_cron", flag_value="remove",
               help="From now on let the hourly schedule refresh again.")  # fmt: skip
 @_with_environment
 def refresh(environment: Environment, *, pg_cron: str | None) -> None:
-    """Refresh inventory.stock_metrics_view now and check it, or choose who does so every hour.
+    """Refresh the metrics now, or choose who does so hourly.
 
-    Where pg_cron refreshes, the hourly schedule records and checks what it did, and never refreshes itself.
+    Refreshes inventory.stock_metrics_view and checks it. Where pg_cron refreshes, the hourly schedule records
+    and checks what it did, and never refreshes itself.
+
+    Writes: the view, and a row in inventory_ops.metrics_refresh; with an option, a job in cron.job instead.
+
+    Exits with 1 when the refresh or a check failed, 2 where pg_cron is not to be had.
     """
     if pg_cron:
         click.echo(_schedule_refresh(environment.database_url, install=pg_cron == "install"))
@@ -234,38 +390,70 @@ def _schedule_refresh(url: URL, *, install: bool) -> str:
     return f"the hourly schedule refreshes; jobs of pg_cron that were ended: {', '.join(ended) or 'none'}"
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip metrics --mode incremental", "where a refresh takes long"),
+        ("soleflip metrics --mode materialized", "back, to the view as specified"),
+    )
+)
 @click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
               help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
 @_with_environment
 def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
-    """Choose how inventory.stock_metrics_view is kept; its readers and the writers of stock go on.
+    """Choose how the metrics are kept: all anew, or what changed.
 
     materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
-    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock.
+    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock. Readers
+    of the view and writers of stock go on during the switch.
+
+    Writes: a table, a queue and triggers on stock; the view is swapped once the new one is proven equal.
+    Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 when the two differ or a step failed; run again, it goes on.
     """
     run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
     _finish(run.success, run.errors)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip housekeeping --dry-run", "what would go"),
+        ("SOLEFLIP_KEEP_DUMPS=10 soleflip housekeeping", "keep more of the dumps"),
+    )
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go; delete nothing.")
 @_with_environment
 def housekeeping(environment: Environment, *, dry_run: bool) -> None:  # noqa: ARG001
-    """Prune Dagster's event log, old dumps and old reports, as the daily schedule does.
+    """Prune old events, dumps and reports, as is done daily.
 
     What is plotted stays, and the present state of every asset and check; so do the last dump that a restore
-    drill has proven, and that of the current deployment.
+    drill has proven, and that of the current deployment. SOLEFLIP_KEEP_… say how much stays.
+
+    Writes: deletes rows of Dagster's storage in batches, and files of SOLEFLIP_HOME; nothing of SoleFlip's.
+
+    Exits with 1 when something could not be deleted; what was deleted before stays so.
     """
     ops = ("prune_event_log", "delete_old_files")
     run = _run("housekeeping", {"ops": {op: {"config": {"dry_run": dry_run}} for op in ops}})
     _finish(run.success, run.errors)
 
 
-@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    epilog=_examples(("soleflip bench --rows 100000", "measure at a hundred thousand rows")),
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(arguments: tuple[str, ...]) -> None:
-    """Run the benchmarks on a server of their own; --rows says how big a shop (default: 1,172)."""
+    """Measure refreshes and queries side by side.
+
+    On a PostgreSQL server of its own, which is gone afterwards; --rows says how big a shop it measures
+    (default: 1,172). Only in a checkout: the benchmarks are not in the wheel.
+
+    Writes: the results, to benchmarks/results.
+
+    Exits with 2 where there is no checkout.
+    """
     script = FILES / "benchmarks" / "run.py"
     if not script.exists():
         click.echo(
@@ -275,11 +463,23 @@ def bench(arguments: tuple[str, ...]) -> None:
     sys.exit(subprocess.run([sys.executable, script, *arguments], check=False).returncode)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        ("soleflip status", "for a person"),
+        ("soleflip status --json", "for a monitor: alive, dead, daemons, failing, undelivered, …"),
+    )
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @_with_environment
 def status(environment: Environment, *, as_json: bool) -> None:
-    """Show daemons, schedules, the last refresh and the alerts. Exits with 1 when something is dead."""
+    """Show daemons, schedules, the last refresh and alerts.
+
+    Writes: nothing.
+
+    Exits with 1 when something is dead: a daemon without a heartbeat, a schedule that is stopped or whose
+    last tick failed, metrics that are too old, a target that does not take alerts. A failed check is shown
+    and does not make it exit with 1.
+    """
     from soleflip_assets.monitoring.status import current_status  # noqa: PLC0415 as in _run
 
     found = current_status(environment.database_url)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from soleflip_assets.local.postgres import PostgresServer
 
 Value = TypeVar("Value")
 
+SOLEFLIP = Path(sys.executable).with_name("soleflip")
+
 # What the machine's user may have set must not reach a test.
 _OURS = ("SOLEFLIP_", "DAGSTER_", "PORT", "PYTHONUNBUFFERED")
 
@@ -28,15 +30,25 @@ class Up:
 
     Args:
         home: its SOLEFLIP_HOME.
+        command: what is started, if not this environment's `soleflip up`.
+        folder: where it is started, if not here.
         variables: of its environment, besides that and PORT.
     """
 
-    def __init__(self, home: Path, **variables: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        command: Sequence[str | Path] = (SOLEFLIP, "up"),
+        folder: Path | None = None,
+        **variables: str,
+    ) -> None:
         self.home = home
         self.lines: list[str] = []
         self.port = free_port()
         self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("soleflip"), "up"],
+            command,
+            cwd=folder,
             env=clean_environment(SOLEFLIP_HOME=str(home), PORT=str(self.port), **variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
@@ -18,7 +17,7 @@ from soleflip_assets.local.postgres import PostgresServer
 from soleflip_assets.settings import Sample
 from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
-from tests.e2e.conftest import SECRET, Soleflip
+from tests.e2e.conftest import Soleflip
 from tests.e2e.processes import awaited
 
 # Dagster's own replace_config reads what Dagster itself deprecates; Apprise imports imghdr.
@@ -224,41 +223,6 @@ def _last_metadata(asset: str) -> dict[str, Any]:
     assert event is not None
     assert event.asset_materialization is not None
     return {name: value.value for name, value in event.asset_materialization.metadata.items()}
-
-
-def test_password_is_nowhere(
-    soleflip: Soleflip, home: Path, dagster_storage: URL, shop_with_password: URL
-) -> None:
-    """Not on the terminal, in no file of SOLEFLIP_HOME, in no text that Dagster keeps."""
-    for command in ("deploy", "refresh"):
-        result = soleflip(command, url=shop_with_password)
-        assert result.exit_code == 0, result.output
-        assert SECRET not in result.output
-
-    files = [path for path in home.rglob("*") if path.is_file()]
-    assert len(files) > 3
-    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
-    rows, found = _search(dagster_storage, SECRET)
-    assert rows > 100
-    assert found == []
-
-
-def _search(url: URL, text: str) -> tuple[int, list[str]]:
-    """How many rows all tables of a database hold, and which tables hold the text."""
-    rows, found = 0, []
-    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
-        tables = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        ).fetchall()
-        for (table,) in tables:
-            query = sql.SQL(
-                "SELECT count(*), count(*) FILTER (WHERE strpos(t::text, %s) > 0) FROM {} AS t"
-            ).format(sql.Identifier(table))
-            counted = connection.execute(query, [text]).fetchone()
-            assert counted is not None
-            rows += counted[0]
-            found += [table] if counted[1] else []
-    return rows, found
 
 
 def test_database_that_goes_away_is_a_failed_run_and_no_failed_check(

@@ -1,0 +1,105 @@
+"""`make audit`: fails on a vulnerability, says where nothing was audited, and believes no silent database."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soleflip_assets.settings import FILES
+from tests.e2e.processes import free_port
+
+KNOWN = ("jinja2", "2.4.1")
+
+
+@contextmanager
+def database(*vulnerable: tuple[str, str], status: int = 200) -> Iterator[str]:
+    """A server that answers as OSV does, and knows of these versions."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = asked["package"]["name"]
+            known = (name, asked["version"]) in vulnerable
+            answer = {"vulns": [_vulnerability(name)]} if known else {}
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Quietly."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def _vulnerability(name: str) -> dict[str, Any]:
+    affected = {"package": {"name": name, "ecosystem": "PyPI"}, "ranges": []}
+    return {"id": f"PYSEC-1-{name}", "summary": "It lets anybody in.", "affected": [affected]}
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"one==1.0 --hash=sha256:{'0' * 64}\ntwo==2.0 --hash=sha256:{'0' * 64}\n")
+    return lock
+
+
+def audit(osv: str, lock: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, FILES / ".ci" / "audit.py", osv, lock],
+        capture_output=True, text=True, check=False, env={"HOME": str(lock.parent)},
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_known_vulnerability_fails_and_is_named(lock: Path) -> None:
+    with database(KNOWN, ("two", "2.0")) as osv:
+        code, said = audit(osv, lock)
+    assert code == 1
+    assert "PYSEC-1-two" in said
+
+
+def test_lock_without_one_passes(lock: Path) -> None:
+    with database(KNOWN) as osv:
+        code, said = audit(osv, lock)
+    assert (code, "No known vulnerabilities found" in said) == (0, True), said
+
+
+def test_unreachable_database_is_one_sentence(lock: Path) -> None:
+    code, said = audit(f"http://127.0.0.1:{free_port()}", lock)
+    assert code == 0
+    assert said.startswith("Nothing was audited: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_proxy_that_refuses_is_one_sentence(lock: Path) -> None:
+    with database(KNOWN, status=403) as osv:
+        code, said = audit(osv, lock)
+    assert code == 0
+    assert "403" in said or "Forbidden" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_database_that_knows_nothing_is_not_believed(lock: Path) -> None:
+    with database() as osv:
+        code, said = audit(osv, lock)
+    assert code == 1
+    assert "knows of no vulnerability" in said
+
+
+def test_lock_itself_can_be_read() -> None:
+    """By the tool, without asking an index."""
+    with database(KNOWN) as osv:
+        code, said = audit(osv, FILES / "requirements.lock")
+    assert code == 0, said

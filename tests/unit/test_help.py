@@ -1,0 +1,102 @@
+"""The command line explains itself: nothing without a description, no variable that is not named."""
+
+import inspect
+import re
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from soleflip_assets.cli import SECTIONS, main
+from soleflip_assets.settings import FILES
+
+COMMANDS = {**main.commands, "": main}
+VARIABLE = re.compile(r'"((?:SOLEFLIP|DAGSTER_POSTGRES)_[A-Z_]+)"')
+
+
+def help_of(command: str) -> str:
+    result = CliRunner().invoke(main, [*command.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def examples_of(command: click.Command) -> list[str]:
+    """The command lines of its examples, without what they are for."""
+    lines = (command.epilog or "").splitlines()[2:]
+    return [re.split(r" {2,}", line.strip())[0] for line in lines]
+
+
+def parsed(line: str) -> None:
+    """Let click parse a command line as a shell would hand it over, without running it.
+
+    Raises:
+        click.UsageError: there is no such command or option.
+    """
+    words = [word for word in shlex.split(line) if not re.match(r"[A-Z_]+=", word)]
+    if ">" in words:
+        words = words[: words.index(">")]
+    assert words[0] == "soleflip"
+    if words[1:]:
+        main.commands[words[1]].make_context(words[1], words[2:])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_is_described(name: str) -> None:
+    """By a line that the list of commands does not cut short, and by more than that line."""
+    command = COMMANDS[name]
+    assert command.help is not None
+    first, *paragraphs = command.help.strip().split("\n\n")
+    assert first.endswith(".")
+    assert not command.get_short_help_str(80).endswith("...")
+    assert paragraphs
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name])
+def test_command_says_what_it_writes_and_when_it_fails(name: str) -> None:
+    text = inspect.cleandoc(COMMANDS[name].help or "")
+    assert "\nWrites: " in text
+    assert "\nExits with " in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_option_is_described(name: str) -> None:
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help
+            assert parameter.help.endswith(".")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_commands_that_there_are(name: str) -> None:
+    command = COMMANDS[name]
+    examples = examples_of(command)
+    assert examples
+    for example in examples:
+        assert f"soleflip {name}".rstrip() in example
+        parsed(example)
+
+
+def test_every_command_has_its_section() -> None:
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(main.commands)
+    assert re.findall(r"^  ([a-z][a-z-]+)  ", help_of(""), re.MULTILINE)[: len(listed)] == listed
+
+
+def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() -> None:
+    sources = (FILES / "soleflip_assets").rglob("*.py")
+    read = {name for path in sources for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
+    assert len(read) > 10
+    told = help_of("")
+    readme = (FILES / "README.md").read_text(encoding="utf-8")
+    assert {name for name in read if name not in told} == set()
+    assert {name for name in read if f"`{name}`" not in readme} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a.dump", "--drill"], ["--drill", "--replace"]], ids=str
+)
+def test_restore_needs_a_dump_or_is_a_drill(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, ["restore", *arguments])
+    assert result.exit_code == 2
+    assert "Name a DUMP, or use --drill alone." in result.output
