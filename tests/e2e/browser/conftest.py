@@ -23,7 +23,8 @@ OPTIONS = [
 PATIENCE_MS = 60_000
 
 
-@pytest.fixture(scope="session")
+# No longer than these tests: Playwright's event loop runs on in this thread, where others want their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:

@@ -257,14 +257,14 @@ def test_missing_index_of_a_headline_query_is_named(shop: Connection) -> None:
 
 @pytest.fixture
 def large_shop(shop: Connection) -> Connection:
-    """A hundred thousand sold pairs more, in front of the few that the lookup is for."""
+    """Three hundred thousand sold pairs more, in front of the few that the lookup is for."""
     execute_statement(shop, "DELETE FROM inventory.stock WHERE status = 'in_stock'")
     execute_statement(
         shop,
         "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
         " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0,"
-        " CASE WHEN number > 100000 THEN 'in_stock' ELSE 'sold' END"
-        " FROM generate_series(1, 100005) AS number",
+        " CASE WHEN number > 300000 THEN 'in_stock' ELSE 'sold' END"
+        " FROM generate_series(1, 300005) AS number",
     )
     execute_statement(shop, "VACUUM ANALYZE inventory.stock")
     return shop
