@@ -23,8 +23,8 @@ OPTIONS = [
 PATIENCE_MS = 60_000
 
 
-# No longer than these tests: Playwright's event loop runs on in this thread, where others want their own.
-@pytest.fixture(scope="package")
+# Not for the session: Playwright's event loop runs on in this thread, where later tests want their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
