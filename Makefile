@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint audit format bench screenshots lock clean
+.PHONY: help install up test lint audit format bench bench-quick screenshots lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ format: install ## Format the Python
 
 bench: install ## Run the benchmarks and write benchmarks/results (ROWS=1172)
 	$(BIN)/soleflip bench --rows $(or $(ROWS),1172)
+
+bench-quick: install ## Fail where a figure of a small shop falls behind its bound by half
+	$(BIN)/soleflip bench --quick
 
 screenshots: install ## Renew the pictures of docs/images (needs chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser

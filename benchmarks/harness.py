@@ -1,131 +1,26 @@
-"""What the benchmarks share: a shop of any size on a server of its own, measuring, and Markdown.
+"""How something is measured: what a statement costs, how long others wait, what pgbench reaches.
 
-Here: how something is measured. Not here: what.
+Here: measuring, and the figures as text. Not here: what is measured, or on which database (shop.py).
 """
 
-import os
-import platform
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-import psycopg
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from benchmarks.shop import Connection, Shop
+from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.local.sample import create_legacy_schema
-from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.steps import deploy
-
-Connection = psycopg.Connection[tuple[object, ...]]
-
-# Autovacuum would come when it likes; where growth is measured, it is called.
-_PARAMETERS = {
-    "shared_buffers": "1GB",
-    "max_wal_size": "8GB",
-    "checkpoint_timeout": "1h",
-    "autovacuum": "off",
-}
-
-_STOCK = """
-    INSERT INTO inventory.stock (
-      id, product_id, size_id, quantity, status,
-      purchase_price, gross_purchase_price, vat_amount, roi_percentage
-    )
-    SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1 + n %% 3,
-      CASE WHEN n %% 3 = 0 THEN 'sold' ELSE 'in_stock' END, 100, 119, 19, n %% 50 - 10
-    FROM generate_series(1, %s) AS n
-"""
-_LEGACY = (
-    """
-    INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, vat_amount, roi)
-    SELECT id, purchase_price, gross_purchase_price, vat_amount, roi_percentage FROM inventory.stock
-    """,
-    """
-    INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms, status_history)
-    SELECT id,
-      jsonb_build_array(jsonb_build_object(
-        'platform', (ARRAY['stockx', 'ebay', 'alias', 'goat'])[1 + abs(hashtext(id::text)) %% 4],
-        'listing_id', id, 'listed_at', '2025-11-01T12:00:00+01:00', 'status', 'active')),
-      jsonb_build_array(jsonb_build_object(
-        'from_status', 'incoming', 'to_status', status,
-        'changed_at', '2025-11-01T12:00:00+01:00', 'reason', 'sale'))
-    FROM inventory.stock
-    """,
-    """
-    INSERT INTO inventory.stock_metrics (
-      stock_id, available_quantity, reserved_quantity, total_cost, expected_profit
-    )
-    SELECT id, quantity, 0, gross_purchase_price, NULL FROM inventory.stock
-    """,
-)
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A database with Phase 2 deployed and so many stock rows, each with its legacy rows.
-
-    Attributes:
-        engine: its engine.
-        rows: how many.
-    """
-
-    engine: Engine
-    rows: int
-
-    @property
-    def url(self) -> URL:
-        """Where it is."""
-        return self.engine.url.set(
-            drivername="postgresql", query={"host": self.engine.url.query["host"]}
-        )
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection that commits each statement by itself."""
-        url = self.url.render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
-            yield connection
-
-    def keep(self, mode: Mode) -> None:
-        """Keep the metrics in a mode."""
-        with Deployer(self.engine, log=lambda _: None) as deployer:
-            switch(deployer, mode)
-
-
-@contextmanager
-def shop_of(rows: int) -> Iterator[Shop]:
-    """A shop of so many rows, on a server that lives as long as the block."""
-    with tempfile.TemporaryDirectory(prefix="soleflip-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with PostgresServer(Path(folder) / "data", parameters=_PARAMETERS).running() as server:
-            server.create_database("shop")
-            shop = Shop(create_database_engine(server.url("shop")), rows)
-            with shop.engine.begin() as connection:
-                create_legacy_schema(connection)
-            with shop.connect() as connection:
-                connection.execute(_STOCK.encode(), [rows])
-                for statement in _LEGACY:
-                    connection.execute(statement.replace("%%", "%").encode())
-                connection.execute("VACUUM ANALYZE")
-            with Deployer(shop.engine, log=lambda _: None) as deployer:
-                deploy(deployer)
-            with shop.connect() as connection:
-                connection.execute("VACUUM ANALYZE")
-            yield shop
+_PROBE_EACH_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a statement cost the database.
+    """What something cost the database.
 
     Attributes:
         milliseconds: until it had committed.
@@ -133,33 +28,87 @@ class Cost:
     """
 
     milliseconds: float
-    wal: int
+    wal: float
 
 
-def cost_of(connection: Connection, statement: str) -> Cost:
-    """Execute a statement and measure it."""
-    before = _value(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
+def cost_of(connection: Connection, action: Callable[[], float | None]) -> Cost:
+    """Do something and measure it.
+
+    Args:
+        connection: to the server, where nobody else writes.
+        action: gives the milliseconds that count, if not all of them do.
+    """
+    before = number(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
     begun = time.perf_counter()
-    connection.execute(statement.encode())
-    milliseconds = 1000 * (time.perf_counter() - begun)
-    return Cost(
-        milliseconds,
-        int(_value(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn") - before),
+    counted = action()
+    elapsed = 1000 * (time.perf_counter() - begun)
+    after = number(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
+    return Cost(elapsed if counted is None else counted, after - before)
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds that something takes."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def change(connection: Connection, shop: Shop, changes: int) -> None:
+    """Change so many stock rows, chosen at random, in one transaction."""
+    connection.execute(
+        """
+        UPDATE inventory.stock SET quantity = quantity + 1, updated_at = now()
+        WHERE id IN (
+          SELECT item.id FROM public.item
+          WHERE item.n IN (SELECT 1 + floor(random() * %s)::int FROM generate_series(1, %s))
+        )
+        """,
+        [shop.rows, changes],
     )
 
 
-def latencies(connection: Connection, statement: str, times: int) -> list[float]:
-    """Milliseconds of so many executions of a prepared statement, client included."""
-    measured = []
-    for _ in range(times):
+def latencies(
+    connection: Connection, statement: str, times: int, within_seconds: float = 5
+) -> list[float]:
+    """Milliseconds of so many executions of a prepared statement, client included; at least two."""
+    measured: list[float] = []
+    deadline = time.perf_counter() + within_seconds
+    while len(measured) < 2 or (len(measured) < times and time.perf_counter() < deadline):
         begun = time.perf_counter()
         connection.execute(statement.encode(), prepare=True).fetchall()
         measured.append(1000 * (time.perf_counter() - begun))
     return measured
 
 
+@contextmanager
+def probing(shop: Shop, statement: str) -> Iterator[list[float]]:
+    """Execute a statement every few milliseconds beside the block, as somebody who must not be held up.
+
+    Yields:
+        A list of the milliseconds of each execution, complete once the block has ended.
+    """
+    waits: list[float] = []
+    ended, begun = threading.Event(), threading.Event()
+
+    def probe() -> None:
+        with shop.connect() as connection:
+            connection.execute(statement.encode(), prepare=True)
+            begun.set()
+            while not ended.wait(_PROBE_EACH_SECONDS):
+                waits.append(1000 * timed(lambda: connection.execute(statement.encode())))
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    begun.wait(10)
+    try:
+        yield waits
+    finally:
+        ended.set()
+        thread.join()
+
+
 def transactions_per_second(shop: Shop, script: str, clients: int, seconds: int) -> float:
-    """What pgbench reaches with a script."""
+    """What pgbench reaches with a script, in which ``:rows`` is the number of items."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
@@ -167,7 +116,8 @@ def transactions_per_second(shop: Shop, script: str, clients: int, seconds: int)
             [
                 EMBEDDED_PROGRAMS / "pgbench", "--no-vacuum", "--protocol", "prepared",
                 "--client", str(clients), "--jobs", "2", "--time", str(seconds), "--file", file.name,
-                "--host", str(shop.url.query["host"]), "--username", "postgres", str(shop.url.database),
+                "--define", f"rows={shop.rows}", "--host", str(shop.url.query["host"]),
+                "--username", "postgres", str(shop.url.database),
             ],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -175,39 +125,68 @@ def transactions_per_second(shop: Shop, script: str, clients: int, seconds: int)
     return float(line.split()[2])
 
 
-def size_of(connection: Connection, relation: str) -> int:
+def size_of(connection: Connection, relation: str) -> float:
     """Bytes of a relation with its indexes."""
-    return int(_value(connection, f"SELECT pg_total_relation_size('{relation}')"))
+    return number(connection, f"SELECT pg_total_relation_size('{relation}')")
+
+
+def number(connection: Connection, statement: str) -> float:
+    """The one number that a statement gives."""
+    row = connection.execute(statement.encode()).fetchone()
+    assert row is not None
+    return float(str(row[0]))
 
 
 def middle(values: Sequence[float]) -> str:
     """The median, and the spread where there is one."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):,.2f} ({low:,.2f} to {high:,.2f})"
+    median = _short(statistics.median(values))
+    if len(values) == 1:
+        return median
+    return f"{median} ({_short(min(values))} to {_short(max(values))})"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as much one thing takes as another.
+
+    Attributes:
+        median: of the medians, or of the pairs.
+        least: at worst for us.
+        most: at best.
+    """
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, theirs: Sequence[float], ours: Sequence[float]) -> "Ratio":
+        """Of two series that were measured one after the other."""
+        floor = max(min(ours), 1e-9)
+        return cls(
+            statistics.median(theirs) / max(statistics.median(ours), 1e-9),
+            min(theirs) / max(*ours, 1e-9),
+            max(theirs) / floor,
+        )
+
+    @classmethod
+    def of_pairs(cls, theirs: Sequence[float], ours: Sequence[float]) -> "Ratio":
+        """Of two series that were measured in turn: what else the machine did, it did to both."""
+        ratios = [their / our for their, our in zip(theirs, ours, strict=True)]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
+
+    def __str__(self) -> str:
+        return f"**{_short(self.median)}** ({_short(self.least)} to {_short(self.most)})"
+
+
+def _short(value: float) -> str:
+    """Three digits or all before the point."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.3f}" if value < 1 else f"{value:.2f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """As Markdown."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def surroundings(shop: Shop) -> str:
-    """Machine, versions and rows, as a sentence."""
-    with shop.connect() as connection:
-        version = connection.execute("SHOW server_version").fetchone()
-    assert version is not None
-    return (
-        f"{shop.rows:,} stock rows, PostgreSQL {version[0]}, Python {platform.python_version()}, "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load average "
-        f"{os.getloadavg()[0]:.1f}; {', '.join(f'{k} = {v}' for k, v in _PARAMETERS.items())}."
-    )
-
-
-def _value(connection: Connection, statement: str) -> float:
-    row = connection.execute(statement.encode()).fetchone()
-    assert row is not None
-    return float(str(row[0]))
-
-
-Benchmark = Callable[[Shop], str]

@@ -1,141 +1,258 @@
-"""Refreshing the metrics: the seed's REFRESH … CONCURRENTLY against the read model, in one run."""
+"""Refreshing the metrics after so many changes: the usual ways and the read model, side by side.
 
-import statistics
-from collections.abc import Iterator
+Of each way: time, WAL, growth of what it refreshes, and the longest wait of a reader of that and of a writer
+of stock meanwhile.
+"""
 
-from harness import Connection, Cost, Shop, cost_of, middle, size_of, table, transactions_per_second
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 
+from benchmarks.dbt import Dbt
+from benchmarks.harness import Cost, Ratio, change, cost_of, middle, probing, size_of, table
+from benchmarks.results import Section
+from benchmarks.shop import Connection, Shop, Stage
 from soleflip_assets.metrics.mode import Mode
 
 REFRESH = "SELECT inventory.refresh_stock_metrics()"
-CHANGES = (0, 1_000)
-ROUNDS = 5
-# A refresh by the seed's way at a million rows takes half a minute.
-MATERIALIZED_ROUNDS = 3
-HOURS = 24
-KEPT_IN = {
-    Mode.MATERIALIZED: "inventory.stock_metrics_view",
-    Mode.INCREMENTAL: "inventory_ops.stock_metrics_read_model",
-}
-WRITE = r"""
-\set row random(1, {rows})
-UPDATE inventory.stock SET quantity = quantity + 1, updated_at = now()
-WHERE id = (SELECT id FROM bench_ids WHERE n = :row);
+READ_MODEL = "inventory_ops.stock_metrics_read_model"
+VIEW = "inventory.stock_metrics_view"
+
+_SEED, _PLAIN, _DBT, _OURS = "the seed's", "REFRESH", "dbt-postgres", "read model"
+_KEYS = {_SEED: "seed", _PLAIN: "plain", _DBT: "dbt", _OURS: "ours"}
+
+_READ = """
+    SELECT stock_id, available_quantity FROM {view}
+    WHERE stock_id = (SELECT id FROM public.item WHERE n = 1 + floor(random() * {rows})::int)
 """
-CLIENTS = 4
-SECONDS = 8
-WRITER_ROUNDS = 3
+_WRITE = """
+    UPDATE inventory.stock SET updated_at = clock_timestamp()
+    WHERE id = (SELECT id FROM public.item WHERE n = 1 + floor(random() * {rows})::int)
+"""
+_IDLE_SECONDS = 2.0
 
 
-def run(shop: Shop) -> str:
-    """Measure, and return Markdown."""
-    with shop.connect() as connection:
-        connection.execute(
-            "CREATE TABLE bench_ids AS "
-            "SELECT row_number() OVER (ORDER BY random()) AS n, id FROM inventory.stock"
-        )
-        connection.execute("ALTER TABLE bench_ids ADD PRIMARY KEY (n)")
-        costs = {}
-        grown = {}
-        for mode in Mode:
-            shop.keep(mode)
-            connection.execute("VACUUM ANALYZE")
-            costs |= {(mode, case): found for case, found in _costs(connection, shop, mode)}
-            grown[mode] = _growth(connection, shop, mode)
-        writers = _writers(shop, connection)
-    return "\n\n".join([_cost_table(costs), _growth_text(grown), writers])
+@dataclass(frozen=True)
+class Way:
+    """A way of refreshing.
+
+    Attributes:
+        name: what it is called.
+        shop: where.
+        kept_in: the relation that is refreshed.
+        read_from: the relation that its readers read.
+        refresh: does it; gives the milliseconds that count, if not all do.
+        rounds: how often it is measured.
+    """
+
+    name: str
+    shop: Shop
+    kept_in: str
+    read_from: str
+    refresh: Callable[[Connection], float | None]
+    rounds: int
 
 
-def _costs(connection: Connection, shop: Shop, mode: Mode) -> Iterator[tuple[str, list[Cost]]]:
-    rounds = MATERIALIZED_ROUNDS if mode is Mode.MATERIALIZED else ROUNDS
-    cost_of(connection, REFRESH)
-    for changes in CHANGES:
-        found = []
-        for _ in range(rounds):
-            _change(connection, shop, changes)
-            found.append(cost_of(connection, REFRESH))
-        yield f"{changes:,} changes", found
-    found = []
-    for _ in range(rounds):
-        _change(connection, shop, CHANGES[-1])
-        connection.execute("CHECKPOINT")
-        found.append(cost_of(connection, REFRESH))
-    yield f"{CHANGES[-1]:,} changes, right after a checkpoint", found
+@dataclass(frozen=True)
+class Case:
+    """A state of things in which a refresh comes.
+
+    Attributes:
+        changes: stock rows changed since the last one.
+        after_checkpoint: whether a checkpoint came just before: each page touched is then logged whole.
+    """
+
+    changes: int
+    after_checkpoint: bool = False
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return f"{self.changes:,}" + (", right after a checkpoint" if self.after_checkpoint else "")
+
+    @property
+    def key(self) -> str:
+        """For values."""
+        return f"refresh_{self.changes}" + ("_checkpoint" if self.after_checkpoint else "")
 
 
-def _change(connection: Connection, shop: Shop, changes: int) -> None:
-    """Change so many stock rows, chosen at random, one transaction each would only take longer."""
-    connection.execute(
-        """
-        UPDATE inventory.stock SET quantity = 1 + (quantity + 1) % 3, updated_at = now()
-        WHERE id IN (SELECT id FROM bench_ids JOIN (
-          SELECT DISTINCT 1 + floor(random() * %s)::int AS n FROM generate_series(1, %s)
-        ) AS chosen USING (n))
-        """.replace(") % 3", ") %% 3").encode(),
-        [shop.rows, changes],
+@dataclass(frozen=True)
+class Found:
+    """What a way came to in a case.
+
+    Attributes:
+        costs: of each round.
+        growth: size of the relation after them, times its size before.
+        read: the longest wait of a reader, in milliseconds; None where none was there.
+        write: the same of a writer.
+    """
+
+    costs: list[Cost]
+    growth: float
+    read: float | None = None
+    write: float | None = None
+
+    @property
+    def milliseconds(self) -> list[float]:
+        """Of each round."""
+        return [cost.milliseconds for cost in self.costs]
+
+    @property
+    def wal(self) -> list[float]:
+        """Bytes of each round."""
+        return [cost.wal for cost in self.costs]
+
+
+def run(stage: Stage) -> Section:
+    """Measure."""
+    cases = [case for case in _cases(stage) if case.changes < stage.rows]
+    found: dict[tuple[Case, str], Found] = {}
+    with ExitStack() as stack:
+        for way in _ways(stage, stack):
+            found |= {(case, way.name): measured for case, measured in _measure(stage, way, cases)}
+    text = [_explanation(stage), _table(found), _idle_text(stage)]
+    return Section("Refresh", "\n\n".join(text), _values(found))
+
+
+def _cases(stage: Stage) -> list[Case]:
+    if stage.quick:
+        return [Case(0), Case(1_000)]
+    return [Case(0), Case(1_000), Case(1_000, after_checkpoint=True), Case(100_000)]
+
+
+def _ways(stage: Stage, stack: ExitStack) -> Iterator[Way]:
+    # The seed's way takes half a minute at a million rows.
+    rounds = 3 if stage.rows <= 100_000 else 2
+    shop = stage.deployed(Mode.MATERIALIZED)
+    yield Way(_SEED, shop, VIEW, VIEW, _statement(REFRESH), rounds)
+    if not stage.quick:
+        yield Way(_PLAIN, shop, VIEW, VIEW, _statement(f"REFRESH MATERIALIZED VIEW {VIEW}"), rounds)
+        if stage.dbt:
+            dbt = stack.enter_context(Dbt.project(stage.dbt, shop, stage.folder))
+            stage.tell("refresh: dbt makes its view")
+            dbt.run()
+            yield Way(_DBT, shop, dbt.view, dbt.view, lambda _: dbt.run(), rounds)
+            dbt.drop()
+    yield Way(
+        _OURS, stage.deployed(Mode.INCREMENTAL), READ_MODEL, VIEW, _statement(REFRESH), 3 * rounds
     )
 
 
-def _growth(connection: Connection, shop: Shop, mode: Mode) -> tuple[float, int]:
-    """Times its size after so many refreshes, vacuumed in between as autovacuum would an hour apart."""
-    hours = HOURS if shop.rows <= 100_000 or mode is Mode.INCREMENTAL else 3
-    before = size_of(connection, KEPT_IN[mode])
-    for _ in range(hours):
-        _change(connection, shop, CHANGES[-1])
-        connection.execute(REFRESH)
-    return size_of(connection, KEPT_IN[mode]) / before, hours
+def _statement(statement: str) -> Callable[[Connection], None]:
+    def refresh(connection: Connection) -> None:
+        connection.execute(statement.encode())
+
+    return refresh
 
 
-def _writers(shop: Shop, connection: Connection) -> str:
-    """Writers in either mode in turn, so that what else the machine does hits both."""
-    script = WRITE.format(rows=shop.rows)
-    rates: dict[Mode, list[float]] = {mode: [] for mode in Mode}
-    for _ in range(WRITER_ROUNDS):
-        for mode in Mode:
-            shop.keep(mode)
+def _measure(stage: Stage, way: Way, cases: list[Case]) -> Iterator[tuple[Case, Found]]:
+    with way.shop.connect() as connection:
+        way.refresh(connection)
+        for case in cases:
+            stage.tell(f"refresh: {way.name}, after {case.name} changes")
             connection.execute("VACUUM ANALYZE inventory.stock")
-            connection.execute("CHECKPOINT")
-            transactions_per_second(shop, script, CLIENTS, 2)
-            rates[mode].append(transactions_per_second(shop, script, CLIENTS, SECONDS))
-    cost = 1 - statistics.median(rates[Mode.INCREMENTAL]) / statistics.median(
-        rates[Mode.MATERIALIZED]
-    )
-    rows = [[mode, middle(rates[mode])] for mode in Mode]
-    return (
-        f"## Writers\n\n{CLIENTS} clients that update one row each, fsync on, {WRITER_ROUNDS} rounds of "
-        f"{SECONDS} s in turn.\n\n{table(['mode', 'transactions per second'], rows)}\n\n"
-        f"The queue costs writers **{100 * cost:.1f} %**."
-    )
+            # A round of 100,000 changes says enough of what takes long.
+            rounds = way.rounds if case.changes <= 1_000 else -(-way.rounds // 2)
+            before = size_of(connection, way.kept_in)
+            costs = [_round(connection, way, case) for _ in range(rounds)]
+            growth = size_of(connection, way.kept_in) / before
+            waits = {}
+            if case.changes and not case.after_checkpoint and not stage.quick:
+                waits = _waits(connection, way, case)
+            yield case, Found(costs, growth, **waits)
 
 
-def _cost_table(costs: dict[tuple[Mode, str], list[Cost]]) -> str:
-    cases = [case for mode, case in costs if mode is Mode.INCREMENTAL]
+def _round(connection: Connection, way: Way, case: Case) -> Cost:
+    change(connection, way.shop, case.changes)
+    if case.after_checkpoint:
+        connection.execute("CHECKPOINT")
+    return cost_of(connection, lambda: way.refresh(connection))
+
+
+def _waits(connection: Connection, way: Way, case: Case) -> dict[str, float]:
+    """Refresh beside a reader and a writer."""
+    change(connection, way.shop, case.changes)
+    read = _READ.format(view=way.read_from, rows=way.shop.rows)
+    write = _WRITE.format(rows=way.shop.rows)
+    with probing(way.shop, read) as reads, probing(way.shop, write) as writes:
+        time.sleep(0.05)
+        way.refresh(connection)
+        time.sleep(0.05)
+    return {"read": max(reads), "write": max(writes)}
+
+
+def _table(found: dict[tuple[Case, str], Found]) -> str:
+    header = ["changes", "way", "ms", "times ours", "WAL, MB", "times ours", "growth",
+              "longest read, ms", "longest write, ms"]  # fmt: skip
     rows = []
-    for case in cases:
-        theirs, ours = costs[Mode.MATERIALIZED, case], costs[Mode.INCREMENTAL, case]
+    for (case, way), measured in found.items():
+        ours = found[case, _OURS]
+        times = wal = ""
+        if way != _OURS:
+            times = str(Ratio.of(measured.milliseconds, ours.milliseconds))
+            wal = str(Ratio.of(measured.wal, ours.wal))
         rows.append(
-            [
-                case,
-                middle([cost.milliseconds for cost in theirs]),
-                middle([cost.milliseconds for cost in ours]),
-                f"**{_ratio([c.milliseconds for c in theirs], [c.milliseconds for c in ours]):,.0f}**",
-                middle([cost.wal / 1e6 for cost in theirs]),
-                middle([cost.wal / 1e6 for cost in ours]),
-                f"**{_ratio([c.wal for c in theirs], [c.wal for c in ours]):,.0f}**",
-            ]
-        )
-    header = ["refresh after", "REFRESH CONCURRENTLY, ms", "read model, ms", "times cheaper",
-              "WAL, MB", "read model, MB", "times cheaper"]  # fmt: skip
-    return f"## Refresh\n\nMedian (least to most).\n\n{table(header, rows)}"
+            (
+                list(_KEYS).index(way),
+                [case.name, way, middle(measured.milliseconds), times,
+                 middle([wal / 1e6 for wal in measured.wal]), wal,
+                 f"{measured.growth:.2f} in {len(measured.costs)}",
+                 _wait(measured.read), _wait(measured.write)],
+            )
+        )  # fmt: skip
+    cases = list(dict.fromkeys(case.name for case, _ in found))
+    rows.sort(key=lambda row: (cases.index(str(row[1][0])), row[0]))
+    return table(header, [row for _, row in rows])
 
 
-def _ratio(theirs: list[float] | list[int], ours: list[float] | list[int]) -> float:
-    return statistics.median(theirs) / max(statistics.median(ours), 1e-9)
+def _wait(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds:,.0f}"
 
 
-def _growth_text(grown: dict[Mode, tuple[float, int]]) -> str:
-    rows = [[mode, hours, f"{times:.2f}"] for mode, (times, hours) in grown.items()]
-    return (
-        f"## Growth\n\nTable and indexes after refreshes with {CHANGES[-1]:,} changes each, "
-        "autovacuum off.\n\n" + table(["mode", "refreshes", "times its size"], rows)
+def _explanation(stage: Stage) -> str:
+    dbt = (
+        "*dbt-postgres* is the run of a dbt project with the view's query as a `materialized_view` that did "
+        "not change (on_configuration_change = apply): the time is that of the model, without dbt's start. "
+        if stage.dbt
+        else "*dbt-postgres* was not measured: there is no dbt here. "
     )
+    return (
+        f"*{_SEED}* is its function, `REFRESH … CONCURRENTLY` of its view; *{_PLAIN}* is that without "
+        f"CONCURRENTLY. {dbt}*{_OURS}* is the same function in incremental mode. Growth is the relation with "
+        "its indexes after so many refreshes, times its size before, autovacuum off. Waits are the longest "
+        "of a reader of the view and of a writer of stock who come every 5 ms beside one refresh more."
+    )
+
+
+def _idle_text(stage: Stage) -> str:
+    """What the machine itself makes a reader and a writer wait."""
+    if stage.quick:
+        return ""
+    shop = stage.deployed(Mode.MATERIALIZED)
+    read = _READ.format(view=VIEW, rows=shop.rows)
+    with probing(shop, read) as reads, probing(shop, _WRITE.format(rows=shop.rows)) as writes:
+        time.sleep(_IDLE_SECONDS)
+    return (
+        f"While nobody refreshed, for {_IDLE_SECONDS:.0f} s, the longest read took {max(reads):,.0f} ms and "
+        f"the longest write {max(writes):,.0f} ms."
+    )
+
+
+def _values(found: dict[tuple[Case, str], Found]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for (case, way), measured in found.items():
+        ours = found[case, _OURS]
+        time_ratio = Ratio.of(measured.milliseconds, ours.milliseconds).median
+        wal_ratio = Ratio.of(measured.wal, ours.wal).median
+        if way == _SEED:
+            values |= {f"{case.key}_time": time_ratio, f"{case.key}_wal": wal_ratio}
+        key = f"{case.key}_{_KEYS[way]}"
+        milliseconds, wal = sorted(measured.milliseconds), sorted(measured.wal)
+        values[f"{key}_ms"] = milliseconds[len(milliseconds) // 2]
+        values[f"{key}_wal_bytes"] = wal[len(wal) // 2]
+        if way == _OURS:
+            values[f"{case.key}_ms"] = values[f"{key}_ms"]
+        if measured.read is not None and measured.write is not None:
+            values |= {f"{key}_read_ms": measured.read, f"{key}_write_ms": measured.write}
+    return values

@@ -1,39 +1,141 @@
-"""Run the benchmarks side by side on a server of their own, print the result and keep it as Markdown.
+"""The command ``soleflip bench``: runs the sections one after the other and keeps what they found."""
 
-    soleflip bench --rows 100000
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
 
-Ratios are the result; absolute times are this machine's.
-"""
+import click
 
-import argparse
-from pathlib import Path
+from benchmarks import (
+    checks,
+    deployment,
+    dump,
+    hourly,
+    pg_cron,
+    plots,
+    queries,
+    read_model,
+    refresh,
+    writers,
+)
+from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
+from benchmarks.shop import PARAMETERS, Stage, free_gigabytes, staged
 
-import queries
-import refresh
-from harness import Benchmark, shop_of, surroundings
+QUICK_ROWS = 20_000
+# Legacy tables, backups, two ways of keeping the metrics, and copies to deploy on.
+_GIGABYTES_PER_MILLION = 20
 
-RESULTS = Path(__file__).parent / "results"
-BENCHMARKS: dict[str, Benchmark] = {"refresh": refresh.run, "queries": queries.run}
-
-
-def main() -> None:
-    """Run all benchmarks at one size."""
-    parser = argparse.ArgumentParser(
-        prog="soleflip bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=1_172, help="stock rows")
-    arguments = parser.parse_args()
-
-    with shop_of(arguments.rows) as shop:
-        sections = [f"# Benchmarks, {shop.rows:,} rows", surroundings(shop)]
-        for benchmark in BENCHMARKS.values():
-            sections.append(benchmark(shop))
-            print(sections[-1], end="\n\n", flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{arguments.rows}.md"
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    print(f"written to {path}")
+# In this order: later ones leave their traces in the shop.
+SECTIONS: dict[str, Callable[[Stage], Section]] = {
+    "queries": queries.run,
+    "refresh": refresh.run,
+    "read_model": read_model.run,
+    "writers": writers.run,
+    "checks": checks.run,
+    "hourly": hourly.run,
+    "dump": dump.run,
+    "deployment": deployment.run,
+    "pg_cron": pg_cron.run,
+}
+QUICK = ("queries", "refresh", "read_model", "writers")
 
 
-if __name__ == "__main__":
-    main()
+def _chosen(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[str]:
+    names = value.split(",") if value else list(SECTIONS)
+    if unknown := set(names) - SECTIONS.keys():
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}")
+    return [name for name in SECTIONS if name in names]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--rows", type=click.IntRange(min=100), default=1_172, show_default=True,
+              help="Stock rows.")  # fmt: skip
+@click.option("--huge", is_flag=True, help="More than 1,000,000 rows are meant.")
+@click.option("--only", callback=_chosen, metavar="SECTION,…",
+              help=f"These sections: {', '.join(SECTIONS)}. What is kept of the others stays.")  # fmt: skip
+@click.option("--quick", is_flag=True,
+              help=f"What CI guards, at {QUICK_ROWS:,} rows: keep nothing, fail where a figure falls behind "
+              "its bound in benchmarks/bounds.toml by half.")  # fmt: skip
+@click.option(
+    "--dbt",
+    metavar="PROGRAM",
+    help="A dbt with dbt-postgres, to be measured, too (default: PATH's).",
+)
+def main(*, rows: int, huge: bool, only: list[str], quick: bool, dbt: str | None) -> None:
+    """Run the benchmarks on a server of their own, print the tables, and keep them in benchmarks/results.
+
+    Each section measures what it compares in one run. At 1,172 rows all take some three minutes.
+    """
+    if quick:
+        rows, only = QUICK_ROWS, [name for name in QUICK if name in only]
+    _require_room(rows, huge=huge)
+    with staged(rows, quick=quick, dbt=shutil.which(dbt or "dbt"), tell=_Progress()) as stage:
+        found = {name: measured for name in only if (measured := _measure(stage, name))}
+        with stage.administer() as connection:
+            version = connection.info.parameter_status("server_version")
+    results = Results.at(rows, machine(str(version), PARAMETERS))
+    if quick:
+        results.sections = found
+        behind = _tell_judgement(results.values)
+    else:
+        known = results.sections | found
+        results.sections = {name: known[name] for name in SECTIONS if name in known}
+        click.echo(f"written to {results.write()}")
+        plots.draw()
+        behind = []
+    sys.exit(1 if behind or len(found) < len(only) else 0)
+
+
+def _require_room(rows: int, *, huge: bool) -> None:
+    if rows > MILLION and not huge:
+        raise click.UsageError(f"{rows:,} rows take hours: say --huge if they are meant.")
+    needed = _GIGABYTES_PER_MILLION * rows / MILLION
+    if free_gigabytes() < needed:
+        raise click.UsageError(
+            f"{needed:,.0f} GB are needed where temporary files go and {free_gigabytes():,.0f} are free: "
+            "set TMPDIR to a folder with room."
+        )
+
+
+class _Progress:
+    """Lines on the terminal, each with the time since the beginning."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        click.echo(f"{time.monotonic() - self._begun:7.1f} s  {line}", err=True)
+
+
+def _measure(stage: Stage, name: str) -> Measured | None:
+    """One section; None, and why on the terminal, if it failed: the others go on."""
+    when, load, begun = now(), os.getloadavg()[0], time.monotonic()
+    stage.tell(name)
+    try:
+        section = SECTIONS[name](stage)
+    except Exception:  # noqa: BLE001 whatever it was, it is told, and the exit code is 1
+        traceback.print_exc()
+        click.echo(f"soleflip: the section {name} failed; the others go on.", err=True)
+        return None
+    measured = Measured(section, when, time.monotonic() - begun, load)
+    click.echo(f"\n{measured.text}\n")
+    return measured
+
+
+def _tell_judgement(values: dict[str, float]) -> Sequence[str]:
+    """Print what CI guards.
+
+    Returns:
+        What has fallen behind by half.
+    """
+    behind = []
+    for name, bound in judge(values, "quick").items():
+        held = bound.held(tolerance=2)
+        found = "not measured" if bound.found is None else f"{bound.found:,.2f}"
+        click.echo(f"{'✓' if held else '✗'} {bound.what}: {found}, recorded {bound.text}")
+        if not held:
+            behind.append(name)
+    return behind

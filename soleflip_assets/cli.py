@@ -445,22 +445,24 @@ def housekeeping(environment: Environment, *, dry_run: bool) -> None:  # noqa: A
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(arguments: tuple[str, ...]) -> None:
-    """Measure refreshes and queries side by side.
+    """Measure what this project claims, side by side.
 
     On a PostgreSQL server of its own, which is gone afterwards; --rows says how big a shop it measures
-    (default: 1,172). Only in a checkout: the benchmarks are not in the wheel.
+    (default: 1,172), --help which sections there are. Only in a checkout: the benchmarks are not in the
+    wheel.
 
     Writes: the results, to benchmarks/results.
 
-    Exits with 2 where there is no checkout.
+    Exits with 1 where a section failed, with 2 where there is no checkout.
     """
-    script = FILES / "benchmarks" / "run.py"
-    if not script.exists():
+    if not (FILES / "benchmarks").is_dir():
         click.echo(
             "soleflip: the benchmarks are not in the wheel: run this in a checkout.", err=True
         )
         sys.exit(EXIT_USAGE)
-    sys.exit(subprocess.run([sys.executable, script, *arguments], check=False).returncode)
+    # Drawing and measuring want what only developers install.
+    done = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], check=False)
+    sys.exit(done.returncode)
 
 
 @main.command(

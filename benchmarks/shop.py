@@ -1,0 +1,243 @@
+"""The shops that are measured: one server, on it a database as it is before Phase 2 and its deployed copies.
+
+Here: the server and its databases. Not here: how something is measured, which is harness.py's, or what.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL
+
+from soleflip_assets.database import create_database_engine
+from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
+from soleflip_assets.local.sample import create_legacy_schema, fill
+from soleflip_assets.metrics.mode import Mode, switch
+from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.phase2.steps import deploy
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+PARAMETERS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "1h",
+    # Sessions are counted by their ends, which the log tells.
+    "log_disconnections": "on",
+}
+
+_LEGACY = "shop"
+_ITEMS = (
+    "CREATE TABLE public.item (n serial PRIMARY KEY, id uuid NOT NULL)",
+    "INSERT INTO public.item (id) SELECT id FROM inventory.stock ORDER BY random()",
+)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A database with so many stock rows, whose ids ``public.item`` numbers from 1 in random order.
+
+    Attributes:
+        url: where.
+        rows: how many.
+    """
+
+    url: URL
+    rows: int
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection that commits each statement by itself."""
+        url = self.url.render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+
+
+@dataclass
+class Stage:
+    """A server of the benchmarks' own, and what they were asked for.
+
+    Attributes:
+        server: the server.
+        folder: what is written besides the server's data.
+        rows: of stock.
+        quick: whether only what CI guards is measured, with few rounds.
+        dbt: the program; None where there is none.
+        tell: gets a line for each thing that takes long.
+    """
+
+    server: PostgresServer
+    folder: Path
+    rows: int
+    quick: bool
+    dbt: str | None
+    tell: Callable[[str], None]
+    _shops: dict[str, Shop] = field(default_factory=dict)
+
+    @property
+    def legacy(self) -> Shop:
+        """The shop before Phase 2, whose legacy tables are full; nobody writes to it."""
+        return self._once(_LEGACY, lambda: build_legacy(self.server, _LEGACY, self.rows))
+
+    def deployed(self, mode: Mode) -> Shop:
+        """The shop with Phase 2 deployed and its metrics kept in a mode; vacuumed."""
+        make = self._deploy if mode is Mode.MATERIALIZED else self._make_incremental
+        return vacuumed(self._once(str(mode), make))
+
+    @property
+    def tenth(self) -> Shop:
+        """A shop with a tenth of the rows, in incremental mode; vacuumed."""
+        return vacuumed(
+            self._once(
+                "tenth",
+                lambda: build_deployed(self.server, "tenth", self.rows // 10, Mode.INCREMENTAL),
+            )
+        )
+
+    def copy(self, original: Shop, name: str) -> Shop:
+        """A new database as another one is; nobody may be connected to that."""
+        with self.administer() as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                    sql.Identifier(name), sql.Identifier(str(original.url.database))
+                )
+            )
+        return Shop(self.server.url(name), original.rows)
+
+    def drop(self, shop: Shop) -> None:
+        """Give the room back."""
+        with self.administer() as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} (FORCE)").format(sql.Identifier(str(shop.url.database)))
+            )
+
+    @contextmanager
+    def autovacuum(self) -> Iterator[None]:
+        """Let autovacuum come when it likes, for the length of the block."""
+        set_autovacuum(self.server, on=True)
+        try:
+            yield
+        finally:
+            set_autovacuum(self.server, on=False)
+
+    @contextmanager
+    def administer(self) -> Iterator[Connection]:
+        """A connection to none of the shops."""
+        with Shop(self.server.url("postgres"), 0).connect() as connection:
+            yield connection
+
+    @contextmanager
+    def restarted(self) -> Iterator[None]:
+        """The server restarted, for the length of the block."""
+        self.server.stop()
+        with self.server.running():
+            yield
+
+    def _once(self, name: str, make: Callable[[], Shop]) -> Shop:
+        if name not in self._shops:
+            self.tell(f"making the {name} shop")
+            self._shops[name] = make()
+        return self._shops[name]
+
+    def _deploy(self) -> Shop:
+        shop = self.copy(self.legacy, str(Mode.MATERIALIZED))
+        keep(shop, Mode.MATERIALIZED)
+        return shop
+
+    def _make_incremental(self) -> Shop:
+        shop = self.copy(self.deployed(Mode.MATERIALIZED), str(Mode.INCREMENTAL))
+        keep(shop, Mode.INCREMENTAL)
+        return shop
+
+
+@contextmanager
+def staged(
+    rows: int, *, quick: bool, dbt: str | None, tell: Callable[[str], None]
+) -> Iterator[Stage]:
+    """A stage that lives as long as the block."""
+    with (
+        tempfile.TemporaryDirectory(prefix="soleflip-bench-") as folder,
+        server_in(Path(folder)) as server,
+    ):
+        yield Stage(server, Path(folder), rows, quick, dbt, tell)
+        # An orderly stop would write out what nobody will read.
+        server.stop("immediate")
+
+
+@contextmanager
+def server_in(
+    folder: Path, programs: Path = EMBEDDED_PROGRAMS, **parameters: str
+) -> Iterator[PostgresServer]:
+    """A server without autovacuum, which would come when it likes; where it matters, it is called."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)
+    with PostgresServer(folder / "data", programs, PARAMETERS | parameters).running() as server:
+        set_autovacuum(server, on=False)
+        yield server
+
+
+def set_autovacuum(server: PostgresServer, *, on: bool) -> None:
+    """Switch it on or off."""
+    with Shop(server.url("postgres"), 0).connect() as connection:
+        connection.execute(f"ALTER SYSTEM SET autovacuum = {'on' if on else 'off'}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+
+
+def build_legacy(server: PostgresServer, name: str, rows: int) -> Shop:
+    """A busy shop before Phase 2, vacuumed, with its items numbered."""
+    server.create_database(name)
+    shop = Shop(server.url(name), rows)
+    with create_database_engine(shop.url).begin() as connection:
+        create_legacy_schema(connection)
+        fill(connection, "busy", rows=rows)
+    with shop.connect() as connection:
+        for statement in _ITEMS:
+            connection.execute(statement.encode())
+    return vacuumed(shop)
+
+
+def build_deployed(server: PostgresServer, name: str, rows: int, mode: Mode) -> Shop:
+    """A busy shop with Phase 2 deployed and its metrics kept in a mode."""
+    shop = build_legacy(server, name, rows)
+    keep(shop, mode)
+    return shop
+
+
+def keep(shop: Shop, mode: Mode) -> None:
+    """Deploy Phase 2 if that is not done, and keep the metrics in a mode."""
+    with Deployer(create_database_engine(shop.url), log=lambda _: None) as deployer:
+        deploy(deployer)
+        switch(deployer, mode)
+
+
+def vacuumed(shop: Shop) -> Shop:
+    """The same shop."""
+    with shop.connect() as connection:
+        connection.execute("VACUUM ANALYZE")
+    return shop
+
+
+def forget(folder: Path) -> bool:
+    """Let the operating system drop what it caches of a folder's files, which must be written out.
+
+    Returns:
+        Whether it can be asked to; macOS cannot.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return False
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return True
+
+
+def free_gigabytes() -> float:
+    """Room where the shops are made."""
+    return shutil.disk_usage(tempfile.gettempdir()).free / 1e9
