@@ -4,15 +4,19 @@ import dagster as dg
 
 from soleflip_assets.database import Database
 from soleflip_assets.metrics import pg_cron
+from soleflip_assets.monitoring.jobs import FRESHNESS
+from soleflip_assets.monitoring.monitors import monitor_checks
 from soleflip_assets.phase2 import ledger, steps
 from soleflip_assets.tables import STOCK_METRICS_VIEW
-
-_view = dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
+from soleflip_assets.validations import validation_checks
 
 refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
-    selection=_view | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
-    description="Refresh inventory.stock_metrics_view and check it.",
+    # The freshness, so that its alert recovers at once; what else is watched of the view is for the day.
+    selection=dg.AssetSelection.assets(STOCK_METRICS_VIEW.key).without_checks()
+    | validation_checks(STOCK_METRICS_VIEW.key)
+    | monitor_checks(FRESHNESS),
+    description="Refresh inventory.stock_metrics_view, validate it and see that it is fresh.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=dg.in_process_executor,
     # A refresh takes seconds. One whose process was killed says nothing any more; Dagster then ends its run

@@ -4,14 +4,12 @@ Each on a schedule of its own, so that the freshness speaks up when the refresh 
 and schedules. Not here: what a check looks at.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from soleflip_assets.database import Database
 from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.monitoring.monitors import Monitor, build_monitors, monitor_of_file
+from soleflip_assets.monitoring.monitors import build_monitors, monitor_checks, monitor_of_file
 from soleflip_assets.phase2 import countdown, ledger, steps
 from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.validations import validation_checks
@@ -41,21 +39,16 @@ checks = [
     build_monitors("monitor_weekly", WEEKLY),
 ]
 
-
-def _monitor_checks(monitors: Sequence[Monitor]) -> dg.AssetSelection:
-    return dg.AssetSelection.checks(*(monitor.spec.key for monitor in monitors))
-
-
 watch_freshness = dg.define_asset_job(
     "watch_freshness",
-    selection=_monitor_checks(FRESHNESS),
+    selection=monitor_checks(FRESHNESS),
     description="Look how old the metrics are.",
     executor_def=dg.in_process_executor,
 )
 
 watch_daily = dg.define_asset_job(
     "watch_daily",
-    selection=_monitor_checks(DAILY)
+    selection=monitor_checks(DAILY)
     | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key)
     | countdown.SELECTION,
     description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
@@ -64,7 +57,7 @@ watch_daily = dg.define_asset_job(
 
 watch_weekly = dg.define_asset_job(
     "watch_weekly",
-    selection=_monitor_checks(WEEKLY) | validation_checks(*_BACKUPS),
+    selection=monitor_checks(WEEKLY) | validation_checks(*_BACKUPS),
     description="Report what each index costs and gives, and compare the backups with what was copied.",
     executor_def=dg.in_process_executor,
 )

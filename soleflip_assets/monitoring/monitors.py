@@ -129,6 +129,11 @@ def _numbers(observed: Mapping[str, Any]) -> dict[str, Any]:
     return numbers
 
 
+def monitor_checks(monitors: Sequence[Monitor]) -> dg.AssetSelection:
+    """Monitors, for a job."""
+    return dg.AssetSelection.checks(*(monitor.spec.key for monitor in monitors))
+
+
 def build_monitors(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefinition:
     """Monitors that are looked through together, as one step on one connection.
 
