@@ -20,6 +20,7 @@ class Column:
         description: what it holds, with its unit.
         nullable: whether it may be NULL.
         sources: the columns that it is filled from, as ``table.column`` of schema inventory.
+        default: what it holds where a row does not say, as PostgreSQL prints it; None if nothing is promised.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Column:
     description: str
     nullable: bool = True
     sources: Sequence[str] = ()
+    default: str | None = None
 
     @property
     def text(self) -> str:
@@ -94,10 +96,18 @@ _ID = Column("id", "uuid", "Primary key", nullable=False)
 _STOCK_ID = Column("stock_id", "uuid", "The stock row, inventory.stock.id", nullable=False)
 _TIMES = (
     Column(
-        "created_at", "timestamp with time zone", "When the application made it", nullable=False
+        "created_at",
+        "timestamp with time zone",
+        "When the application made it",
+        nullable=False,
+        default="now()",
     ),
     Column(
-        "updated_at", "timestamp with time zone", "When the application changed it", nullable=False
+        "updated_at",
+        "timestamp with time zone",
+        "When the application changed it",
+        nullable=False,
+        default="now()",
     ),
 )
 
@@ -221,6 +231,7 @@ STOCK = Table(
             "integer",
             "Currently reserved units",
             sources=["stock_metrics.reserved_quantity"],
+            default="0",
         ),
     ),
 )

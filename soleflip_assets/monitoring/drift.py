@@ -1,14 +1,15 @@
-"""Schema drift: whether the live schema is what sql/phase2 made it, and if not, how it differs.
+"""Schema drift: whether the live schema is what sql/ made it, and if not, how it differs.
 
 Columns are compared with tables.py; indexes, functions, triggers and the view with what PostgreSQL makes
-of their statements (phase2/catalog.py). Only what the ledger says was deployed is compared: a step that was
-reverted or retired is no drift. Here: collecting differences. Not here: mending them, which a deployment
-does.
+of their statements (phase2/catalog.py). Of Phase 2 only what the ledger says was deployed is compared: a step
+that was reverted or retired is no drift. What is missing or changed fails: an error, or a warning if it is
+only an index of Phase 1. What was added breaks nothing that is here and may be the application's own, so it
+is shown and passes. Here: collecting differences. Not here: mending them, which a deployment does.
 """
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
 
 import dagster as dg
 from sqlalchemy import Connection
@@ -23,6 +24,8 @@ from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
 
 _MEANING = "Somebody changed the schema by hand: a deployment would make it again as it was."
 
+_BEFORE = SqlFile("legacy/01_schema.sql")
+
 
 def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]) -> Monitor:
     """The monitor of one table or view.
@@ -33,14 +36,30 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
     """
 
     def look(connection: Connection) -> Finding:
-        wanted = list(_deployed_objects(connection, files(connection)))
-        differences = list(_column_differences(connection, table))
-        differences += [
-            _diff(str(expected), found[0], found[1])
-            for expected in wanted
-            if (found := difference(connection, expected))
+        deployed = list(_deployed_objects(connection, files(connection)))
+        before = list(_indexes_before(table))
+        errors = [*_column_changes(connection, table), *_changes(connection, deployed)]
+        warnings = list(_changes(connection, before))
+        added = [
+            *_added_to_columns(connection, table),
+            *_added_indexes(connection, [*deployed, *before]),
         ]
-        return _finding(differences, columns=len(table.columns), objects=len(wanted))
+        changed = [*errors, *warnings]
+        counts: dict[str, object] = {
+            "columns_compared": len(table.columns),
+            "objects_compared": len(deployed) + len(before),
+            "differences": len(changed),
+            "additions": len(added),
+        }
+        texts = {}
+        if changed:
+            names = [text.partition("\n")[0].removeprefix("--- ") for text in changed]
+            counts["changed"] = ", ".join(names)
+            texts["difference"] = _fenced(*changed)
+        if added:
+            texts["added"] = _fenced("\n".join(f"+{line}" for line in added))
+        severity = dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN
+        return Finding(not changed, severity, counts, texts)
 
     return Monitor(
         f"{table.name}_schema_as_deployed",
@@ -51,18 +70,22 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
     )
 
 
-def _finding(differences: Sequence[str], *, columns: int, objects: int) -> Finding:
-    counts: dict[str, Any] = {
-        "columns_compared": columns,
-        "objects_compared": objects,
-        "differences": len(differences),
-    }
-    texts = {}
-    if differences:
-        names = [text.partition("\n")[0].removeprefix("--- ") for text in differences]
-        counts["changed"] = ", ".join(names)
-        texts["difference"] = "\n\n".join(f"```diff\n{text}\n```" for text in differences)
-    return Finding(not differences, dg.AssetCheckSeverity.ERROR, counts, texts)
+def _fenced(*diffs: str) -> str:
+    return "\n\n".join(f"```diff\n{diff}\n```" for diff in diffs)
+
+
+def _changes(connection: Connection, objects: Sequence[DatabaseObject]) -> Iterator[str]:
+    for expected in objects:
+        if found := difference(connection, expected):
+            yield _diff(str(expected), *found)
+
+
+def _indexes_before(table: Table) -> Iterator[DatabaseObject]:
+    """Those that Phase 1 left on the table."""
+    for statement in _BEFORE.statements:
+        defined = object_defined_by(statement)
+        if defined and defined.kind == "index" and defined.relation == table.name:
+            yield defined
 
 
 def _deployed_objects(connection: Connection, files: Sequence[SqlFile]) -> Iterator[DatabaseObject]:
@@ -78,22 +101,53 @@ def _deployed_objects(connection: Connection, files: Sequence[SqlFile]) -> Itera
                 yield defined
 
 
-def _column_differences(connection: Connection, table: Table) -> Iterator[str]:
-    live = [
-        _spelled(row["name"], row["type"], nullable=row["nullable"])
-        for row in query_file(connection, "monitoring/columns.sql", relation=table.name)
+def _column_changes(connection: Connection, table: Table) -> Iterator[str]:
+    live = _live_columns(connection, table)
+    # A default that nothing is promised of is no change.
+    found = [
+        _spelled(replace(live[column.name], default=column.default and live[column.name].default))
+        for column in table.columns
+        if column.name in live
     ]
-    expected = [_column(column) for column in table.columns]
-    if live != expected:
-        yield _diff(f"columns of inventory.{table.name}", "\n".join(expected), "\n".join(live))
+    expected = [_spelled(column) for column in table.columns]
+    if found != expected:
+        yield _diff(f"columns of inventory.{table.name}", "\n".join(expected), "\n".join(found))
 
 
-def _column(column: Column) -> str:
-    return _spelled(column.name, column.type.removeprefix("inventory."), nullable=column.nullable)
+def _added_to_columns(connection: Connection, table: Table) -> Iterator[str]:
+    expected = {column.name: column for column in table.columns}
+    for name, column in _live_columns(connection, table).items():
+        if name not in expected or (column.default and not expected[name].default):
+            yield _spelled(column)
 
 
-def _spelled(name: str, type_: str, *, nullable: bool) -> str:
-    return f"{name} {type_}" + ("" if nullable else " NOT NULL")
+def _added_indexes(connection: Connection, expected: Sequence[DatabaseObject]) -> Iterator[str]:
+    """On whatever the expected ones are on."""
+    indexes = [wanted for wanted in expected if wanted.kind == "index"]
+    names = {index.name for index in indexes}
+    for schema, relation in sorted({(index.schema, index.relation) for index in indexes}):
+        for row in query_file(
+            connection, "monitoring/indexes.sql", schema=schema, relation=relation
+        ):
+            if row["name"] not in names:
+                yield str(row["definition"])
+
+
+def _live_columns(connection: Connection, table: Table) -> dict[str, Column]:
+    rows = query_file(connection, "monitoring/columns.sql", relation=table.name)
+    return {
+        row["name"]: Column(
+            row["name"], row["type"], "", nullable=row["nullable"], default=row["default"]
+        )
+        for row in rows
+    }
+
+
+def _spelled(column: Column) -> str:
+    type_ = column.type.removeprefix("inventory.")
+    null = "" if column.nullable else " NOT NULL"
+    default = f" DEFAULT {column.default}" if column.default else ""
+    return f"{column.name} {type_}{null}{default}"
 
 
 def _diff(name: str, expected: str, live: str) -> str:

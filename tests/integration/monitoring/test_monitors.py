@@ -60,6 +60,8 @@ def test_all_pass_after_a_deployment_on_every_version(
     for sample in ("production", "busy"):
         with connect(databases_of_each_version.deployed(sample)) as connection:
             assert failing(connection) == set()
+            for name in ("stock_schema_as_deployed", "stock_metrics_view_schema_as_deployed"):
+                assert observed(look(connection, name))["additions"] == 0
 
 
 def test_all_pass_on_a_shop_that_has_written_and_been_vacuumed_since(shop: Connection) -> None:
@@ -81,10 +83,20 @@ BREAKAGES = {
         "stock_schema_as_deployed",
         "+notes character varying(200)",
     ),
-    "a column that was added": (
-        "ALTER TABLE inventory.stock ADD COLUMN colour text",
+    "a column that was renamed": (
+        "ALTER TABLE inventory.stock RENAME COLUMN notes TO remarks",
         "stock_schema_as_deployed",
-        "+colour text",
+        "-notes text",
+    ),
+    "a default that was dropped": (
+        "ALTER TABLE inventory.stock ALTER COLUMN reserved_quantity DROP DEFAULT",
+        "stock_schema_as_deployed",
+        "-reserved_quantity integer DEFAULT 0",
+    ),
+    "a default that was changed": (
+        "ALTER TABLE inventory.stock ALTER COLUMN updated_at SET DEFAULT clock_timestamp()",
+        "stock_schema_as_deployed",
+        "+updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()",
     ),
     "an index that was dropped": (
         "DROP INDEX inventory.idx_stock_status_history",
@@ -136,6 +148,55 @@ def test_change_by_hand_is_shown_as_a_difference(
     assert result.severity is dg.AssetCheckSeverity.ERROR
     assert observed(result)["differences"] == 1
     assert shown in observed(result)["difference"]
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ("DROP INDEX inventory.idx_stock_size_id", "-CREATE INDEX idx_stock_size_id"),
+        (
+            """DROP INDEX inventory.idx_active_stock;
+            CREATE INDEX idx_active_stock ON inventory.stock (id, product_id)
+            WHERE status = 'in_stock'""",
+            "+CREATE INDEX idx_active_stock ON inventory.stock USING btree (id, product_id) WHERE",
+        ),
+    ],
+    ids=["dropped", "changed"],
+)
+def test_index_of_phase_1_that_is_not_as_it_was_is_a_warning(
+    shop: Connection, change: str, shown: str
+) -> None:
+    for statement in change.split(";"):
+        execute_statement(shop, statement)
+
+    result = look(shop, "stock_schema_as_deployed")
+
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert observed(result)["differences"] == 1
+    assert shown in observed(result)["difference"]
+
+
+def test_what_the_application_added_is_shown_and_alerts_nobody(shop: Connection) -> None:
+    for statement in (
+        "ALTER TABLE inventory.stock ADD COLUMN colour text",
+        "ALTER TABLE inventory.stock ALTER COLUMN listed_alias SET DEFAULT false",
+        "CREATE INDEX by_colour ON inventory.stock (colour)",
+        "CREATE INDEX by_profit ON inventory.stock_metrics_view (expected_profit)",
+    ):
+        execute_statement(shop, statement)
+
+    stock = look(shop, "stock_schema_as_deployed")
+    view = look(shop, "stock_metrics_view_schema_as_deployed")
+
+    assert stock.passed
+    assert view.passed
+    assert observed(stock)["additions"] == 3
+    assert "+colour text" in observed(stock)["added"]
+    assert "+listed_alias boolean DEFAULT false" in observed(stock)["added"]
+    assert "+CREATE INDEX by_colour ON inventory.stock" in observed(stock)["added"]
+    assert observed(view)["additions"] == 1
+    assert "+CREATE INDEX by_profit" in observed(view)["added"]
 
 
 def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> None:
