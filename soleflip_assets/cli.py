@@ -98,6 +98,7 @@ def main() -> None:
       SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
                              tagged warn= or error= (unset: the log)
       SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
+      SOLEFLIP_RUNBOOK_URL   where docs/runbook.md is to be read; alerts link to its sections
       SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
                              age of the metrics that alerts (default: 75 and 120)
       SOLEFLIP_KEEP_LOG_DAYS, SOLEFLIP_KEEP_RUNS_DAYS

@@ -4,13 +4,17 @@ Plain text, which every service shows. Here: words. Not here: whether and to who
 """
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from soleflip_assets.alerts.state import Alert, Kind, News, Severity
+from soleflip_assets.settings import FILES
 
 UI_URL = "SOLEFLIP_UI_URL"
 _DEFAULT_UI_URL = "http://127.0.0.1:3000"
+RUNBOOK_URL = "SOLEFLIP_RUNBOOK_URL"
 _RUNBOOK = "docs/runbook.md"
 
 # Sections of the runbook for what has none of its own name.
@@ -71,8 +75,24 @@ def _paragraph(alert: Alert) -> list[str]:
     if alert.detail:
         lines.append(f"  {alert.detail}")
     if alert.recovered_at is None:
-        lines += [f"  {alert.meaning}", f"  What to do: {_RUNBOOK}#{_section(alert)}"]
+        section = _section(alert)
+        lines.append(f"  {alert.meaning}")
+        if step := _first_steps().get(section):
+            lines.append(f"  First: {step}")
+        lines.append(f"  More: {os.environ.get(RUNBOOK_URL) or _RUNBOOK}#{section}")
     return lines
+
+
+@cache
+def _first_steps() -> dict[str, str]:
+    """The first step of each section of the runbook that has numbered ones, on one line."""
+    runbook = (FILES / _RUNBOOK).read_text(encoding="utf-8")
+    steps = {}
+    for section in re.split(r"^## ", runbook, flags=re.MULTILINE)[1:]:
+        if step := re.search(r"^1\. (.+(?:\n   .+)*)", section, re.MULTILINE):
+            named = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", step[1])
+            steps[section.partition("\n")[0]] = " ".join(named.split())
+    return steps
 
 
 def _since(alert: Alert) -> str:

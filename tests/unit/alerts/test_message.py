@@ -40,8 +40,29 @@ def test_failure_says_what_the_numbers_since_when_the_meaning_the_runbook_and_th
     assert "consistent 1,171, inconsistent 1" in body
     assert "since 2025-11-29 00:00:00 UTC" in body
     assert "stock_financial holds figures that stock does not." in body
-    assert "docs/runbook.md#financial_data_consistent" in body
+    assert "First: Compare the rows of `examples` in both tables; decide which" in body
+    assert "More: docs/runbook.md#financial_data_consistent" in body
     assert "https://dagster.example/runs/6f0d" in body
+
+
+def test_runbook_is_linked_where_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLEFLIP_RUNBOOK_URL", "https://git.example/docs/runbook.md")
+
+    _, body = composed(Observation(CHECK, failing=True, at=0))
+
+    assert "More: https://git.example/docs/runbook.md#financial_data_consistent" in body
+
+
+def test_first_step_is_one_line_of_plain_text() -> None:
+    """It goes over two lines in the runbook, and links into it."""
+    name = "check:inventory/stock_metrics_view:stock_metrics_view_schema_as_deployed"
+
+    _, body = composed(Observation(name, failing=True, at=0))
+
+    assert (
+        "First: As stock_schema_as_deployed: look at `difference`; if it was not meant, `soleflip deploy`.\n"
+        in body
+    )
 
 
 def test_recovery_says_how_long_it_lasted() -> None:

@@ -25,15 +25,17 @@ SUBJECTS = [
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_alert_links_to_a_section_that_is_there(subject: str) -> None:
+def test_alert_links_to_a_section_that_is_there_and_says_its_first_step(subject: str) -> None:
     state = State(began=0, after=0)
     state.observe(Observation(subject, failing=True, at=0))
     (news,) = state.news("sink", lambda _: True, 0)
 
-    link = re.search(r"docs/runbook\.md#(\S+)", compose(news).body)
+    body = compose(news).body
+    link = re.search(r"docs/runbook\.md#(\S+)", body)
 
     assert link is not None
     assert link[1] in SECTIONS
+    assert re.search(r"^  First: .{10,}$", body, re.MULTILINE)
 
 
 def test_links_inside_the_runbook_lead_somewhere() -> None:
