@@ -92,7 +92,7 @@ def installed(folder: Path, wheel: Path) -> Path:
 
 def test_wheel_holds_all_that_is_read_at_run_time(wheel: Path) -> None:
     read = [path for path in (FILES / "sql").rglob("*") if path.is_file()]
-    read += [FILES / "workspace.yaml", FILES / "dagster.yaml"]
+    read += [FILES / "workspace.yaml", FILES / "dagster.yaml", FILES / "docs" / "runbook.md"]
     assert len(read) > 100
 
     packed = contents(wheel)
