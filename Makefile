@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint audit format bench bench-quick screenshots lock clean
+.PHONY: help install up test lint audit format bench bench-quick screenshots clusters lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,9 +50,15 @@ bench-quick: install ## Fail where a figure of a small shop falls behind its bou
 screenshots: install ## Renew the pictures of docs/images (needs chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser
 
-lock: ## Compile requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet -o requirements.lock
+clusters: install ## Also install what runs on several machines (Kubernetes, Celery)
+	$(PIP_INSTALL) --require-hashes -r requirements-clusters.lock
+
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
+
+lock: ## Compile both locks from pyproject.toml (needs uv)
+	$(COMPILE) --extra dev -o requirements.lock
+	$(COMPILE) --extra clusters -c requirements.lock -o requirements-clusters.lock
 
 clean: ## Remove what install and the tests made; the data in .soleflip stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

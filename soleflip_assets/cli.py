@@ -4,6 +4,8 @@ Exit codes: 0 only when what was done is proven, 1 when a check failed or the wo
 configuration.
 """
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
@@ -11,17 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from sqlalchemy.engine import URL
 
-from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.housekeeping.retention import Retention
-from soleflip_assets.local.environment import Environment, prepared, server_running
-from soleflip_assets.local.up import require_free_port, serve
-from soleflip_assets.monitoring.freshness import Freshness
 from soleflip_assets.settings import FILES, ConfigurationError, Settings
+
+# Whatever imports Dagster is imported by the command that needs it: that takes a second, or several, which
+# `soleflip health` and `soleflip --help` need not wait for.
+if TYPE_CHECKING:
+    from soleflip_assets.local.environment import Environment
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -30,7 +32,7 @@ EXIT_USAGE = 2
 SECTIONS = {
     "Start": ["up"],
     "Deploy": ["deploy", "verify"],
-    "Refresh and watch": ["refresh", "metrics", "status", "housekeeping"],
+    "Refresh and watch": ["refresh", "metrics", "status", "health", "housekeeping"],
     "Take back": ["revert", "restore"],
     "Retire": ["drop-legacy", "drop-backups"],
     "Measure": ["bench"],
@@ -131,6 +133,8 @@ def _tell(line: str) -> None:
 def _with_environment(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
+        from soleflip_assets.local.environment import prepared  # noqa: PLC0415 see above
+
         with _configuration_errors(), prepared(Settings.from_environment()) as environment:
             command(environment, *args, **kwargs)
 
@@ -138,7 +142,7 @@ def _with_environment(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _run(job: str, config: dict[str, Any] | None = None) -> Any:
-    from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
+    from soleflip_assets.runs import run_job  # noqa: PLC0415 see above
 
     return run_job(job, _tell, config=config)
 
@@ -173,6 +177,12 @@ def up(port: int) -> None:
 
     Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
     """
+    from soleflip_assets.alerts.targets import targets_from_environment  # noqa: PLC0415 see above
+    from soleflip_assets.housekeeping.retention import Retention  # noqa: PLC0415
+    from soleflip_assets.local.environment import prepared  # noqa: PLC0415
+    from soleflip_assets.local.up import require_free_port, serve  # noqa: PLC0415
+    from soleflip_assets.monitoring.freshness import Freshness  # noqa: PLC0415
+
     with _configuration_errors():
         require_free_port(port)
         targets_from_environment(_tell)
@@ -278,14 +288,17 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
     if dump is not None:
         _bring_back(dump, replace=replace)
         return
+    from soleflip_assets.local.environment import prepared  # noqa: PLC0415 see above
+
     with _configuration_errors(), prepared(Settings.from_environment()):
         run = _run("restore_drill")
     _finish(run.success, run.errors)
 
 
 def _bring_back(dump: Path, *, replace: bool) -> None:
-    from soleflip_assets.phase2.deployer import DeploymentError  # noqa: PLC0415 Dagster takes
-    from soleflip_assets.phase2.restore import restore as bring_back  # noqa: PLC0415 seconds to import
+    from soleflip_assets.local.environment import server_running  # noqa: PLC0415 see above
+    from soleflip_assets.phase2.deployer import DeploymentError  # noqa: PLC0415
+    from soleflip_assets.phase2.restore import restore as bring_back  # noqa: PLC0415
 
     with _configuration_errors(), server_running(Settings.from_environment()) as url:
         try:
@@ -381,8 +394,8 @@ def refresh(environment: Environment, *, pg_cron: str | None) -> None:
 
 
 def _schedule_refresh(url: URL, *, install: bool) -> str:
-    from soleflip_assets.database import create_database_engine  # noqa: PLC0415 as in _run
-    from soleflip_assets.metrics import pg_cron  # noqa: PLC0415 as in _run
+    from soleflip_assets.database import create_database_engine  # noqa: PLC0415 see above
+    from soleflip_assets.metrics import pg_cron  # noqa: PLC0415 see above
 
     engine = create_database_engine(url)
     if install:
@@ -483,15 +496,47 @@ def status(environment: Environment, *, as_json: bool) -> None:
     last tick failed, metrics that are too old, a target that does not take alerts. A failed check is shown
     and does not make it exit with 1.
     """
-    from soleflip_assets.monitoring.status import current_status  # noqa: PLC0415 as in _run
+    from soleflip_assets.monitoring.status import current_status  # noqa: PLC0415 see above
 
     found = current_status(environment.database_url)
     click.echo(json.dumps(found.as_json, indent=2) if as_json else "\n".join(found.lines))
     _finish(not found.dead, found.dead)
 
 
+@main.command(
+    epilog=_examples(
+        ("soleflip health daemon", "for what restarts it"),
+        ("soleflip health webserver --ready", "for what sends people to it"),
+    )
+)
+@click.argument("component", type=click.Choice(["code-server", "webserver", "daemon", "database"]))
+@click.option("--ready", is_flag=True, help="It must also be able to do its work.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where it listens, if not as set.")
+@click.option("--tolerance", type=click.IntRange(1), envvar="DAGSTER_DAEMON_HEARTBEAT_TOLERANCE",
+              show_envvar=True, default=120, show_default=True,
+              help="Seconds that the daemon may be silent.")  # fmt: skip
+def health(component: str, *, ready: bool, port: int | None, tolerance: int) -> None:
+    """Say whether a process of production is alive.
+
+    For health checks of containers, probes and timers, in the environment of the process that is looked at.
+    One that is not alive should be restarted; one that is not --ready waits for another one.
+
+    Writes: nothing.
+
+    Exits with 1 when it is not alive, or not ready, and says why in one sentence.
+    """
+    from soleflip_assets.monitoring.health import UnhealthyError, require_health  # noqa: PLC0415 see above
+
+    with _configuration_errors():
+        try:
+            require_health(component, ready=ready, port=port, tolerance=tolerance)
+        except UnhealthyError as error:
+            _finish(success=False, errors=[f"{error}."])
+    click.echo(f"the {component} is {'ready' if ready else 'alive'}")
+
+
 def _run_quietly(job: str) -> Any:
-    from soleflip_assets.runs import run_job  # noqa: PLC0415 Dagster takes seconds to import
+    from soleflip_assets.runs import run_job  # noqa: PLC0415 see above
 
     return run_job(job, lambda _: None)
 

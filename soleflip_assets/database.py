@@ -162,9 +162,14 @@ def require_reachable(variable: str, url: URL) -> RowMapping:
         if url.password:
             reason = reason.replace(str(url.password), "***")
         raise ConfigurationError(
-            f"{variable} points at {_shown(url)}, which cannot be used ({reason}): "
-            "start that server or correct the URL."
+            f"{variable} points at {_shown(url)}, which cannot be used ({reason}): {_fix(reason)}."
         ) from None
+
+
+def _fix(reason: str) -> str:
+    if "certificate verify failed" in reason:
+        return "set sslrootcert in the URL to the root that signed the server's certificate"
+    return "start that server or correct the URL"
 
 
 def require_usable(variable: str, url: URL) -> RowMapping:
