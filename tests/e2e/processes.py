@@ -71,16 +71,7 @@ class Up:
 
     def graphql(self, query: str, **variables: object) -> dict[str, Any]:
         """What the UI's own interface answers."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql",
-            data=json.dumps({"query": query, "variables": variables}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 our own address
-            answer = json.load(response)
-        assert "errors" not in answer, answer["errors"]
-        data: dict[str, Any] = answer["data"]
-        return data
+        return graphql(self.port, query, **variables)
 
     @property
     def database_url(self) -> URL:
@@ -102,6 +93,20 @@ class Up:
         """Stop it unless it has ended; for the end of a test, whatever came of it."""
         if self.process.poll() is None:
             self.stop(signal.SIGTERM)
+
+
+def graphql(port: int, query: str, **variables: object) -> dict[str, Any]:
+    """What the interface of a webserver on this machine answers."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 our own address
+        answer = json.load(response)
+    assert "errors" not in answer, answer["errors"]
+    data: dict[str, Any] = answer["data"]
+    return data
 
 
 def clean_environment(**variables: str) -> dict[str, str]:

@@ -1,0 +1,123 @@
+"""Production as deploy/ starts it: each process dies just when a refresh is due; none is missed or doubled.
+
+On Debian's PostgreSQL 15. The hours leap, the schedule is the project's own.
+"""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from tests.conftest import connect, programs_of
+from tests.e2e.processes import awaited, graphql
+from tests.e2e.topology import (
+    HOURLY,
+    SCHEDULES,
+    SERVICES,
+    Clock,
+    Production,
+    hour_of,
+    running_production,
+)
+
+# A Tuesday afternoon, when nothing daily or weekly is due.
+NOON = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+
+LAUNCH = """
+mutation { launchRun(executionParams: {selector: {
+    repositoryLocationName: "soleflip", repositoryName: "__repository__", jobName: "refresh_stock_metrics"
+}}) { __typename } }
+"""
+
+
+@pytest.fixture(scope="module")
+def production() -> Iterator[Production]:
+    """All services, with the hourly schedule alone."""
+    if sys.platform != "linux":
+        pytest.skip("the clock's library is made for Linux")
+    with running_production(NOON, programs_of("15"), keep={HOURLY}) as running:
+        yield running
+
+
+def _next_hour(clock: Clock) -> datetime:
+    return hour_of(clock.now()) + timedelta(hours=1)
+
+
+def test_every_process_is_alive_and_ready(production: Production) -> None:
+    for component in ("code-server", "webserver", "daemon", "database"):
+        said = production.topology.health(component, "--ready")
+        assert (said.returncode, said.stdout) == (0, f"the {component} is ready\n"), said.stderr
+
+
+def test_scheduled_tick_launches_a_run_that_succeeds(production: Production) -> None:
+    hour = _next_hour(production.clock)
+    production.clock.leap_to(hour - timedelta(seconds=1))
+    production.await_refresh(hour)
+    with connect(production.storage) as connection:
+        statuses = connection.exec_driver_sql("SELECT pipeline_name, status FROM runs").all()
+    assert [tuple(row) for row in statuses] == [("refresh_stock_metrics", "SUCCESS")]
+
+
+@pytest.mark.parametrize("victim", ["code-server", "webserver", "daemon", "database"])
+def test_refresh_due_while_something_is_down_is_done_once(
+    production: Production, victim: str
+) -> None:
+    hour = _next_hour(production.clock)
+    production.stop(victim)
+    production.clock.leap_to(hour + timedelta(seconds=1))
+    said = production.topology.health(victim)
+    assert said.returncode == 1
+    assert len(said.stderr.splitlines()) == 1
+    production.start(victim)
+    production.await_refresh(hour)
+    awaited(lambda: production.topology.health(victim, "--ready").returncode == 0)
+
+
+def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
+    """Every tick of every hour, one refresh; after all that the tests above have done."""
+    with connect(production.storage) as connection:
+        ticks = connection.exec_driver_sql(
+            "SELECT timestamp, status FROM job_ticks WHERE type = 'SCHEDULE' ORDER BY timestamp"
+        ).all()
+    assert {status for _, status in ticks} == {"SUCCESS"}
+    hours = [hour_of(moment.replace(tzinfo=UTC)) for moment, _ in ticks]
+    assert production.refreshes() == hours
+    assert hours == [hours[0] + timedelta(hours=number) for number in range(len(hours))]
+
+
+def test_viewers_see_and_cannot_launch(production: Production) -> None:
+    ports = production.topology.ports
+    answers = [graphql(ports["viewers"], query) for query in (SCHEDULES, LAUNCH)]
+    assert len(answers[0]["schedulesOrError"]["results"]) > 1
+    assert answers[1]["launchRun"]["__typename"] == "UnauthorizedError"
+
+
+def test_web_interfaces_listen_on_loopback_only(production: Production) -> None:
+    for name in ("code-server", "webserver", "viewers"):
+        process = psutil.Process(production.topology.processes[name].pid)
+        listening = [c.laddr.ip for c in process.net_connections() if c.status == "LISTEN"]
+        assert listening, name
+        # gRPC names the IPv4 address as IPv6 does where it listens by both.
+        assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}, name
+
+
+def test_only_the_code_server_knows_soleflips_database(production: Production) -> None:
+    for name in SERVICES:
+        variables = psutil.Process(production.topology.processes[name].pid).environ()
+        assert ("SOLEFLIP_DATABASE_URL" in variables) == (name == "code-server")
+
+
+def test_code_server_whose_code_died_is_not_alive(production: Production) -> None:
+    """Its port is open, and it does not start the code again by itself."""
+    server = psutil.Process(production.topology.processes["code-server"].pid)
+    for child in server.children():
+        child.kill()
+    said = awaited(
+        lambda: (found := production.topology.health("code-server")).returncode and found
+    )
+    assert "does not answer" in said.stderr
+    production.topology.kill("code-server")
+    production.topology.start("code-server")
+    awaited(lambda: production.topology.health("code-server").returncode == 0)
