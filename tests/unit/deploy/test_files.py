@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,11 @@ def test_kubernetes_starts_the_same_code() -> None:
     ]
     (command,) = service("code-server")["ExecStart"]
     assert shlex.split(command)[3:] == deployment["codeServerArgs"]
+
+
+def test_image_holds_what_the_code_reads() -> None:
+    """The files that a wheel carries: the image runs the code where it lies."""
+    project = tomllib.loads((FILES / "pyproject.toml").read_text())
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    copied = re.findall(r"^COPY (.+) \S+$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+    assert carried.keys() <= {name for line in copied for name in line.split()}
