@@ -15,7 +15,7 @@ from soleflip_assets.sql_files import SqlFile
 _SCHEMA = "dbt_bench"
 _PROJECT = """
 name: bench
-version: "1"
+version: "1.0.0"
 profile: bench
 models:
   bench:

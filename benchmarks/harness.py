@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -91,20 +92,24 @@ def probing(shop: Shop, statement: str) -> Iterator[list[float]]:
     ended, begun = threading.Event(), threading.Event()
 
     def probe() -> None:
-        with shop.connect() as connection:
-            connection.execute(statement.encode(), prepare=True)
+        try:
+            with shop.connect() as connection:
+                connection.execute(statement.encode(), prepare=True)
+                begun.set()
+                while not ended.wait(_PROBE_EACH_SECONDS):
+                    waits.append(1000 * timed(lambda: connection.execute(statement.encode())))
+        finally:
             begun.set()
-            while not ended.wait(_PROBE_EACH_SECONDS):
-                waits.append(1000 * timed(lambda: connection.execute(statement.encode())))
 
-    thread = threading.Thread(target=probe)
-    thread.start()
-    begun.wait(10)
-    try:
-        yield waits
-    finally:
-        ended.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(probe)
+        begun.wait()
+        try:
+            yield waits
+        finally:
+            ended.set()
+        # What went wrong there is told here.
+        probing.result()
 
 
 def transactions_per_second(shop: Shop, script: str, clients: int, seconds: int) -> float:

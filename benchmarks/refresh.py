@@ -22,13 +22,14 @@ VIEW = "inventory.stock_metrics_view"
 _SEED, _PLAIN, _DBT, _OURS = "the seed's", "REFRESH", "dbt-postgres", "read model"
 _KEYS = {_SEED: "seed", _PLAIN: "plain", _DBT: "dbt", _OURS: "ours"}
 
+# One row: a random number that is asked for once.
 _READ = """
     SELECT stock_id, available_quantity FROM {view}
-    WHERE stock_id = (SELECT id FROM public.item WHERE n = 1 + floor(random() * {rows})::int)
+    WHERE stock_id = (SELECT id FROM public.item WHERE n = (SELECT 1 + floor(random() * {rows})::int))
 """
 _WRITE = """
     UPDATE inventory.stock SET updated_at = clock_timestamp()
-    WHERE id = (SELECT id FROM public.item WHERE n = 1 + floor(random() * {rows})::int)
+    WHERE id = (SELECT id FROM public.item WHERE n = (SELECT 1 + floor(random() * {rows})::int))
 """
 _IDLE_SECONDS = 2.0
 
