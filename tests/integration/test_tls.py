@@ -22,7 +22,7 @@ _IN_USE = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 def _certificate(folder: Path, name: str) -> Path:
     """A certificate that is its own root, with its key beside it."""
     certificate = folder / f"{name}.crt"
-    command = [
+    command: list[str | Path] = [
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
         "-keyout", folder / f"{name}.key", "-out", certificate,

@@ -13,4 +13,4 @@ def _wait_briefly(event: threading.Event, timeout: float | None = None) -> bool:
     return _wait(event, None if timeout is None else min(timeout, 1.0))
 
 
-threading.Event.wait = _wait_briefly  # type: ignore[method-assign]
+threading.Event.wait = _wait_briefly  # type: ignore[assignment,method-assign]

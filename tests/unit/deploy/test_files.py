@@ -139,13 +139,14 @@ def test_kubernetes_launcher_takes_its_configuration() -> None:
     require("dagster_k8s")
     from dagster_k8s import K8sRunLauncher  # noqa: PLC0415 optional
 
+    launcher: Any = K8sRunLauncher
     values = load(DEPLOY / "kubernetes" / "values.yaml")
     assert values["runLauncher"]["type"] == K8sRunLauncher.__name__
     config = _snake_case(values["runLauncher"]["config"]["k8sRunLauncher"])
     config["run_k8s_config"] = _snake_case(config["run_k8s_config"])
     # What the chart adds.
     added = {"service_account_name": "soleflip", "instance_config_map": "soleflip-instance"}
-    _require_valid(K8sRunLauncher.config_type(), config | added)
+    _require_valid(launcher.config_type(), config | added)
 
 
 def test_kubernetes_starts_the_same_code() -> None:
