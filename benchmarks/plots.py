@@ -14,6 +14,7 @@ _STYLE = Style(
     foreground=_GREY,
     foreground_strong=_GREY,
     foreground_subtle=_GREY,
+    value_colors=(_GREY,) * 4,
     colors=("#d9730d", "#b59f00", "#8957e5", "#1f883d"),
     font_family="sans-serif",
     title_font_size=20,
@@ -23,7 +24,7 @@ _STYLE = Style(
     opacity="1",
 )
 _WAYS = {
-    "seed": "seed: CONCURRENTLY",
+    "seed": "the seed's",
     "plain": "REFRESH",
     "dbt": "dbt-postgres",
     "ours": "read model",
@@ -35,9 +36,13 @@ def draw(folder: Path = RESULTS) -> None:
     kept = [Results.kept(path) for path in folder.glob("*.json")]
     results = sorted(kept, key=lambda found: found.rows)
     _refresh(
-        results, "ms", 1000, "Seconds of a refresh after 1,000 changes", folder / "refresh_time.svg"
+        results,
+        "ms",
+        1000,
+        "Seconds of a refresh after 1,000 changes, logarithmic",
+        folder / "refresh_time.svg",
     )
-    _refresh(results, "wal_bytes", 1e6, "Megabytes of WAL of a refresh after 1,000 changes",
+    _refresh(results, "wal_bytes", 1e6, "Megabytes of WAL of such a refresh, logarithmic",
              folder / "refresh_wal.svg")  # fmt: skip
     _deployment(results, folder / "deployment.svg")
 
@@ -52,9 +57,9 @@ def _refresh(results: list[Results], unit: str, divisor: float, title: str, path
 
 
 def _deployment(results: list[Results], path: Path) -> None:
-    shown = [found for found in results if "deployment_writes" in found.values]
+    shown = [found for found in results if "deployment_steps_writes_ms" in found.values]
     chart = _chart(
-        "Seconds that the worst write waited while Phase 2 was deployed",
+        "Seconds that the worst write waited, logarithmic",
         [f"{found.rows:,} rows" for found in shown],
     )
     for key, name in (("transaction", "one transaction"), ("steps", "in steps")):
@@ -74,4 +79,8 @@ def _chart(title: str, labels: list[str]) -> pygal.Bar:
 
 
 def _write(chart: pygal.Bar, path: Path) -> None:
+    values = [value for series, _ in chart.raw_series for value in series if value]
+    # A logarithmic scale has no zero: the shortest bar would have no height.
+    foot = min(values) / 4
+    chart.zero, chart.range = foot, (foot, max(values))
     path.write_text(chart.render(is_unicode=True) + "\n", encoding="utf-8")
