@@ -155,7 +155,7 @@ def _a_month_later(production: Production) -> tuple[int, int]:
     before = _count(production.storage, "SELECT count(*) FROM event_logs")
     production.clock.leap_to(production.clock.now() + LATER)
     click.echo(f"{LATER.days} days later", err=True)
-    awaited(lambda: _ended_runs(production, "housekeeping") > 0, 150)
+    awaited(lambda: _ended_runs(production, "housekeeping") > 0, 600)
     awaited(lambda: not production.unfinished(), 150)
     return before, _count(production.storage, "SELECT count(*) FROM event_logs")
 
