@@ -5,12 +5,12 @@ of its own on that server, as it is before Phase 2.
 """
 
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy.engine import URL
 
@@ -88,7 +88,12 @@ def place() -> Iterator[Place]:
                 execute_statement(connection, "SELECT pg_reload_conf()")
             yield Place(home, PostgresServer(home / "postgres"), sink)
         finally:
-            up.stop(signal.SIGTERM)
+            # Not to make: Dagster, in this process, may have left SIGTERM ignored, which make inherits and
+            # `soleflip up` undoes.
+            for started in psutil.Process(up.process.pid).children():
+                started.terminate()
+            up.process.communicate(timeout=60)
+        assert up.process.returncode == 0
         assert processes_of(home) == []
 
 
