@@ -146,7 +146,7 @@ def test_commands_in_a_line_of_text_are_commands_that_there_are(document: str) -
     """Of ``soleflip`` with options that it has, of make with a target of the Makefile."""
     text = (FILES / document).read_text(encoding="utf-8").replace("\n", " ")
     targets = re.findall(
-        r"^([a-z]+):", (FILES / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+        r"^([a-z-]+):", (FILES / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
     for found in re.findall(r"`(?:[A-Z_]+=\S+ )*((?:soleflip|make) [^`]+)`", text):
         program, verb, *_ = found.split()
