@@ -101,7 +101,7 @@ def run(stage: Stage) -> Section:
         "in one transaction": _in_one_transaction,
     }
     found = {}
-    with stage.autovacuum():
+    with stage.setting("autovacuum", on=True):
         for number, (name, way) in enumerate(ways.items()):
             stage.tell(f"deployment: {name}")
             copy = stage.copy(stage.legacy, f"deployment_{number}")

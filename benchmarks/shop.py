@@ -118,13 +118,29 @@ class Stage:
             )
 
     @contextmanager
-    def autovacuum(self) -> Iterator[None]:
-        """Let autovacuum come when it likes, for the length of the block."""
-        set_autovacuum(self.server, on=True)
+    def twins(self) -> Iterator[dict[Mode, Shop]]:
+        """The deployed shop in either mode, with the same pages of stock; dropped after the block.
+
+        The two of ``deployed`` are not: what was measured on them before has left other room in their pages,
+        and a write that finds room beside itself logs a third less.
+        """
+        original = self.deployed(Mode.MATERIALIZED)
+        pair = {mode: self.copy(original, f"twin_{mode}") for mode in Mode}
+        for mode, shop in pair.items():
+            keep(shop, mode)
+            vacuumed(shop)
+        yield pair
+        for shop in pair.values():
+            self.drop(shop)
+
+    @contextmanager
+    def setting(self, name: str, *, on: bool) -> Iterator[None]:
+        """A setting of the server the other way round, for the length of the block."""
+        change_setting(self.server, name, on=on)
         try:
             yield
         finally:
-            set_autovacuum(self.server, on=False)
+            change_setting(self.server, name, on=not on)
 
     @contextmanager
     def administer(self) -> Iterator[Connection]:
@@ -178,14 +194,14 @@ def server_in(
     folder.mkdir(exist_ok=True)
     folder.chmod(0o711)
     with PostgresServer(folder / "data", programs, PARAMETERS | parameters).running() as server:
-        set_autovacuum(server, on=False)
+        change_setting(server, "autovacuum", on=False)
         yield server
 
 
-def set_autovacuum(server: PostgresServer, *, on: bool) -> None:
+def change_setting(server: PostgresServer, name: str, *, on: bool) -> None:
     """Switch it on or off."""
     with Shop(server.url("postgres"), 0).connect() as connection:
-        connection.execute(f"ALTER SYSTEM SET autovacuum = {'on' if on else 'off'}".encode())
+        connection.execute(f"ALTER SYSTEM SET {name} = {'on' if on else 'off'}".encode())
         connection.execute("SELECT pg_reload_conf()")
 
 
