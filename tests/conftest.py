@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.database import create_database_engine
 from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
 from soleflip_assets.local.sample import create_legacy_schema, fill
+from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from soleflip_assets.settings import Sample
@@ -43,9 +44,9 @@ class Databases:
         """A new database as it is before Phase 2."""
         return self._copy(f"legacy_{sample}", lambda engine: _fill(engine, sample))
 
-    def deployed(self, sample: Sample) -> URL:
-        """A new database with Phase 2 deployed."""
-        return self._copy(f"deployed_{sample}", lambda engine: _deploy(engine, sample))
+    def deployed(self, sample: Sample, mode: Mode = Mode.MATERIALIZED) -> URL:
+        """A new database with Phase 2 deployed; its view is kept in a mode."""
+        return self._copy(f"{mode}_{sample}", lambda engine: _deploy(engine, sample, mode))
 
     def dagster(self) -> URL:
         """A new database with Dagster's tables."""
@@ -86,10 +87,11 @@ def _fill(engine: Engine, sample: Sample) -> None:
         fill(connection, sample)
 
 
-def _deploy(engine: Engine, sample: Sample) -> None:
+def _deploy(engine: Engine, sample: Sample, mode: Mode) -> None:
     _fill(engine, sample)
     with Deployer(engine, log=lambda _: None) as deployer:
         deploy(deployer)
+        switch(deployer, mode)
 
 
 def _make_dagsters_tables(engine: Engine) -> None:

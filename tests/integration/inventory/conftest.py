@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import (
 
 from soleflip_assets.database import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
+from soleflip_assets.metrics.mode import Mode
 from tests.conftest import Databases
 
 
@@ -102,10 +103,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+in_either_mode = pytest.mark.parametrize("mode", Mode, indirect=True)
+
+
 @pytest.fixture
-def shop_url(databases: Databases) -> URL:
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """How the view is kept; both ways for a test that is marked with ``in_either_mode``."""
+    return getattr(request, "param", Mode.MATERIALIZED)
+
+
+@pytest.fixture
+def shop_url(databases: Databases, mode: Mode) -> URL:
     """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
-    return create_database_engine(databases.deployed("production")).url
+    return create_database_engine(databases.deployed("production", mode)).url
 
 
 @pytest.fixture

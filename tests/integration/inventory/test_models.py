@@ -18,7 +18,7 @@ from soleflip_assets.inventory import (
     StockReservation,
 )
 from soleflip_assets.inventory.models import Base, ReservationKey
-from tests.integration.inventory.conftest import Shop, sent_statements
+from tests.integration.inventory.conftest import Shop, in_either_mode, sent_statements
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +30,7 @@ _LIVE_COLUMNS = text("""
 """)
 
 
+@in_either_mode
 @pytest.mark.parametrize(
     ("model", "columns"),
     [(InventoryItem, 28), (StockReservation, 9), (StockMetricsView, 9), (ReservationKey, 4)],
@@ -187,6 +188,7 @@ async def test_updated_at_follows_a_change_and_can_be_read_after_the_flush(
     assert item.updated_at > before
 
 
+@in_either_mode
 @pytest.mark.parametrize("write", ["change", "delete", "add"])
 async def test_a_write_to_the_view_is_refused_before_any_sql(
     shop: Shop, session: AsyncSession, write: str
@@ -217,6 +219,7 @@ async def test_a_bulk_write_to_the_view_is_refused_before_any_sql(
     assert sent == []
 
 
+@in_either_mode
 async def test_reading_the_view_and_writing_an_item_is_no_write_to_the_view(
     session: AsyncSession,
 ) -> None:

@@ -14,7 +14,7 @@ from soleflip_assets.inventory import (
     StatusTotals,
     StockNotFound,
 )
-from tests.integration.inventory.conftest import Shop, sent_statements
+from tests.integration.inventory.conftest import Shop, in_either_mode, sent_statements
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +27,7 @@ async def refresh(shop: Shop) -> None:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(_REFRESH)
 
 
+@in_either_mode
 async def test_details_are_the_live_item_beside_the_view_in_one_round_trip(
     shop: Shop, service: InventoryService
 ) -> None:
@@ -43,6 +44,7 @@ async def test_details_are_the_live_item_beside_the_view_in_one_round_trip(
     assert timedelta(0) < details.metrics_age < timedelta(minutes=5)
 
 
+@in_either_mode
 async def test_an_item_younger_than_the_refresh_has_no_metrics_yet(
     shop: Shop, service: InventoryService
 ) -> None:
@@ -53,6 +55,7 @@ async def test_an_item_younger_than_the_refresh_has_no_metrics_yet(
     assert await service.metrics(stock_id) is None
 
 
+@in_either_mode
 async def test_metrics_are_the_row_of_the_view(shop: Shop, service: InventoryService) -> None:
     stock_id = await shop.item(7)
     await refresh(shop)

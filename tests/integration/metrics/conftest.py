@@ -24,18 +24,10 @@ def deployed(databases: Databases) -> URL:
     return databases.deployed("busy")
 
 
-@pytest.fixture(scope="session")
-def template(databases: Databases) -> URL:
-    """What ``incremental`` is copied from: to switch each time would take ten times as long."""
-    url = databases.deployed("busy")
-    switch_to(url, Mode.INCREMENTAL)
-    return url
-
-
 @pytest.fixture
-def incremental(databases: Databases, template: URL) -> URL:
+def incremental(databases: Databases) -> URL:
     """A busy shop's database whose view is one of the read model."""
-    return databases.copy(template)
+    return databases.deployed("busy", Mode.INCREMENTAL)
 
 
 @pytest.fixture

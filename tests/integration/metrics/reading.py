@@ -1,9 +1,11 @@
-"""Reading the view, and what its query gives, in the same snapshot."""
+"""Reading the view, and what its query gives, in the same snapshot; and writing to stock."""
 
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+
+from soleflip_assets.tables import LEGACY_TABLES
 
 # The query of sql/phase2/81_stock_metrics_view.sql, spelled once more: the tests take nobody's word for it.
 QUERY = """
@@ -64,3 +66,11 @@ def set_quantity(connection: Connection, stock_id: UUID, quantity: int) -> None:
         text("UPDATE inventory.stock SET quantity = :quantity, updated_at = now() WHERE id = :id"),
         {"id": stock_id, "quantity": quantity},
     )
+
+
+def allow_truncation(connection: Connection) -> None:
+    """As it is once the legacy tables, which TRUNCATE reaches by CASCADE, are retired."""
+    for table in LEGACY_TABLES:
+        connection.execute(
+            text(f"DROP TRIGGER soleflip_refuse_truncation ON inventory.{table.name}")
+        )

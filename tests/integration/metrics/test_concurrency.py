@@ -4,7 +4,7 @@ A variant is what somebody would write first. Each test holds two connections, b
 where the variant errs, and shows that it errs there: without that, passing would prove nothing of ours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.database import create_database_engine, query_one
 from soleflip_assets.metrics import mode
+from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.sql_files import SqlFile
-from tests.conftest import connect
+from tests.conftest import Databases, connect
 from tests.integration.metrics.reading import (
+    allow_truncation,
     an_item,
     differences,
     queued,
@@ -33,6 +35,11 @@ from tests.integration.phase2.deployment import await_row
 WAITS = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND query LIKE :waiting AND wait_event_type = 'Lock'
+"""
+
+AWAITS_STOCK = """
+SELECT pid FROM pg_locks
+WHERE relation = 'inventory.stock'::regclass AND mode = 'AccessShareLock' AND NOT granted
 """
 
 
@@ -122,6 +129,18 @@ class Ours:
 
     refresh = staticmethod(refresh)
     shown = staticmethod(shown)
+
+
+@pytest.fixture
+def deployed(databases_of_each_version: Databases) -> URL:
+    """A busy shop whose view is materialized, on each version: snapshots and locks are the server's."""
+    return databases_of_each_version.deployed("busy")
+
+
+@pytest.fixture
+def incremental(databases_of_each_version: Databases) -> URL:
+    """A busy shop whose view is one of the read model, on each version."""
+    return databases_of_each_version.deployed("busy", Mode.INCREMENTAL)
 
 
 @pytest.fixture
@@ -290,6 +309,36 @@ def test_queue_and_stock_are_seen_in_one_snapshot(
     assert (shown(shop, first), queued(shop)) == (70, [first, second])
     refresh(shop)
     assert (shown(shop, first), shown(shop, second), queued(shop)) == (71, 72, [])
+
+
+def prove(connection: Connection) -> None:
+    """As a switch does before it swaps."""
+    model = "inventory_ops.stock_metrics_read_model"
+    connection.execute(text("SELECT inventory_ops.prove_stock_metrics(:model)"), {"model": model})
+
+
+def compare(connection: Connection) -> None:
+    """As the comparison does that looks for bypassed triggers."""
+    found = query_one(connection, "metrics/compare.sql")
+    assert [found[kind] for kind in ("missing", "wrong", "phantom")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("look", [refresh, prove, compare])
+def test_open_truncation_is_waited_for(
+    incremental: URL, shop: Connection, other: Connection, look: Callable[[Connection], None]
+) -> None:
+    """TRUNCATE empties stock for every snapshot, while its entry is there for later ones only."""
+    allow_truncation(shop)
+    other.execute(text("TRUNCATE inventory.stock CASCADE"))
+    with beside(incremental, other) as (pool, second):
+        waiting = pool.submit(look, second)
+        await_row(shop, AWAITS_STOCK)
+        other.commit()
+        waiting.result()
+
+    refresh(shop)
+    assert shop.scalar(text("SELECT count(*) FROM inventory.stock_metrics_view")) == 0
+    assert queued(shop) == []
 
 
 KEPT = "SELECT total_quantity FROM inventory_ops.stock_metrics_read_model WHERE stock_id = :id"

@@ -11,9 +11,8 @@ from psycopg import errors
 from sqlalchemy.engine import URL
 
 from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases
-from tests.integration.metrics.conftest import switch_to
-from tests.integration.metrics.reading import DIFFERENCES
+from tests.conftest import Databases, connect
+from tests.integration.metrics.reading import DIFFERENCES, allow_truncation
 
 SESSIONS = 3
 KEYS = [UUID(int=number) for number in range(1, 8)]
@@ -97,13 +96,9 @@ Connection = psycopg.Connection[tuple[object, ...]]
 def incremental(request: pytest.FixtureRequest) -> URL:
     """An incremental shop in which stock may be truncated, as it may once the legacy tables are retired."""
     databases: Databases = request.getfixturevalue(request.param)
-    url = databases.deployed("production")
-    switch_to(url, Mode.INCREMENTAL)
-    with _connect(url) as connection:
-        for table in ("stock_financial", "stock_lifecycle", "stock_metrics"):
-            connection.execute(
-                f"DROP TRIGGER soleflip_refuse_truncation ON inventory.{table}".encode()
-            )
+    url = databases.deployed("production", Mode.INCREMENTAL)
+    with connect(url) as connection:
+        allow_truncation(connection)
     return url
 
 

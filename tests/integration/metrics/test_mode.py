@@ -34,6 +34,7 @@ from tests.integration.metrics.reading import (
     set_quantity,
     shown,
 )
+from tests.integration.phase2.deployment import await_row
 from tests.integration.phase2.state import logical, physical
 
 OTHER = {Mode.MATERIALIZED: Mode.INCREMENTAL, Mode.INCREMENTAL: Mode.MATERIALIZED}
@@ -243,6 +244,36 @@ def test_read_model_that_is_not_equal_does_not_take_the_views_place(deployed: UR
 
     assert mode_of(deployed) is Mode.MATERIALIZED
     assert switch_to(deployed, Mode.INCREMENTAL)
+
+
+def test_materialized_view_that_is_not_equal_does_not_take_the_views_place(
+    incremental: URL, shop: Connection
+) -> None:
+    """A writer whose triggers are switched off gets between filling and proving."""
+    waiting = """
+        SELECT pid FROM pg_locks
+        WHERE relation = 'inventory_ops.metrics_refresh'::regclass AND NOT granted
+    """
+    item = an_item(shop)
+    before = logical(incremental)
+    with ThreadPoolExecutor() as pool, create_database_engine(incremental).connect() as holder:
+        # It stands where it records that it has filled the new view.
+        holder.execute(text("LOCK TABLE inventory_ops.metrics_refresh IN SHARE MODE"))
+        switching = pool.submit(switch_to, incremental, Mode.MATERIALIZED)
+        await_row(shop, waiting)
+        holder.execute(text(BYPASS))
+        set_quantity(holder, item, 71)
+        holder.commit()
+        with pytest.raises(DBAPIError, match="differs from what its query gives in 1 rows"):
+            switching.result()
+
+    assert mode_of(incremental) is Mode.INCREMENTAL
+    after = logical(incremental)
+    assert after.pop("inventory.stock") != before.pop("inventory.stock")
+    assert after == before
+    assert query_one(shop, "metrics/compare.sql")["wrong"] == 1
+    assert switch_to(incremental, Mode.MATERIALIZED)
+    assert shown(shop, item) == 71
 
 
 class DeathError(BaseException):
@@ -502,12 +533,8 @@ def test_refresh_without_a_change_writes_no_row(shop: Connection) -> None:
     assert shown(shop, item) == 71
 
 
-def test_nothing_is_compiled_for_a_refresh(databases_15: Databases) -> None:
-    """The planner believes that every row may change: compiling for that took longer than the refresh."""
-    url = databases_15.deployed("production")
-    switch_to(url, Mode.INCREMENTAL)
-    with connect(url) as shop:
-        set_quantity(shop, an_item(shop), 71)
+def plans_of_a_refresh(url: URL) -> list[str]:
+    """The plans of all that a refresh executes in a new session, which compiles all that it may."""
     plans: list[str] = []
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: plans.append(str(notice.message_primary)))
@@ -521,9 +548,31 @@ def test_nothing_is_compiled_for_a_refresh(databases_15: Databases) -> None:
         }.items():
             connection.execute("SELECT set_config(%s, %s, false)", (parameter, value))
         connection.execute("SELECT inventory.refresh_stock_metrics()")
-    (drain,) = (plan for plan in plans if "Merge on stock_metrics_read_model" in plan)
+    return plans
+
+
+DRAIN = "Merge on stock_metrics_read_model"
+
+
+def test_nothing_is_compiled_for_a_refresh(databases_15: Databases) -> None:
+    """The planner believes that every row may change: compiling for that took longer than the refresh."""
+    url = databases_15.deployed("production", Mode.INCREMENTAL)
+    with connect(url) as shop:
+        set_quantity(shop, an_item(shop), 71)
+
+    plans = plans_of_a_refresh(url)
+
+    (drain,) = (plan for plan in plans if DRAIN in plan)
     assert "JIT:" not in drain
     assert any("JIT:" in plan for plan in plans)
+
+
+def test_drain_of_an_empty_queue_is_not_even_planned(incremental: URL) -> None:
+    """Each hourly refresh is a new session: it would plan the drain first."""
+    plans = plans_of_a_refresh(incremental)
+
+    assert any("stock_metrics_refreshed" in plan for plan in plans)
+    assert not any(DRAIN in plan for plan in plans)
 
 
 # Dagster's own use of its deprecated attribute, where a resource is torn down.
