@@ -21,6 +21,7 @@ from tests.e2e.topology import (
     hour_of,
     running_production,
 )
+from tests.integration.alerts.sink import Sink, running_sink
 
 # A Tuesday afternoon, when nothing daily or weekly is due.
 NOON = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
@@ -32,12 +33,29 @@ mutation { launchRun(executionParams: {selector: {
 """
 
 
+# Past the triggers, which would carry it to stock.
+A_PRICE_THAT_STOCK_LACKS = """
+SET session_replication_role = replica;
+INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, vat_amount)
+SELECT id, -1, -1, -1 FROM inventory.stock LIMIT 1
+"""
+
+
 @pytest.fixture(scope="module")
-def production() -> Iterator[Production]:
-    """All services, with the hourly schedule alone."""
+def sink() -> Iterator[Sink]:
+    with running_sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def production(sink: Sink) -> Iterator[Production]:
+    """All services, with the hourly refresh and the daily watch alone, and alerts to the sink."""
     if sys.platform != "linux":
         pytest.skip("the clock's library is made for Linux")
-    with running_production(NOON, programs_of("15"), keep={HOURLY}) as running:
+    keep = {HOURLY, "daily_watch"}
+    with running_production(
+        NOON, programs_of("15"), keep, SOLEFLIP_ALERT_URLS=sink.url()
+    ) as running:
         yield running
 
 
@@ -107,6 +125,20 @@ def test_only_the_code_server_knows_soleflips_database(production: Production) -
     for name in SERVICES:
         variables = psutil.Process(production.topology.processes[name].pid).environ()
         assert ("SOLEFLIP_DATABASE_URL" in variables) == (name == "code-server")
+
+
+def test_check_that_fails_by_the_clock_is_told(production: Production, sink: Sink) -> None:
+    """Nobody asks: the next morning comes, the daily watch with it, and the message with the numbers."""
+    with connect(production.database) as connection:
+        for statement in A_PRICE_THAT_STOCK_LACKS.split(";"):
+            connection.exec_driver_sql(statement)
+    watch = _next_hour(production.clock).replace(hour=5, minute=30) + timedelta(days=1)
+    production.clock.leap_to(watch - timedelta(seconds=1))
+    told = awaited(
+        lambda: [m["message"] for m in sink.messages if "financial_data" in m["message"]], 150
+    )
+    assert len(told) == 1
+    assert "inconsistent 1," in told[0]
 
 
 def test_code_server_whose_code_died_is_not_alive(production: Production) -> None:

@@ -253,7 +253,7 @@ class Production:
 
 @contextmanager
 def running_production(
-    start: datetime, programs: Path, keep: Collection[str]
+    start: datetime, programs: Path, keep: Collection[str], **variables: str
 ) -> Iterator[Production]:
     """All services on a shop of their own, for the length of the block.
 
@@ -261,6 +261,7 @@ def running_production(
         start: what time it shall be.
         programs: PostgreSQL's.
         keep: the schedules that are left on.
+        variables: of the environment files, where they are to be others.
     """
     with open_folder() as folder, ExitStack() as stack:
         clock = Clock(folder, start)
@@ -270,6 +271,7 @@ def running_production(
         databases = Databases(server)
         database, storage = databases.deployed("production"), databases.empty()
         topology = Topology(folder, database, storage, clock)
+        topology.variables |= variables
         stack.callback(server.stop, "immediate")
         stack.callback(topology.end)
         for name in ("code-server", "webserver", "viewers"):
