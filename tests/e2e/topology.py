@@ -276,11 +276,11 @@ def running_production(
         stack.callback(topology.end)
         for name in ("code-server", "webserver", "viewers"):
             topology.start(name)
-        awaited(lambda: topology.health("webserver", "--ready").returncode == 0)
+        awaited(lambda: topology.health("webserver", "--ready").returncode == 0, 150)
         _stop_schedules(topology.ports["webserver"], keep)
         topology.start("daemon")
-        awaited(lambda: topology.health("daemon", "--ready").returncode == 0)
-        awaited(lambda: all(_is_known(storage, schedule) for schedule in keep))
+        awaited(lambda: topology.health("daemon", "--ready").returncode == 0, 150)
+        awaited(lambda: all(_is_known(storage, schedule) for schedule in keep), 150)
         yield Production(topology, server, database, storage, clock, stack)
 
 
