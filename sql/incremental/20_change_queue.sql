@@ -1,4 +1,4 @@
--- The change queue: from here on every write to stock that changes a metric queues the ids of its stock rows.
+-- The change queue: from here on every write to stock that changes a metric queues what its stock rows became.
 --
 -- The writer's own transaction queues them, so that a change and its entry become visible together or not at all.
 -- Entries are only ever added, never merged: who left one out because there is one already would rely on an entry
@@ -17,8 +17,17 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   -- By id, not by row: where a primary key was changed, one id has gone and another one has come.
-  INSERT INTO inventory_ops.stock_change (stock_id)
-  SELECT coalesce(before.id, after.id)
+  INSERT INTO inventory_ops.stock_change (
+    stock_id, quantity, reserved_quantity, gross_purchase_price, roi_percentage, created_at, updated_at
+  )
+  SELECT
+    coalesce(before.id, after.id),
+    after.quantity,
+    after.reserved_quantity,
+    after.gross_purchase_price,
+    after.roi_percentage,
+    after.created_at,
+    after.updated_at
   FROM before
   FULL JOIN after ON after.id = before.id
   WHERE (
@@ -42,7 +51,30 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.queue_stock()
+CREATE OR REPLACE FUNCTION inventory_ops.queue_inserted_stock()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  INSERT INTO inventory_ops.stock_change (
+    stock_id, quantity, reserved_quantity, gross_purchase_price, roi_percentage, created_at, updated_at
+  )
+  SELECT
+    inserted.id,
+    inserted.quantity,
+    inserted.reserved_quantity,
+    inserted.gross_purchase_price,
+    inserted.roi_percentage,
+    inserted.created_at,
+    inserted.updated_at
+  FROM inserted;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.queue_deleted_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -50,7 +82,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   INSERT INTO inventory_ops.stock_change (stock_id)
-  SELECT changed.id FROM changed;
+  SELECT deleted.id FROM deleted;
   RETURN NULL;
 END
 $function$;
@@ -70,8 +102,8 @@ $function$;
 
 CREATE OR REPLACE TRIGGER soleflip_queue_insert
 AFTER INSERT ON inventory.stock
-REFERENCING NEW TABLE AS changed
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_stock();
+REFERENCING NEW TABLE AS inserted
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_inserted_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_queue_update
 AFTER UPDATE ON inventory.stock
@@ -80,8 +112,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_updated_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_queue_delete
 AFTER DELETE ON inventory.stock
-REFERENCING OLD TABLE AS changed
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_stock();
+REFERENCING OLD TABLE AS deleted
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.queue_deleted_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_queue_truncation
 AFTER TRUNCATE ON inventory.stock

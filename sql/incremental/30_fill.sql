@@ -1,6 +1,8 @@
 -- Fills the read model with the metrics of every stock row.
 --
--- After sql/incremental/20_change_queue.sql, never before: what is written while this reads is then in the queue.
+-- After sql/incremental/20_change_queue.sql, never before: what is written while this reads is then in the queue. What
+-- the queue already holds, this reads from stock in the same snapshot; an entry that was made before all triggers were
+-- in force may be of a row that somebody deleted unannounced.
 --
 -- Locks: an advisory lock, so that nobody drains meanwhile; ACCESS SHARE on stock; ACCESS EXCLUSIVE on the read model,
 --        which nobody reads before sql/incremental/50_view_of_read_model.sql.
@@ -12,6 +14,9 @@ SELECT pg_advisory_xact_lock('inventory_ops.metrics_refresh'::regclass::oid::big
 
 TRUNCATE inventory_ops.stock_metrics_read_model;
 
+WITH superseded AS (
+  DELETE FROM inventory_ops.stock_change
+)
 INSERT INTO inventory_ops.stock_metrics_read_model (
   stock_id,
   total_quantity,

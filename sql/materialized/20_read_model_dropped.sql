@@ -12,9 +12,11 @@ DROP TRIGGER IF EXISTS soleflip_queue_delete ON inventory.stock;
 
 DROP TRIGGER IF EXISTS soleflip_queue_truncation ON inventory.stock;
 
-DROP FUNCTION IF EXISTS inventory_ops.queue_stock();
+DROP FUNCTION IF EXISTS inventory_ops.queue_inserted_stock();
 
 DROP FUNCTION IF EXISTS inventory_ops.queue_updated_stock();
+
+DROP FUNCTION IF EXISTS inventory_ops.queue_deleted_stock();
 
 DROP FUNCTION IF EXISTS inventory_ops.queue_stock_truncation();
 
@@ -22,11 +24,13 @@ DROP FUNCTION IF EXISTS inventory_ops.compare_stock_metrics();
 
 DROP FUNCTION IF EXISTS inventory_ops.prove_stock_metrics(regclass);
 
-DROP FUNCTION IF EXISTS inventory_ops.unannounced_differences(regclass);
+DROP FUNCTION IF EXISTS inventory_ops.stock_metrics_differences(regclass);
 
 DROP FUNCTION IF EXISTS inventory_ops.drain_stock_changes(timestamptz);
 
 DROP VIEW IF EXISTS inventory_ops.stock_metrics_now;
+
+DROP FUNCTION IF EXISTS inventory_ops.expected_profit(numeric, numeric);
 
 DROP TABLE IF EXISTS inventory_ops.stock_metrics_refreshed;
 

@@ -1,7 +1,8 @@
 -- The project's own schema: what was deployed, and what the checks need to remember.
 --
--- Locks: none that anyone could wait for: everything here is new, or replaced in an instant.
--- Again: safe; nothing that exists is touched.
+-- Locks: where this ran before, ACCESS EXCLUSIVE on the queue of changes for an instant; else none that anyone could
+--        wait for: everything here is new, or replaced in an instant.
+-- Again: safe; nothing that exists is touched, but for columns that the queue lacks.
 
 CREATE SCHEMA IF NOT EXISTS inventory_ops;
 
@@ -66,8 +67,22 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_change (
   queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
+-- What metrics are computed from, as the write left it. By themselves: the table may be there without them.
+ALTER TABLE inventory_ops.stock_change
+  -- squawk-ignore prefer-bigint-over-int
+  ADD COLUMN IF NOT EXISTS quantity integer,
+  -- squawk-ignore prefer-bigint-over-int
+  ADD COLUMN IF NOT EXISTS reserved_quantity integer,
+  ADD COLUMN IF NOT EXISTS gross_purchase_price numeric,
+  ADD COLUMN IF NOT EXISTS roi_percentage numeric,
+  ADD COLUMN IF NOT EXISTS created_at timestamptz,
+  ADD COLUMN IF NOT EXISTS updated_at timestamptz;
+
 COMMENT ON TABLE inventory_ops.stock_change IS
   'Stock rows whose metrics were written since the last refresh, once for each write; NULL stands for a truncation';
+
+COMMENT ON COLUMN inventory_ops.stock_change.quantity IS
+  'As the write left it, like the columns after it; NULL where the entry only says that something changed';
 
 -- Where everything is published for logical replication, a table without a key refuses DELETE.
 DO $$

@@ -30,6 +30,16 @@ DIFFERENCES = f"""
     (SELECT 'phantom', k.* FROM (TABLE kept EXCEPT ALL TABLE expected) AS k)
 """
 
+# One unit more for a stock row whose notes become "again", by a statement within the statement.
+COUNT_AGAIN = """
+    CREATE FUNCTION count_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      UPDATE inventory.stock SET quantity = quantity + 1, notes = 'counted' WHERE id = NEW.id;
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER count_again AFTER UPDATE ON inventory.stock
+    FOR EACH ROW WHEN (NEW.notes = 'again') EXECUTE FUNCTION count_again();
+"""
+
 
 def differences(connection: Connection) -> list[tuple[Any, ...]]:
     """Rows of the query that the view lacks, and of the view that the query lacks, in one snapshot."""

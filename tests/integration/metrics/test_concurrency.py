@@ -22,6 +22,7 @@ from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.sql_files import SqlFile
 from tests.conftest import Databases, connect
 from tests.integration.metrics.reading import (
+    COUNT_AGAIN,
     allow_truncation,
     an_item,
     differences,
@@ -119,6 +120,23 @@ CURSOR = Variant(
     moved AS (UPDATE cursor SET done = (SELECT max(number) FROM queue))
     INSERT INTO broken SELECT s.id, s.quantity FROM inventory.stock AS s
     WHERE s.id IN (SELECT id FROM taken)
+    ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity
+    """,
+)
+
+LAST_ENTRY = Variant(
+    f"""
+    {FILLED}
+    CREATE TABLE queue (number bigint GENERATED ALWAYS AS IDENTITY, id uuid, quantity integer);
+    CREATE FUNCTION queue() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO queue (id, quantity) SELECT id, quantity FROM changed;
+      RETURN NULL;
+    END $$;
+    {TRIGGER}
+    """,
+    """
+    WITH drained AS (DELETE FROM queue RETURNING number, id, quantity)
+    INSERT INTO broken SELECT DISTINCT ON (id) id, quantity FROM drained ORDER BY id, number DESC
     ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity
     """,
 )
@@ -222,6 +240,25 @@ def test_change_is_queued_although_an_entry_for_its_row_is_there(
 
     variant.refresh(shop)
 
+    assert (variant.shown(shop, item) != 71) is loses
+
+
+@broken_and_ours(LAST_ENTRY)
+def test_entry_that_was_queued_last_does_not_have_the_last_word(
+    shop: Connection, variant: Variant | Ours, *, loses: bool
+) -> None:
+    """A trigger writes the row again: its statement ends, and queues, before the one that set it off."""
+    install(shop, variant)
+    shop.exec_driver_sql(COUNT_AGAIN)
+    item = an_item(shop)
+    shop.execute(
+        text("UPDATE inventory.stock SET quantity = 70, notes = 'again' WHERE id = :id"),
+        {"id": item},
+    )
+
+    variant.refresh(shop)
+
+    assert shop.scalar(text(READ), {"id": item}) == 71
     assert (variant.shown(shop, item) != 71) is loses
 
 
