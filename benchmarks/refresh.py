@@ -35,7 +35,7 @@ _WRITE = """
 _IDLE_SECONDS = 2.0
 # A page is logged whole when it is touched first after a checkpoint. So many refreshes with 1,000 changes
 # each have touched nearly all that the next one will, at a million rows.
-_WARM_UP = 30
+WARM_UP = 30
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _ways(stage: Stage, stack: ExitStack) -> Iterator[Way]:
         VIEW,
         _statement(REFRESH),
         3 * rounds,
-        warm_up=1 if stage.quick else _WARM_UP,
+        warm_up=1 if stage.quick else WARM_UP,
     )
 
 
@@ -237,7 +237,7 @@ def _explanation(stage: Stage) -> str:
         f"CONCURRENTLY. {dbt}*{_OURS}* is the same function in incremental mode. Growth is the relation with "
         "its indexes after so many refreshes, times its size before, autovacuum off. Waits are the longest "
         "of a reader of the view and of a writer of stock who come every 5 ms beside one refresh more. "
-        f"The read model was refreshed {1 if stage.quick else _WARM_UP} times before, without a checkpoint: "
+        f"The read model was refreshed {1 if stage.quick else WARM_UP} times before, without a checkpoint: "
         "most pages that it touches are then logged in part. *Right after a checkpoint* each is logged "
         "whole, as is so where checkpoints come more often than refreshes."
     )

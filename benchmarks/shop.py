@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
@@ -21,11 +22,13 @@ from soleflip_assets.local.sample import create_legacy_schema, fill
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.settings import Sample
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 PARAMETERS = {
-    "shared_buffers": "1GB",
+    # A quarter of the machine's memory, as PostgreSQL's documentation recommends for a server of its own.
+    "shared_buffers": f"{psutil.virtual_memory().total // 2**20 // 4}MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "1h",
     # Sessions are counted by their ends, which the log tells.
@@ -89,6 +92,18 @@ class Stage:
         """The shop with Phase 2 deployed and its metrics kept in a mode; vacuumed."""
         make = self._deploy if mode is Mode.MATERIALIZED else self._make_incremental
         return vacuumed(self._once(str(mode), make))
+
+    @property
+    def production(self) -> Shop:
+        """A shop as SoleFlip's was: Phase 2 deployed when the legacy tables were empty; vacuumed."""
+        return vacuumed(
+            self._once(
+                "production",
+                lambda: build_deployed(
+                    self.server, "production", self.rows, Mode.MATERIALIZED, "production"
+                ),
+            )
+        )
 
     @property
     def tenth(self) -> Shop:
@@ -205,22 +220,24 @@ def change_setting(server: PostgresServer, name: str, *, on: bool) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-def build_legacy(server: PostgresServer, name: str, rows: int) -> Shop:
-    """A busy shop before Phase 2, vacuumed, with its items numbered."""
+def build_legacy(server: PostgresServer, name: str, rows: int, sample: Sample = "busy") -> Shop:
+    """A shop before Phase 2, vacuumed, with its items numbered."""
     server.create_database(name)
     shop = Shop(server.url(name), rows)
     with create_database_engine(shop.url).begin() as connection:
         create_legacy_schema(connection)
-        fill(connection, "busy", rows=rows)
+        fill(connection, sample, rows=rows)
     with shop.connect() as connection:
         for statement in _ITEMS:
             connection.execute(statement.encode())
     return vacuumed(shop)
 
 
-def build_deployed(server: PostgresServer, name: str, rows: int, mode: Mode) -> Shop:
-    """A busy shop with Phase 2 deployed and its metrics kept in a mode."""
-    shop = build_legacy(server, name, rows)
+def build_deployed(
+    server: PostgresServer, name: str, rows: int, mode: Mode, sample: Sample = "busy"
+) -> Shop:
+    """A shop with Phase 2 deployed and its metrics kept in a mode."""
+    shop = build_legacy(server, name, rows, sample)
     keep(shop, mode)
     return shop
 

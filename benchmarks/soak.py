@@ -214,19 +214,13 @@ def _megabytes(production: Production) -> dict[str, int]:
     """What each process has for itself, once the last run's has gone; shared buffers are nobody's."""
     pids = {name: production.topology.processes[name].pid for name in SERVICES}
     pids["database"] = int((production.server.data / "postmaster.pid").read_text().split()[0])
-    awaited(lambda: not any(_is_run(process) for process in _family(pids["code-server"])))
+    awaited(lambda: not production.runs())
     return {name: round(sum(map(_own_memory, _family(pid))) / 1e6) for name, pid in pids.items()}
 
 
 def _family(pid: int) -> list[psutil.Process]:
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
-
-
-def _is_run(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return "--multiprocessing-fork" in process.cmdline()
-    return False
 
 
 def _own_memory(process: psutil.Process) -> int:

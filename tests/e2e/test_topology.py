@@ -40,6 +40,13 @@ INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_
 SELECT id, -1, -1, -1 FROM inventory.stock LIMIT 1
 """
 
+REFRESH_LOCK = "'inventory_ops.metrics_refresh'::regclass::oid::bigint"
+# Whoever is at it, or waits to be.
+WAITS_FOR_THE_REFRESH = """
+SELECT pid FROM pg_stat_activity
+WHERE query LIKE '%inventory.refresh_stock_metrics()%' AND pid <> pg_backend_pid()
+"""
+
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
@@ -57,6 +64,15 @@ def production(sink: Sink) -> Iterator[Production]:
         NOON, programs_of("15"), keep, SOLEFLIP_ALERT_URLS=sink.url()
     ) as running:
         yield running
+
+
+def _statuses_of_ticks(production: Production) -> list[str]:
+    """Of all schedules, the newest last."""
+    with connect(production.storage) as connection:
+        found = connection.exec_driver_sql(
+            "SELECT status FROM job_ticks WHERE type = 'SCHEDULE' ORDER BY timestamp"
+        ).scalars()
+        return list(found)
 
 
 def _next_hour(clock: Clock) -> datetime:
@@ -93,6 +109,14 @@ def test_refresh_due_while_something_is_down_is_done_once(
     awaited(lambda: production.topology.health(victim, "--ready").returncode == 0)
 
 
+def test_tick_that_soleflips_database_refused_is_tried_again(production: Production) -> None:
+    hour = _next_hour(production.clock)
+    with production.refusing():
+        production.clock.leap_to(hour + timedelta(seconds=1))
+        awaited(lambda: _statuses_of_ticks(production)[-1] == "FAILURE")
+    production.await_refresh(hour)
+
+
 def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
     """Every tick of every hour, one refresh; after all that the tests above have done."""
     with connect(production.storage) as connection:
@@ -103,6 +127,25 @@ def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
     hours = [hour_of(moment.replace(tzinfo=UTC)) for moment, _ in ticks]
     assert production.refreshes() == hours
     assert hours == [hours[0] + timedelta(hours=number) for number in range(len(hours))]
+
+
+def test_refresh_whose_process_is_killed_holds_up_nobody(production: Production) -> None:
+    """It stands in its refresh, which PostgreSQL takes back; the next hour does not wait for its run."""
+    hour = _next_hour(production.clock)
+    with connect(production.database) as holder:
+        holder.exec_driver_sql(f"SELECT pg_advisory_lock({REFRESH_LOCK})")
+        production.clock.leap_to(hour + timedelta(seconds=1))
+        awaited(lambda: holder.exec_driver_sql(WAITS_FOR_THE_REFRESH).all())
+        (run,) = production.runs()
+        run.kill()
+        awaited(lambda: not production.unfinished())
+        holder.exec_driver_sql(f"SELECT pg_advisory_unlock({REFRESH_LOCK})")
+        awaited(lambda: not holder.exec_driver_sql(WAITS_FOR_THE_REFRESH).all())
+    assert hour not in production.refreshes()
+
+    following = hour + timedelta(hours=1)
+    production.clock.leap_to(following - timedelta(seconds=1))
+    production.await_refresh(following)
 
 
 def test_viewers_see_and_cannot_launch(production: Production) -> None:

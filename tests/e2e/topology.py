@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from sqlalchemy.engine import URL
 
 from soleflip_assets.local.postgres import PostgresServer
@@ -230,6 +231,23 @@ class Production:
         with self.clock.set_here():
             self.stack.enter_context(self.server.running())
 
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """SoleFlip's database lets nobody in, for the length of the block; Dagster's storage goes on."""
+        name = str(self.database.database)
+        with connect(self.storage) as administrator:
+            administrator.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            administrator.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+            yield
+            administrator.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    def runs(self) -> list[psutil.Process]:
+        """The processes that execute runs: the code server's, one for each."""
+        server = psutil.Process(self.topology.processes["code-server"].pid)
+        return [process for process in server.children(recursive=True) if _is_run(process)]
+
     def refreshes(self) -> list[datetime]:
         """The hour of each refresh after the deployment's."""
         with connect(self.database) as connection:
@@ -249,6 +267,12 @@ class Production:
     def await_refresh(self, hour: datetime) -> None:
         """Until the refresh of an hour is done, and Dagster knows it."""
         awaited(lambda: hour in self.refreshes() and not self.unfinished(), 150)
+
+
+def _is_run(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "--multiprocessing-fork" in process.cmdline()
+    return False
 
 
 @contextmanager
