@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,6 +117,15 @@ def _require(path: Path, package: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"CI must have {path}")
         pytest.skip(f"there is no {path}: apt-get install {package}")
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is; skip where it is missing, and fail where CI is set."""
+    if found := shutil.which(name):
+        return found
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must have {name}")
+    pytest.skip(f"there is no {name}: apt-get install {package}")
 
 
 def programs_of(version: str) -> Path:

@@ -3,15 +3,20 @@
 On Debian's PostgreSQL 15. The hours leap, the schedule is the project's own.
 """
 
+import socket
+import subprocess
 import sys
+import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import connect, programs_of
-from tests.e2e.processes import awaited, graphql
+from soleflip_assets.settings import FILES
+from tests.conftest import connect, program, programs_of
+from tests.e2e.processes import awaited, clean_environment, free_port, graphql, graphql_as
 from tests.e2e.topology import (
     HOURLY,
     SCHEDULES,
@@ -32,6 +37,8 @@ mutation { launchRun(executionParams: {selector: {
 }}) { __typename } }
 """
 
+PASSWORD = "pass through"
+LOGIN = f"anna:{PASSWORD}"
 
 # Past the triggers, which would carry it to stock.
 A_PRICE_THAT_STOCK_LACKS = """
@@ -153,6 +160,62 @@ def test_viewers_see_and_cannot_launch(production: Production) -> None:
     answers = [graphql(ports["viewers"], query) for query in (SCHEDULES, LAUNCH)]
     assert len(answers[0]["schedulesOrError"]["results"]) > 1
     assert answers[1]["launchRun"]["__typename"] == "UnauthorizedError"
+
+
+@pytest.fixture
+def proxy(production: Production, tmp_path: Path) -> Iterator[dict[str, int]]:
+    """Caddy as deploy/Caddyfile says, with names and ports of this machine; a port for each interface.
+
+    Both let in ``anna`` with the password PASSWORD.
+    """
+    caddy = program("caddy", "caddy")
+    hashed = subprocess.run(
+        [caddy, "hash-password", "--plaintext", PASSWORD],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    ports = {"webserver": free_port(), "viewers": free_port()}
+    text = (FILES / "deploy" / "Caddyfile").read_text()
+    for there, here in {
+        "dagster.example.com": f"http://127.0.0.1:{ports['webserver']}",
+        "dagster-view.example.com": f"http://127.0.0.1:{ports['viewers']}",
+        "127.0.0.1:3000": f"127.0.0.1:{production.topology.ports['webserver']}",
+        "127.0.0.1:3001": f"127.0.0.1:{production.topology.ports['viewers']}",
+        "viewer HASH-OF-THE-VIEWERS-PASSWORD": f"anna {hashed}",
+        "HASH-OF-ANNAS-PASSWORD": hashed,
+    }.items():
+        assert text.count(there) == 1, there
+        text = text.replace(there, here)
+    configured = tmp_path / "Caddyfile"
+    configured.write_text("{\n\tadmin off\n}\n" + text)
+    running = subprocess.Popen(
+        [caddy, "run", "--config", configured, "--adapter", "caddyfile"],
+        env=clean_environment(HOME=str(tmp_path)),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        awaited(lambda: all(answers(port) for port in ports.values()))
+        yield ports
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_proxy_lets_in_who_has_a_password(proxy: dict[str, int]) -> None:
+    for port in proxy.values():
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            graphql(port, SCHEDULES)
+        refused.value.close()
+    seen = {name: graphql_as(LOGIN, port, SCHEDULES) for name, port in proxy.items()}
+    assert len(seen["webserver"]["schedulesOrError"]["results"]) > 1
+    assert seen["viewers"] == seen["webserver"]
+    assert graphql_as(LOGIN, proxy["viewers"], LAUNCH)["launchRun"] == {
+        "__typename": "UnauthorizedError"
+    }
 
 
 def test_web_interfaces_listen_on_loopback_only(production: Production) -> None:
