@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from benchmarks.harness import Ratio, change, middle, table, timed
+from benchmarks.harness import Ratio, change, middle, number, table
 from benchmarks.refresh import REFRESH
 from benchmarks.results import Section
 from benchmarks.shop import Connection, Shop, Stage, build_deployed, server_in
@@ -22,9 +22,11 @@ _SETTINGS = {
     "cron.use_background_workers": "on",
 }
 
-_NEXT_RUN = """
-    SELECT extract(epoch FROM end_time - start_time)::float8 * 1000
-    FROM cron.job_run_details WHERE status = 'succeeded' ORDER BY runid LIMIT 1
+_ENDED_RUNS = "SELECT count(*) FROM cron.job_run_details WHERE status = 'succeeded'"
+# Not pg_cron's own table of runs: it looks once a second, and every run took 1.00 s by it.
+_LAST_REFRESH = """
+    SELECT 1000 * extract(epoch FROM finished_at - started_at)
+    FROM inventory_ops.metrics_refresh ORDER BY id DESC LIMIT 1
 """
 
 
@@ -47,8 +49,8 @@ def run(stage: Stage) -> Section:
     ratio = Ratio.of(scheduled, direct)
     text = (
         f"PostgreSQL {version}, {rows:,} rows, materialized mode, after {CHANGES:,} changes, {ROUNDS} "
-        "rounds. A job of pg_cron calls the same function in a background worker, at the full minute; its "
-        f"own table of runs says how long. It took {ratio} times as long as the function called directly.\n\n"
+        "rounds. A job of pg_cron calls the same function in a background worker, at the full minute. It "
+        f"took {ratio} times as long as called directly, by what the function records of itself.\n\n"
     )
     lines = [["called directly", middle(direct)], ["called by pg_cron", middle(scheduled)]]
     return Section("pg_cron", text + table(["", "ms"], lines), {"pg_cron_time": ratio.median})
@@ -60,23 +62,24 @@ def _measure(stage: Stage, shop: Shop) -> tuple[list[float], list[float]]:
     with shop.connect() as connection:
         connection.execute("CREATE EXTENSION pg_cron")
         connection.execute(REFRESH)
-        for number in range(1, ROUNDS + 1):
-            stage.tell(f"pg_cron: round {number} of {ROUNDS}, up to a minute each")
+        for round_ in range(1, ROUNDS + 1):
+            stage.tell(f"pg_cron: round {round_} of {ROUNDS}, up to a minute each")
             change(connection, shop, CHANGES)
-            direct.append(1000 * timed(lambda: connection.execute(REFRESH)))
+            connection.execute(REFRESH)
+            direct.append(number(connection, _LAST_REFRESH))
             change(connection, shop, CHANGES)
-            scheduled.append(_scheduled(connection))
+            _await_scheduled(connection)
+            scheduled.append(number(connection, _LAST_REFRESH))
     return direct, scheduled
 
 
-def _scheduled(connection: Connection) -> float:
-    """Milliseconds of the next run of a job that is scheduled now and ended after it."""
+def _await_scheduled(connection: Connection) -> None:
+    """Until a job that is scheduled now, and ended after it, has run once."""
     connection.execute("TRUNCATE cron.job_run_details")
     connection.execute(f"SELECT cron.schedule('bench', '* * * * *', '{REFRESH}')".encode())
     deadline = time.monotonic() + _RUN_WITHIN_SECONDS
-    while not (row := connection.execute(_NEXT_RUN.encode()).fetchone()):
+    while not number(connection, _ENDED_RUNS):
         if time.monotonic() > deadline:
             raise TimeoutError(f"pg_cron ran nothing within {_RUN_WITHIN_SECONDS} s")
         time.sleep(0.5)
     connection.execute("SELECT cron.unschedule('bench')")
-    return float(str(row[0]))

@@ -15,7 +15,11 @@ def run(stage: Stage) -> Section:
     """Measure."""
     grown, growth_text = _growth(stage)
     scaling, scaling_text = _scaling(stage)
-    values = {"read_model_growth": grown, "refresh_scaling": scaling.median}
+    values = {
+        "read_model_growth": grown,
+        "read_model_growth_percent": 100 * (grown - 1),
+        "refresh_scaling": scaling.median,
+    }
     return Section("Read model", f"{growth_text}\n\n{scaling_text}", values)
 
 

@@ -5,11 +5,11 @@
 
 CREATE UNIQUE INDEX idx_stock_metrics_view_stock_id
 ON inventory_ops.stock_metrics_read_model (stock_id)
-WITH (fillfactor = 70);
+WITH (fillfactor = 66);
 
 CREATE INDEX idx_stock_metrics_view_available
 ON inventory_ops.stock_metrics_read_model (available_quantity)
-WITH (fillfactor = 70)
+WITH (fillfactor = 66)
 WHERE available_quantity > 0;
 
 -- Also the visibility map: without it, the first reader of each page would write to it.
