@@ -191,6 +191,9 @@ def _numbers(metadata: Any) -> str:
 
 def _why(event: dg.DagsterEvent) -> str:
     """Why a run failed, in the words of the innermost error of its first failed step."""
+    if event.event_specific_data is None:
+        # Ended by somebody else, such as the code server that found its process gone.
+        return _first_line(event.message or "")
     data = event.job_failure_data
     step = data.first_step_failure_event
     failure = step.step_failure_data if step else None

@@ -241,6 +241,20 @@ def test_failed_run_is_told_with_its_reason_and_its_recovery(
     assert f"/runs/{run_id}" in sink.messages[0]["message"]
 
 
+def test_run_whose_process_was_killed_is_told_and_what_comes_after_it(
+    instance: dg.DagsterInstance, daemon: Daemon, sink: Sink, evaluate: Evaluate
+) -> None:
+    """Whoever finds the process gone ends the run, and knows no error of it."""
+    run = instance.create_run_for_job(dg.JobDefinition(graph_def=dg.GraphDefinition("shop")))
+    instance.report_run_failed(run, "Run execution process unexpectedly exited.")
+    daemon.tick()
+    evaluate(passed=False)
+    daemon.tick()
+
+    assert sink.titles == ["[SoleFlip] ERROR: shop failing", "[SoleFlip] ERROR: prices failing"]
+    assert "Run execution process unexpectedly exited." in sink.messages[0]["message"]
+
+
 def test_nobody_is_reminded_of_a_failed_run_that_a_person_started(
     instance: dg.DagsterInstance, daemon: Daemon, sink: Sink
 ) -> None:
