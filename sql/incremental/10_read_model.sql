@@ -27,21 +27,6 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_refreshed (
 
 COMMENT ON TABLE inventory_ops.stock_metrics_refreshed IS 'One row: when the last refresh of the read model began';
 
--- Inlined where it is called; its names are bound here, so it needs no search_path.
-CREATE OR REPLACE FUNCTION inventory_ops.expected_profit(gross_purchase_price numeric, roi_percentage numeric)
-RETURNS numeric
-LANGUAGE sql
-IMMUTABLE
-PARALLEL SAFE
-RETURN CASE
-  WHEN roi_percentage IS NOT NULL AND roi_percentage > 0
-  THEN gross_purchase_price * (roi_percentage / 100)
-  ELSE NULL
-END;
-
-COMMENT ON FUNCTION inventory_ops.expected_profit(numeric, numeric) IS
-  'What a stock row is expected to bring beyond its price; NULL where no return is expected';
-
 -- The query of sql/phase2/81_stock_metrics_view.sql, without the time of the refresh.
 CREATE OR REPLACE VIEW inventory_ops.stock_metrics_now AS
 SELECT
@@ -50,7 +35,11 @@ SELECT
   s.quantity - coalesce(s.reserved_quantity, 0) AS available_quantity,
   s.reserved_quantity,
   s.gross_purchase_price AS total_cost,
-  inventory_ops.expected_profit(s.gross_purchase_price, s.roi_percentage) AS expected_profit,
+  CASE
+    WHEN s.roi_percentage IS NOT NULL AND s.roi_percentage > 0
+    THEN s.gross_purchase_price * (s.roi_percentage / 100)
+    ELSE NULL
+  END AS expected_profit,
   s.created_at,
   s.updated_at
 FROM inventory.stock AS s;
@@ -136,6 +125,8 @@ BEGIN
   )
   MERGE INTO inventory_ops.stock_metrics_read_model AS model
   USING (
+    -- As inventory_ops.stock_metrics_now computes them: a function for both, with its search_path fixed, would be
+    -- called for each row and not be inlined.
     SELECT
       changed.stock_id,
       false AS is_gone,
@@ -143,7 +134,9 @@ BEGIN
       changed.quantity - coalesce(changed.reserved_quantity, 0) AS available_quantity,
       changed.reserved_quantity,
       changed.gross_purchase_price AS total_cost,
-      inventory_ops.expected_profit(changed.gross_purchase_price, changed.roi_percentage) AS expected_profit,
+      CASE
+        WHEN changed.roi_percentage > 0 THEN changed.gross_purchase_price * (changed.roi_percentage / 100)
+      END AS expected_profit,
       changed.created_at,
       changed.updated_at
     FROM changed

@@ -30,8 +30,6 @@ DROP FUNCTION IF EXISTS inventory_ops.drain_stock_changes(timestamptz);
 
 DROP VIEW IF EXISTS inventory_ops.stock_metrics_now;
 
-DROP FUNCTION IF EXISTS inventory_ops.expected_profit(numeric, numeric);
-
 DROP TABLE IF EXISTS inventory_ops.stock_metrics_refreshed;
 
 TRUNCATE inventory_ops.stock_change;
