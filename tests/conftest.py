@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -111,21 +112,22 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+def missing(what: str, remedy: str) -> NoReturn:
+    """Skip what needs something that is not here; where CI is set, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(f"there is no {what}: {remedy}")
+
+
 def _require(path: Path, package: str) -> None:
-    """Skip where a file of a Debian package is missing; where CI is set, fail."""
+    """See that a file of a Debian package is there."""
     if not path.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have {path}")
-        pytest.skip(f"there is no {path}: apt-get install {package}")
+        missing(str(path), f"apt-get install {package}")
 
 
 def program(name: str, package: str) -> str:
-    """Where a program is; skip where it is missing, and fail where CI is set."""
-    if found := shutil.which(name):
-        return found
-    if os.environ.get("CI"):
-        pytest.fail(f"CI must have {name}")
-    pytest.skip(f"there is no {name}: apt-get install {package}")
+    """Where a program of a Debian package is."""
+    return shutil.which(name) or missing(name, f"apt-get install {package}")
 
 
 def programs_of(version: str) -> Path:

@@ -5,7 +5,7 @@
 
 -- A third of each page is left free: a changed row finds room beside itself, and a page that is touched first after a
 -- checkpoint is logged without what is free of it. With a tenth, 1,000 changes of a million rows logged 17 MB right
--- after a checkpoint; so it is 14, for two fifths more room.
+-- after a checkpoint; so it is 14, for a third more room.
 CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
   stock_id uuid NOT NULL,
   total_quantity integer NOT NULL,
