@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from benchmarks.harness import middle, table, timed
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.checks.validations import VALIDATIONS, Validation, run_validations
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.monitoring.jobs import MONITORS
-from soleflip_assets.validations import VALIDATIONS, Validation, run_validations
 
 ROUNDS = 3
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.shop import Shop
-from soleflip_assets.sql_files import SqlFile
+from soleflip_assets.ground.sql_files import SqlFile
 
 _SCHEMA = "dbt_bench"
 _PROJECT = """

@@ -20,10 +20,10 @@ from sqlalchemy.engine import URL
 from benchmarks.harness import table
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
-from soleflip_assets.database import create_database_engine, execute_statement
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.steps import VIEW, deploy
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.phase2.steps import VIEW_FILES, deploy
 
 # A second, each.
 READS = WRITES = 400
@@ -171,7 +171,7 @@ def _in_one_transaction(shop: Shop) -> None:
     with create_database_engine(shop.url).begin() as connection:
         for statement in ONE_TRANSACTION.split(";\n")[:-1]:
             execute_statement(connection, statement)
-        for statement in VIEW[-1].statements:
+        for statement in VIEW_FILES[-1].statements:
             if statement.startswith("CREATE"):
                 execute_statement(connection, statement.replace("WITH NO DATA", "WITH DATA"))
 

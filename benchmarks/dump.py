@@ -7,11 +7,11 @@ from benchmarks.harness import table as markdown
 from benchmarks.harness import timed
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.dumps.dump import take_dump
+from soleflip_assets.dumps.restore import restore
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.metrics.mode import Mode
-from soleflip_assets.phase2.dump import take_dump
-from soleflip_assets.phase2.restore import restore
 
 
 def run(stage: Stage) -> Section:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.shop import Connection, Shop
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 
 _PROBE_EACH_SECONDS = 0.005
 

@@ -9,8 +9,8 @@ from itertools import chain
 from benchmarks.harness import Ratio, latencies, middle, table, timed
 from benchmarks.results import Section
 from benchmarks.shop import Connection, Shop, Stage, forget
+from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics.mode import Mode
-from soleflip_assets.sql_files import SqlFile
 
 BLOCKS = 10
 TIMES = 40

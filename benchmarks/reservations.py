@@ -30,11 +30,11 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
 from soleflip_assets.inventory import InsufficientStock, InventoryService
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.local.sample import create_legacy_schema
-from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.sample.sample import create_legacy_schema
 
 CLIENTS = (1, 16, 64)
 ITEMS = {"one hot row": 1, "100 rows": 100}

@@ -16,13 +16,13 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.local.sample import create_legacy_schema, fill
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import Sample
 from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
-from soleflip_assets.settings import Sample
+from soleflip_assets.sample.sample import create_legacy_schema, fill
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -1,5 +1,5 @@
 """``python -m soleflip_assets`` is ``soleflip``."""
 
-from soleflip_assets.cli import main
+from soleflip_assets.commands.cli import main
 
 main()

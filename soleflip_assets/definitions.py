@@ -1,45 +1,29 @@
-"""What Dagster loads. It gathers, and does nothing else."""
+"""What Dagster loads: the domains' definitions merged, and the resources they share.
+
+To add a domain, add a folder with a ``definitions.py`` and name it here.
+"""
 
 import dagster as dg
 
-from soleflip_assets.alerts.sensor import alerts
-from soleflip_assets.database import Database, OwnerDatabase
-from soleflip_assets.housekeeping import jobs as housekeeping
-from soleflip_assets.inventory import jobs as inventory
-from soleflip_assets.metrics import assets as metrics
-from soleflip_assets.metrics import jobs as metrics_jobs
-from soleflip_assets.metrics import operations as metrics_operations
-from soleflip_assets.monitoring import jobs as monitoring
-from soleflip_assets.phase2 import assets as phase2
-from soleflip_assets.phase2 import jobs as phase2_jobs
-from soleflip_assets.phase2 import operations
-from soleflip_assets.resources import Deployment, StateFolder
-from soleflip_assets.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
+from soleflip_assets.alerts import definitions as alerts
+from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.dumps import definitions as dumps
+from soleflip_assets.ground.database import Database, OwnerDatabase
+from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
+from soleflip_assets.ground.state_folder import StateFolder
+from soleflip_assets.housekeeping import definitions as housekeeping
+from soleflip_assets.metrics import definitions as metrics
+from soleflip_assets.monitoring import definitions as monitoring
+from soleflip_assets.phase2 import definitions as phase2
+from soleflip_assets.reservations import definitions as reservations
+
+DOMAINS = [dumps, metrics, phase2, reservations, monitoring, alerts, housekeeping]
 
 # Everything by the clock works as the orchestrator; what deploys, retires or restores names the owner.
 database = Database(url=dg.EnvVar(DATABASE_URL))
 owner_database = OwnerDatabase(url=dg.EnvVar(DATABASE_URL))
 
-defs = dg.Definitions(
-    assets=[*phase2.assets, *metrics.assets],
-    asset_checks=[*phase2.checks, *metrics.checks, *monitoring.checks],
-    jobs=[
-        *phase2_jobs.jobs,
-        *operations.jobs,
-        *metrics_jobs.jobs,
-        *metrics_operations.jobs,
-        *monitoring.jobs,
-        *inventory.jobs,
-        *housekeeping.jobs,
-    ],
-    schedules=[
-        *metrics_jobs.schedules,
-        *metrics_operations.schedules,
-        *monitoring.schedules,
-        *inventory.schedules,
-        *housekeeping.schedules,
-    ],
-    sensors=[alerts],
+shared = dg.Definitions(
     resources={
         "database": database,
         "owner_database": owner_database,
@@ -51,3 +35,5 @@ defs = dg.Definitions(
     },
     executor=dg.in_process_executor,
 )
+
+defs = dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS))

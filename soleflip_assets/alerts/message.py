@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from soleflip_assets.alerts.state import Alert, Kind, News, Severity
-from soleflip_assets.settings import FILES
+from soleflip_assets.ground.settings import FILES
 
 UI_URL = "SOLEFLIP_UI_URL"
 _DEFAULT_UI_URL = "http://127.0.0.1:3000"

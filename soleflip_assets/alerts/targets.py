@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from soleflip_assets.alerts.state import Severity
-from soleflip_assets.settings import ConfigurationError
+from soleflip_assets.ground.settings import ConfigurationError
 
 ALERT_URLS = "SOLEFLIP_ALERT_URLS"
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.alerts.state import State
-from soleflip_assets.database import query_one, run_file
+from soleflip_assets.ground.database import query_one, run_file
 from soleflip_assets.housekeeping.retention import Retention
 
 # A batch is a transaction of a fraction of a second: 5,000 events, or 200 runs of some tens of events each.

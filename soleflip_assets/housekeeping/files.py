@@ -11,10 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from soleflip_assets.database import query_file, query_one
+from soleflip_assets.deploying import ledger
+from soleflip_assets.dumps.manifest import ManifestError, manifest_path, read_manifest
+from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.housekeeping.retention import Retention
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.manifest import ManifestError, manifest_path, read_manifest
 
 # A dump is written to for hours at most; what is called unfinished after a day was left by somebody who died.
 _LEFT_BEHIND_AFTER_SECONDS = 86_400

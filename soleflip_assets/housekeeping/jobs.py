@@ -11,11 +11,11 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.alerts.sensor import remembered
-from soleflip_assets.database import Database
+from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
 from soleflip_assets.housekeeping.files import bytes_of, delete, old_dumps, old_reports
 from soleflip_assets.housekeeping.retention import Retention
-from soleflip_assets.resources import StateFolder
 
 
 class HousekeepingConfig(dg.Config):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from soleflip_assets.settings import ConfigurationError, positive_number
+from soleflip_assets.ground.settings import ConfigurationError, positive_number
 
 LOG_DAYS = "SOLEFLIP_KEEP_LOG_DAYS"
 RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"

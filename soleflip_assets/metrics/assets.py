@@ -6,14 +6,14 @@ from datetime import UTC
 import dagster as dg
 from sqlalchemy import RowMapping
 
-from soleflip_assets.database import Database, query_one
+from soleflip_assets.checks.shown import OWNERS, outcome_metadata, sql_metadata
+from soleflip_assets.checks.validations import build_asset_checks
+from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
-from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.phase2 import steps
-from soleflip_assets.phase2.assets import OWNERS, outcome_metadata, sql_metadata
-from soleflip_assets.resources import Deployment
-from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW
-from soleflip_assets.validations import build_asset_checks
+from soleflip_assets.metrics.freshness import Freshness
+from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
 
 REFRESH_POOL = "stock_metrics_refresh"
 
@@ -43,7 +43,7 @@ class RefreshConfig(dg.Config):
     kinds={"postgres", "view"},
     owners=OWNERS,
     description=STOCK_METRICS_VIEW.description,
-    metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(steps.VIEW)},
+    metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(Mode.MATERIALIZED.files)},
     # Two refreshes never overlap: in Dagster the second waits for the pool (of one, see dagster.yaml), in
     # PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
@@ -60,7 +60,7 @@ def stock_metrics_view(
     """Make the view if it is not there, then refresh it."""
     outcomes = []
     if config.deploy:
-        outcomes = steps.deploy_view(deployment.deployer(context.log.info))
+        outcomes = deploy_view(deployment.deployer(context.log.info))
     with database.connect() as connection:
         if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
             raise dg.Failure(
@@ -76,7 +76,7 @@ def stock_metrics_view(
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
         # out of date from the first hour on.
-        data_version=dg.DataVersion(steps.VIEW[-1].checksum),
+        data_version=dg.DataVersion(VIEW_STEP.checksum),
         metadata={
             "dagster/row_count": row["total_records"],
             "dagster/size_bytes": row["bytes"],

@@ -11,23 +11,30 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from soleflip_assets.database import query_one
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError, Outcome
-from soleflip_assets.phase2.preflight import dependents
-from soleflip_assets.sql_files import SqlFile, sql_files
-from soleflip_assets.tables import STOCK_METRICS_VIEW
+from soleflip_assets.deploying.dependents import dependents
+from soleflip_assets.deploying.deployer import (
+    OPERATIONS,
+    OPERATIONS_SCHEMA,
+    Deployer,
+    DeploymentError,
+    Outcome,
+)
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 
-READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW = sql_files("incremental")
+READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW_OF_READ_MODEL = sql_files("incremental")
 MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
 
 # What a deployment puts into force again where somebody changed it.
 _READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
 
-_OPERATIONS = SqlFile("phase2/10_operations_schema.sql")
 _REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
+# The last step of a deployment: with it, Phase 2 is deployed.
+VIEW_STEP = SqlFile("phase2/81_stock_metrics_view.sql")
 _FILES_OF_MODE = {
-    "materialized": [_REFRESH, SqlFile("phase2/81_stock_metrics_view.sql")],
-    "incremental": [_REFRESH, *_READ_MODEL_STEPS, VIEW],
+    "materialized": [_REFRESH, VIEW_STEP],
+    "incremental": [_REFRESH, *_READ_MODEL_STEPS, VIEW_OF_READ_MODEL],
 }
 
 # Objects of the read model that use stock's new columns.
@@ -57,10 +64,16 @@ def deploy_view(deployer: Deployer) -> list[Outcome]:
     Raises:
         DeploymentError: a lock was not to be had, or an object is not what its statement makes.
     """
-    mode = current_mode(deployer.connection)
+    outcomes = [deployer.apply(file) for file in OPERATIONS]
+    outcomes += _deploy_mode(deployer, current_mode(deployer.connection))
+    deployer.grant()
+    return outcomes
+
+
+def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for file in mode.files:
-        if file == VIEW and any(outcome.applied for outcome in outcomes):
+        if file == VIEW_OF_READ_MODEL and any(outcome.applied for outcome in outcomes):
             # Whatever was written while a trigger was missing is not in the queue.
             query_one(deployer.connection, "metrics/compare.sql")
         outcomes.append(deployer.apply(file))
@@ -87,7 +100,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
     if switches:
         _refuse_if_not_deployed(deployer)
         _refuse_if_built_upon(deployer)
-        deployer.apply(_OPERATIONS)
+        deployer.apply(OPERATIONS_SCHEMA)
         deployer.apply(_REFRESH)
         if mode is Mode.INCREMENTAL:
             _make_read_model(deployer)
@@ -105,7 +118,7 @@ def _make_read_model(deployer: Deployer) -> None:
     deployer.apply(CHANGE_QUEUE)
     deployer.execute(FILL)
     deployer.apply(INDEXES)
-    deployer.apply(VIEW)
+    deployer.apply(VIEW_OF_READ_MODEL)
 
 
 def _drop_read_model(deployer: Deployer) -> None:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.database import create_database_engine, query_file, query_one, run_file
-from soleflip_assets.settings import ConfigurationError
+from soleflip_assets.ground.database import create_database_engine, query_file, query_one, run_file
+from soleflip_assets.ground.settings import ConfigurationError
 
 SCHEDULE = "0 * * * *"
 _NAME = "refresh-stock-metrics"

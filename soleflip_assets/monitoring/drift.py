@@ -14,13 +14,14 @@ from dataclasses import replace
 import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.database import query_file
+from soleflip_assets.checks.monitors import Finding, Monitor
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.catalog import DatabaseObject, difference, object_defined_by
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
 from soleflip_assets.metrics.mode import current_mode
-from soleflip_assets.monitoring.monitors import Finding, Monitor
-from soleflip_assets.phase2 import ledger, steps
-from soleflip_assets.phase2.catalog import DatabaseObject, difference, object_defined_by
-from soleflip_assets.sql_files import SqlFile
-from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
+from soleflip_assets.phase2 import steps
 
 _MEANING = "Somebody changed the schema by hand: a deployment would make it again as it was."
 
@@ -159,6 +160,8 @@ def _diff(name: str, expected: str, live: str) -> str:
 
 
 MONITORS = [
-    drift_monitor(STOCK, lambda _: [file for file in steps.FILES if file not in steps.VIEW]),
+    drift_monitor(
+        STOCK, lambda _: [file for file in steps.PHASE2_FILES if file not in steps.VIEW_FILES]
+    ),
     drift_monitor(STOCK_METRICS_VIEW, lambda connection: current_mode(connection).files),
 ]

@@ -6,15 +6,15 @@ and schedules. Not here: what a check looks at.
 
 import dagster as dg
 
-from soleflip_assets.database import Database
+from soleflip_assets.checks.monitors import build_monitors, monitor_checks, monitor_of_file
+from soleflip_assets.checks.validations import validation_checks
+from soleflip_assets.deploying import ledger
+from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
+from soleflip_assets.metrics.freshness import FRESHNESS
+from soleflip_assets.metrics.mode import VIEW_STEP
 from soleflip_assets.monitoring import drift, plans
-from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.monitoring.monitors import build_monitors, monitor_checks, monitor_of_file
-from soleflip_assets.phase2 import countdown, ledger, steps
-from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
-from soleflip_assets.validations import validation_checks
-
-FRESHNESS = [monitor_of_file("view_is_fresh", **Freshness.from_environment().seconds)]
+from soleflip_assets.phase2 import countdown
 
 DAILY = [
     monitor_of_file("reservations_match_ledger"),
@@ -76,7 +76,7 @@ def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDe
     )
     def evaluate(database: Database) -> dg.RunRequest | dg.SkipReason:
         with database.connect() as connection:
-            deployed = steps.VIEW[-1].name in ledger.entries(connection)
+            deployed = VIEW_STEP.name in ledger.entries(connection)
         if not deployed:
             return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
         return dg.RunRequest()

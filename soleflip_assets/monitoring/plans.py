@@ -12,11 +12,12 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.database import query_file, query_one, undone
-from soleflip_assets.explain import Plan, explain
-from soleflip_assets.monitoring.monitors import Finding, Monitor, markdown_table
-from soleflip_assets.sql_files import SqlFile, sql_files
-from soleflip_assets.tables import STOCK
+from soleflip_assets.checks.monitors import Finding, Monitor
+from soleflip_assets.checks.shown import markdown_table
+from soleflip_assets.ground.database import query_file, query_one, undone
+from soleflip_assets.ground.explain import Plan, explain
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.tables import STOCK
 
 # Slower than by the index: this many times, this much, and each time it is measured; else it is noise.
 _TIMES_SLOWER = 2.0

@@ -3,70 +3,37 @@
 Here: the graph and its metadata. Not here: how any of it is done; an asset calls one function for that.
 """
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster import BetaWarning
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.database import Database, OwnerDatabase, query_file, query_one
-from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.checks.shown import (
+    OWNERS,
+    accept_beta,
+    metadata_of,
+    outcome_metadata,
+    sql_metadata,
+)
+from soleflip_assets.checks.validations import build_asset_checks
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.dumps.dump import Dump, take_dump
+from soleflip_assets.ground.database import Database, OwnerDatabase, query_file, query_one
+from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.state_folder import StateFolder
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
+from soleflip_assets.phase2 import steps
 from soleflip_assets.phase2.countdown import count_down_to_retirement
-from soleflip_assets.phase2.deployer import Outcome
-from soleflip_assets.phase2.dump import Dump, take_dump
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
 from soleflip_assets.phase2.report import write_report
-from soleflip_assets.resources import Deployment, StateFolder
-from soleflip_assets.sql_files import SqlFile
-from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
-from soleflip_assets.validations import build_asset_checks, metadata_of
 
-OWNERS = ["team:inventory-data"]
 PREFLIGHT_KEY = dg.AssetKey(["phase2", "preflight"])
 DUMP_KEY = dg.AssetKey(["operations", "database_dump"])
 REPORT_KEY = dg.AssetKey(["phase2", "deployment_report"])
 DUMP_STEP = "database_dump"
-
-
-@contextmanager
-def accept_beta() -> Iterator[None]:
-    """For the two parts of Dagster that are marked beta and have no stable equivalent.
-
-    They are the link from an asset to a file, and the observation of several external assets in one step.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BetaWarning)
-        yield
-
-
-def sql_metadata(files: Sequence[SqlFile]) -> dict[str, object]:
-    """Links to the SQL files that make an asset, and their text for who has no checkout."""
-    with accept_beta():
-        references = dg.CodeReferencesMetadataValue(
-            code_references=[
-                dg.LocalFileCodeReference(file_path=str(file.location), label=f"sql/{file.path}")
-                for file in files
-            ]
-        )
-    return {
-        "dagster/code_references": references,
-        "sql": dg.MetadataValue.md("\n".join(f"```sql\n{file.text}```\n" for file in files)),
-    }
-
-
-def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[Any]]:
-    """What a deployment step did, for the materialization; nothing of a mere refresh."""
-    if not outcomes:
-        return {}
-    mended = [changed for outcome in outcomes for changed in outcome.mended]
-    return {
-        "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        "mended": dg.MetadataValue.json(mended),
-    }
 
 
 with accept_beta():
@@ -222,7 +189,7 @@ def _dump_details(dump: Dump) -> dict[str, object]:
 
 def _build_backup(source: Table) -> dg.AssetsDefinition:
     backup = backup_of(source)
-    file = steps.BACKUPS[backup.name]
+    file = steps.BACKUP_FILES[backup.name]
 
     @dg.asset(
         key=backup.key,
@@ -260,7 +227,7 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
     kinds={"postgres", "table"},
     owners=OWNERS,
     description=STOCK.description,
-    metadata={**STOCK.metadata, **sql_metadata(steps.STOCK)},
+    metadata={**STOCK.metadata, **sql_metadata(steps.STOCK_FILES)},
 )
 def stock(
     context: dg.AssetExecutionContext, database: Database, deployment: Deployment

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import query_one
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import (
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.deployer import (
     LOCK_ATTEMPTS,
     Deployer,
     DeploymentError,
     gave_way,
     pause_before_retry,
 )
-from soleflip_assets.sql_files import SqlFile
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sql_files import SqlFile
 
 STEP = "backfill"
 _FUNCTION = SqlFile("phase2/60_backfill_function.sql")

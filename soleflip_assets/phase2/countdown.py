@@ -11,12 +11,20 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.database import Database
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.retirement import BACKUPS, LEGACY, Retirement, ask_gates
-from soleflip_assets.tables import STOCK
+from soleflip_assets.deploying import ledger
+from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.tables import STOCK
+from soleflip_assets.phase2.retirement import (
+    BACKUP_RETIREMENT,
+    LEGACY_RETIREMENT,
+    Retirement,
+    ask_gates,
+)
 
-_RETIREMENTS = {"legacy_tables_retirement": LEGACY, "backup_tables_retirement": BACKUPS}
+_RETIREMENTS = {
+    "legacy_tables_retirement": LEGACY_RETIREMENT,
+    "backup_tables_retirement": BACKUP_RETIREMENT,
+}
 
 SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for name in _RETIREMENTS))
 

@@ -1,10 +1,17 @@
-"""The jobs that materialize and check the consolidation. Reverting and retiring are operations.py's."""
+"""The jobs of Phase 2: check, deploy, verify, take back, retire.
+
+Here: which assets and checks a job is made of, and one op for what makes no asset. Not here: how any of it is
+done.
+"""
 
 import dagster as dg
 
+from soleflip_assets.checks.validations import validation_checks
+from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
-from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
-from soleflip_assets.validations import validation_checks
+from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
+from soleflip_assets.phase2.revert import revert
 
 _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
 _validations = validation_checks(*_TABLES)
@@ -34,4 +41,73 @@ verify_phase2 = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-jobs = [check_phase2, deploy_phase2, verify_phase2]
+
+@dg.op
+def take_back(context: dg.OpExecutionContext, deployment: Deployment) -> bool:
+    """Take Phase 2 back.
+
+    Returns:
+        Whether there was anything to take back.
+    """
+    return revert(deployment.deployer(context.log.info))
+
+
+@dg.job(
+    description="Take Phase 2 back: the schema as it was, with everything that was written since.",
+    executor_def=dg.in_process_executor,
+)
+def revert_phase2() -> None:
+    """One step: a revert that died is gone on with."""
+    take_back()
+
+
+class RetirementConfig(dg.Config):
+    """How old tables are retired.
+
+    Attributes:
+        dry_run: ask the gates and say what would be dropped; drop nothing.
+    """
+
+    dry_run: bool = True
+
+
+@dg.op
+def retire_legacy_tables(
+    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+) -> bool:
+    """Drop the legacy tables if every gate is open.
+
+    Returns:
+        Whether they were dropped.
+    """
+    return retire(deployment.deployer(context.log.info), LEGACY_RETIREMENT, dry_run=config.dry_run)
+
+
+@dg.op
+def retire_backup_tables(
+    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+) -> bool:
+    """Drop the backups if every gate is open.
+
+    Returns:
+        Whether they were dropped.
+    """
+    return retire(deployment.deployer(context.log.info), BACKUP_RETIREMENT, dry_run=config.dry_run)
+
+
+@dg.job(
+    description="Drop the legacy tables once every gate is open. A dry run unless configured otherwise.",
+    executor_def=dg.in_process_executor,
+)
+def drop_legacy_tables() -> None:
+    """One step: all three or none."""
+    retire_legacy_tables()
+
+
+@dg.job(
+    description="Drop the backups once every gate is open. A dry run unless configured otherwise.",
+    executor_def=dg.in_process_executor,
+)
+def drop_backup_tables() -> None:
+    """One step: all three or none."""
+    retire_backup_tables()

@@ -17,11 +17,12 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import OLDEST_SERVER, query_file, query_one
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.sql_files import SqlFile, sql_files
-from soleflip_assets.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
-from soleflip_assets.validations import observe
+from soleflip_assets.checks.validations import observe
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.dependents import legacy_dependents
+from soleflip_assets.ground.database import OLDEST_SERVER, query_file, query_one
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
 
 _BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
@@ -160,35 +161,6 @@ def run_preflight(connection: Connection, dumps: Path) -> Preflight:
             for expectation in EXPECTATIONS
         ]
     )
-
-
-def dependents(
-    connection: Connection,
-    relations: Sequence[str],
-    columns: Sequence[str] = (),
-    ours: Sequence[str] = (),
-) -> list[str]:
-    """What others have built on some tables, each with its definition.
-
-    Args:
-        connection: where.
-        relations: the tables, as ``inventory.stock_metrics``; one that does not exist has no dependents.
-        columns: only what uses one of these columns.
-        ours: names of objects that do not count.
-    """
-    rows = query_file(
-        connection,
-        "catalog/dependents.sql",
-        relations=list(relations),
-        columns=list(columns),
-        ours=list(ours),
-    )
-    return [f"{row['dependent']}: {row['definition']}".removesuffix(": ") for row in rows]
-
-
-def legacy_dependents(connection: Connection) -> list[str]:
-    """What others have built on the three legacy tables."""
-    return dependents(connection, [f"inventory.{table.name}" for table in LEGACY_TABLES])
 
 
 def _observe(

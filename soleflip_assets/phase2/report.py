@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.database import query_file, query_one
-from soleflip_assets.explain import explain
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.sql_files import sql_files
-from soleflip_assets.validations import VALIDATIONS, run_validations
+from soleflip_assets.checks.validations import VALIDATIONS, run_validations
+from soleflip_assets.deploying import ledger
+from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.explain import explain
+from soleflip_assets.ground.sql_files import sql_files
 
 LEGACY_TABLES_KEPT = timedelta(days=14)
 BACKUPS_KEPT = timedelta(days=30)

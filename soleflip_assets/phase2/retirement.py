@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
-from soleflip_assets.phase2.preflight import dependents
-from soleflip_assets.sql_files import SqlFile, sql_files
-from soleflip_assets.tables import LEGACY_TABLES, Table, backup_of
-from soleflip_assets.validations import VALIDATIONS, observe
+from soleflip_assets.checks.validations import VALIDATIONS, observe
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.dependents import dependents
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.tables import LEGACY_TABLES, Table, backup_of
 
 _NO_DEPENDENTS = SqlFile("retirement/legacy/no_dependents.sql")
 
@@ -80,10 +80,10 @@ class Retirement:
         return [f"inventory.{table.name}" for table in self.tables]
 
 
-LEGACY = Retirement(
+LEGACY_RETIREMENT = Retirement(
     SqlFile("retirement/drop_legacy_tables.sql"), LEGACY_TABLES, sql_files("retirement/legacy")
 )
-BACKUPS = Retirement(
+BACKUP_RETIREMENT = Retirement(
     SqlFile("retirement/drop_backup_tables.sql"),
     [backup_of(table) for table in LEGACY_TABLES],
     [*sql_files("retirement/backups"), _NO_DEPENDENTS],

@@ -5,20 +5,19 @@ proven. Here: when it may be done, and in which order. Not here: what each step 
 statement gets its lock (deployer.py).
 """
 
-from soleflip_assets.database import query_file, query_one
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.dependents import dependents
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.sql_files import sql_files
+from soleflip_assets.ground.tables import STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
 from soleflip_assets.metrics.mode import OURS, Mode, switch
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
-from soleflip_assets.phase2.preflight import dependents
-from soleflip_assets.phase2.steps import BACKUPS, VIEW
-from soleflip_assets.phase2.steps import STOCK as STOCK_STEPS
-from soleflip_assets.sql_files import sql_files
-from soleflip_assets.tables import STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
+from soleflip_assets.phase2.steps import BACKUP_FILES, STOCK_FILES, VIEW_FILES
 
 CARRY_BACK, *STEPS = sql_files("revert")
 
 # What a deployment leaves in SoleFlip's own schema.
-_CHANGES = {file.name for file in [*BACKUPS.values(), *STOCK_STEPS, *VIEW]}
+_CHANGES = {file.name for file in [*BACKUP_FILES.values(), *STOCK_FILES, *VIEW_FILES]}
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
 _NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
 

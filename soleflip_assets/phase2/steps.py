@@ -3,27 +3,26 @@
 Here: the order. Not here: how a file is put into force (deployer.py) or what Dagster shows (assets.py).
 """
 
-from soleflip_assets.metrics import mode
-from soleflip_assets.phase2 import ledger
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, Outcome
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.metrics.mode import deploy_view
 from soleflip_assets.phase2.backfill import Progress, backfill
-from soleflip_assets.phase2.deployer import Deployer, Outcome
-from soleflip_assets.sql_files import SqlFile, sql_files
 
-FILES = sql_files("phase2")
+PHASE2_FILES = sql_files("phase2")
 
 
 def step_files(*prefixes: str) -> list[SqlFile]:
     """The files of sql/phase2 whose names start with one of the prefixes, in deployment order."""
-    return [file for file in FILES if file.name.startswith(prefixes)]
+    return [file for file in PHASE2_FILES if file.name.startswith(prefixes)]
 
 
-OPERATIONS = step_files("10_", "11_")
-BACKUPS = {file.name.partition("_")[2]: file for file in step_files("2")}
+BACKUP_FILES = {file.name.partition("_")[2]: file for file in step_files("2")}
 SYNCHRONISATION = step_files("50_", "55_", "60_")
 EXPAND = [*step_files("30_", "40_"), *SYNCHRONISATION]
 INDEXES = step_files("70_", "71_", "72_")
-STOCK = [*EXPAND, *INDEXES]
-VIEW = step_files("80_", "81_")
+STOCK_FILES = [*EXPAND, *INDEXES]
+VIEW_FILES = step_files("80_", "81_")
 
 
 def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
@@ -33,7 +32,7 @@ def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
         deployer: who deploys.
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
-    copies = [] if _legacy_is_retired(deployer) else [BACKUPS[backup]]
+    copies = [] if _legacy_is_retired(deployer) else [BACKUP_FILES[backup]]
     outcomes = [deployer.apply(file) for file in [*OPERATIONS, *copies]]
     deployer.grant()
     return outcomes
@@ -57,14 +56,7 @@ def _legacy_is_retired(deployer: Deployer) -> bool:
     return ledger.retired(deployer.connection, "drop_legacy_tables") is not None
 
 
-def deploy_view(deployer: Deployer) -> list[Outcome]:
-    """Make the view, its indexes and its refresh function; mend them in the mode that they are in."""
-    outcomes = [*(deployer.apply(file) for file in OPERATIONS), *mode.deploy_view(deployer)]
-    deployer.grant()
-    return outcomes
-
-
 def deploy(deployer: Deployer) -> list[Outcome]:
     """All of it, without the dump."""
-    outcomes = [outcome for backup in BACKUPS for outcome in deploy_backup(deployer, backup)]
+    outcomes = [outcome for backup in BACKUP_FILES for outcome in deploy_backup(deployer, backup)]
     return [*outcomes, *deploy_stock(deployer)[0], *deploy_view(deployer)]

@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets import settings
-from soleflip_assets.cli import main
-from soleflip_assets.database import execute_statement
+from soleflip_assets.commands.cli import main
+from soleflip_assets.ground import settings
+from soleflip_assets.ground.database import execute_statement
 from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import Up, awaited
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from click.testing import CliRunner
 
-from soleflip_assets.cli import main
-from soleflip_assets.settings import FILES
+from soleflip_assets.commands.cli import main
+from soleflip_assets.ground.settings import FILES
 
 RUN = {"bash", "sql"}
 SHOWN = {"mermaid", "python", "text"}

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psutil
 from sqlalchemy.engine import URL
 
-from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.embedded.postgres import PostgresServer
 
 Value = TypeVar("Value")
 

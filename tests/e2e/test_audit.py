@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from soleflip_assets.settings import FILES
+from soleflip_assets.ground.settings import FILES
 from tests.e2e.processes import free_port
 
 KNOWN = ("jinja2", "2.4.1")

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import execute_statement
-from soleflip_assets.local.postgres import PostgresServer
-from soleflip_assets.settings import Sample
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.settings import Sample
 from tests.conftest import Databases, connect
 from tests.e2e.conftest import Soleflip
 from tests.e2e.processes import awaited

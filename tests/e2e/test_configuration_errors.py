@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from soleflip_assets import database
-from soleflip_assets.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
+from soleflip_assets.ground import database
+from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
 from tests.conftest import Databases, connect
 from tests.e2e.conftest import SECRET, Soleflip
 from tests.e2e.processes import clean_environment

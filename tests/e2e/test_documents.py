@@ -14,11 +14,11 @@ import psutil
 import pytest
 from sqlalchemy.engine import URL
 
-from soleflip_assets.cli import main
-from soleflip_assets.database import create_database_engine, execute_statement
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.local.sample import create_legacy_schema, fill
-from soleflip_assets.settings import FILES
+from soleflip_assets.commands.cli import main
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
+from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.ground.settings import FILES
+from soleflip_assets.sample.sample import create_legacy_schema, fill
 from tests.conftest import connect, open_folder
 from tests.e2e.documents import RUN, SHOWN, Shell, blocks
 from tests.e2e.processes import SOLEFLIP, Up, clean_environment, processes_of

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from soleflip_assets.settings import FILES
+from soleflip_assets.ground.settings import FILES
 from tests.conftest import open_folder
 from tests.e2e.processes import Up, clean_environment, processes_of
 

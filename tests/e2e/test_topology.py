@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soleflip_assets.settings import FILES
+from soleflip_assets.ground.settings import FILES
 from tests.conftest import connect, program, programs_of
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql, graphql_as
 from tests.e2e.topology import (

@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 from sqlalchemy.engine import URL
 
-from soleflip_assets.local.postgres import PostgresServer
-from soleflip_assets.settings import FILES
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.settings import FILES
 from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql
 

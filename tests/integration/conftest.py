@@ -8,8 +8,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from soleflip_assets.runs import keep_connections
-from soleflip_assets.settings import FILES
+from soleflip_assets.commands.runs import keep_connections
+from soleflip_assets.ground.settings import FILES
 from tests.conftest import Databases
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.sql_files import sql_files
+from soleflip_assets.ground.sql_files import sql_files
 
 PACKAGE = Path(__file__).parents[2] / "soleflip_assets"
 GRAPH = Path(__file__).with_name("graph.txt")

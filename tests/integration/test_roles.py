@@ -17,14 +17,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import OwnerDatabase, create_database_engine, query_one, run_file
 from soleflip_assets.definitions import defs
-from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.database import (
+    OwnerDatabase,
+    create_database_engine,
+    query_one,
+    run_file,
+)
+from soleflip_assets.ground.settings import DATABASE_URL, HOME, OWNER_DATABASE_URL
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.settings import DATABASE_URL, HOME, OWNER_DATABASE_URL
 from tests.conftest import Databases, connect, open_folder, programs_of
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.test_retirement import make_ready

@@ -10,9 +10,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine, require_reachable
-from soleflip_assets.local.postgres import PostgresServer
-from soleflip_assets.settings import DAGSTER_STORAGE_URL, DATABASE_URL, ConfigurationError
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.database import create_database_engine, require_reachable
+from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, ConfigurationError
 from tests.conftest import open_folder, programs_of
 from tests.e2e.processes import free_port
 

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from soleflip_assets.cli import SECTIONS, main
-from soleflip_assets.settings import FILES
+from soleflip_assets.commands.cli import SECTIONS, main
+from soleflip_assets.ground.settings import FILES
 
 COMMANDS = {**main.commands, "": main}
 VARIABLE = re.compile(r'"((?:SOLEFLIP|DAGSTER_POSTGRES)_[A-Z_]+)"')

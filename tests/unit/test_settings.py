@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soleflip_assets.settings import (
+from soleflip_assets.ground.settings import (
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
     FILES,

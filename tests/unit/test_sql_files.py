@@ -9,8 +9,8 @@ import pytest
 from pglast import ast
 from pglast.parser import ParseError
 
-from soleflip_assets.settings import SQL
-from soleflip_assets.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.settings import SQL
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
 
 # What SQLAlchemy's text() and psql take for a parameter: `:name`, and neither a cast nor a slice.
 _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")

@@ -3,10 +3,10 @@
 import dagster as dg
 import pytest
 
-from soleflip_assets.database import Database
+from soleflip_assets.checks.monitors import build_monitors, monitor_of_file
+from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.monitoring import jobs
-from soleflip_assets.monitoring.monitors import build_monitors, monitor_of_file
-from soleflip_assets.tables import STOCK_METRICS_VIEW
 from tests.conftest import Databases
 from tests.integration.alerts.conftest import Daemon
 from tests.integration.alerts.schedule import Schedule

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
 from soleflip_assets.definitions import defs
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.dumps.dump import Dump, take_dump
+from soleflip_assets.dumps.manifest import manifest_path
+from soleflip_assets.dumps.restore import drill
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.housekeeping import retention
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.dump import Dump, take_dump
-from soleflip_assets.phase2.manifest import manifest_path
-from soleflip_assets.phase2.restore import drill
-from soleflip_assets.settings import DATABASE_URL, HOME
 from tests.conftest import Databases, connect
 
 DAY = 86_400

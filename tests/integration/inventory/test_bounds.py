@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from soleflip_assets.database import create_database_engine, query_file
-from soleflip_assets.inventory import bounds
-from soleflip_assets.inventory.bounds import ReservationBoundsError, enforce_reservation_bounds
+from soleflip_assets.ground.database import create_database_engine, query_file
+from soleflip_assets.reservations import bounds
+from soleflip_assets.reservations.bounds import ReservationBoundsError, enforce_reservation_bounds
 
 _RESERVE = text(
     "UPDATE inventory.stock SET reserved_quantity = :reserved WHERE id = CAST(:id AS uuid)"

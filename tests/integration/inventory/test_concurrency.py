@@ -13,7 +13,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.inventory import (
     InsufficientStock,
     InventoryItem,
@@ -21,7 +21,7 @@ from soleflip_assets.inventory import (
     ReservationNotActive,
     ReservationNotFound,
 )
-from soleflip_assets.inventory.bounds import enforce_reservation_bounds
+from soleflip_assets.reservations.bounds import enforce_reservation_bounds
 from tests.integration.inventory.conftest import Shop
 
 pytestmark = pytest.mark.anyio

@@ -12,15 +12,15 @@ import psutil
 import psycopg
 import pytest
 
-from soleflip_assets.local.postgres import PostgresServer
-from soleflip_assets.settings import ConfigurationError
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.settings import ConfigurationError
 from tests.conftest import open_folder
 
 # Another process that uses the server, says so, and goes on until its input ends.
 USER = """
 import sys
 from pathlib import Path
-from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.embedded.postgres import PostgresServer
 with PostgresServer(Path(sys.argv[1])).running():
     print("up", flush=True)
     sys.stdin.read()

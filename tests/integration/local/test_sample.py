@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.sample import PRODUCTION_ROWS, create_legacy_schema, fill
-from soleflip_assets.settings import Sample
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import Sample
+from soleflip_assets.sample.sample import PRODUCTION_ROWS, create_legacy_schema, fill
 from tests.conftest import Databases, connect
 
 SIDE_TABLES = ("stock_financial", "stock_lifecycle", "stock_metrics", "stock_reservation")

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.phase2.deployer import Deployer
 from tests.conftest import Databases, connect
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from soleflip_assets.tables import LEGACY_TABLES
+from soleflip_assets.ground.tables import LEGACY_TABLES
 
 # The query of sql/phase2/81_stock_metrics_view.sql, spelled once more: the tests take nobody's word for it.
 QUERY = """

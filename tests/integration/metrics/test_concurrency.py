@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine, query_one
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics import mode
 from soleflip_assets.metrics.mode import Mode
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.sql_files import SqlFile
 from tests.conftest import Databases, connect
 from tests.integration.metrics.reading import (
     COUNT_AGAIN,

@@ -14,16 +14,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import create_database_engine, query_one
+from soleflip_assets.checks.validations import VALIDATIONS, validations_of
+from soleflip_assets.commands.status import advice_on_mode
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
-from soleflip_assets.monitoring.status import advice_on_mode
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.report import write_report
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.phase2.steps import deploy
-from soleflip_assets.tables import STOCK_METRICS_VIEW
-from soleflip_assets.validations import VALIDATIONS, validations_of
 from tests.conftest import Databases, connect
 from tests.integration.metrics.conftest import switch_to
 from tests.integration.metrics.reading import (

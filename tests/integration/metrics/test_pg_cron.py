@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import Database, create_database_engine, query_one
+from soleflip_assets.commands.status import read_status
 from soleflip_assets.definitions import defs
+from soleflip_assets.ground.database import Database, create_database_engine, query_one
+from soleflip_assets.ground.settings import DATABASE_URL, HOME, ConfigurationError
 from soleflip_assets.metrics import assets, pg_cron
-from soleflip_assets.monitoring.freshness import Freshness
-from soleflip_assets.monitoring.status import read_status
-from soleflip_assets.settings import DATABASE_URL, HOME, ConfigurationError
+from soleflip_assets.metrics.freshness import Freshness
 from tests.conftest import Databases, connect
 from tests.integration.metrics.test_schedule import tick
 

@@ -4,10 +4,10 @@ import dagster as dg
 import pytest
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import Database
 from soleflip_assets.definitions import defs
+from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.metrics.jobs import hourly_stock_metrics_refresh
-from soleflip_assets.settings import DATABASE_URL, HOME
 from tests.conftest import Databases, connect
 
 UNFINISHED = (

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from soleflip_assets.database import query_file
+from soleflip_assets.ground.database import query_file
 from soleflip_assets.metrics.mode import Mode
 from tests.conftest import Databases, connect
 from tests.integration.metrics.reading import (

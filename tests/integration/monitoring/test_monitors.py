@@ -9,20 +9,20 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import (
+from soleflip_assets.checks.monitors import monitor_of_file
+from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.ground.database import (
     Database,
     create_database_engine,
     execute_statement,
     query_one,
     run_file,
 )
-from soleflip_assets.local.postgres import PostgresServer
+from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
-from soleflip_assets.monitoring.monitors import monitor_of_file
-from soleflip_assets.phase2 import ledger
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.sql_files import SqlFile
 from tests.conftest import Databases, connect, open_folder
 from tests.integration.phase2.shop import (
     COMINGS_AND_GOINGS,

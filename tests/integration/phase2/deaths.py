@@ -17,9 +17,9 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2 import backfill
-from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore

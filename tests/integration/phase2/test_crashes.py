@@ -17,11 +17,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2 import backfill
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.steps import EXPAND, FILES, OPERATIONS, deploy
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.phase2.steps import EXPAND, PHASE2_FILES, deploy
 from tests.conftest import Databases, _databases, connect
 from tests.integration.phase2.deaths import (
     STEP_FINISHED,
@@ -185,16 +185,16 @@ def test_crash_around_the_record_of_each_step(legacy: URL, undisturbed: State, w
         # From the second run on the first step recorded is the one that the run before could not record.
         number = 2 if when == "before" else 1
 
-    assert crashes == len([*FILES, backfill.STEP])
+    assert crashes == len([*PHASE2_FILES, backfill.STEP])
     assert logical(legacy) == undisturbed
 
 
 DEPLOY = """
 import sys
 from sqlalchemy.engine import make_url
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2 import backfill
-from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 backfill._FIRST_BATCH, backfill._BATCH_SIZES = 200, (200, 200)
 with Deployer(create_database_engine(make_url(sys.argv[1])), print) as deployer:

@@ -9,11 +9,17 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.phase2 import backfill, deployer
-from soleflip_assets.phase2.deployer import AnotherDeployerError, Deployer, DeploymentError, Outcome
-from soleflip_assets.settings import Sample
+from soleflip_assets.deploying import deployer
+from soleflip_assets.deploying.deployer import (
+    AnotherDeployerError,
+    Deployer,
+    DeploymentError,
+    Outcome,
+)
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import Sample
+from soleflip_assets.phase2 import backfill
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical, physical

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.checks.validations import VALIDATIONS, run_validations
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2 import backfill
-from soleflip_assets.validations import VALIDATIONS, run_validations
 from tests.conftest import connect
 from tests.integration.phase2.deployment import run_deployment
 from tests.integration.phase2.shop import (

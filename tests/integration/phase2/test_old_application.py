@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine, execute_statement
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import create_database_engine, execute_statement
 from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.retirement import LEGACY, retire
+from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import PATIENCE_SECONDS, ignore, run_deployment
@@ -77,7 +77,7 @@ def test_writes_on_from_the_deployment_to_the_retirement(
         make_ready(url, IN_15_DAYS)
         with open_shop(application, [QUANTITIES, COMINGS_AND_GOINGS]) as traffic:
             with Deployer(create_database_engine(url), ignore) as deployer:
-                assert retire(deployer, LEGACY, dry_run=False, now=IN_15_DAYS)
+                assert retire(deployer, LEGACY_RETIREMENT, dry_run=False, now=IN_15_DAYS)
             await_commits(traffic)
 
 

@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.database import create_database_engine
 from soleflip_assets.definitions import defs
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2 import preflight
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
-from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.preflight import Effect, Finding, run_preflight
-from soleflip_assets.phase2.steps import BACKUPS, EXPAND, OPERATIONS
-from soleflip_assets.settings import DATABASE_URL, HOME
+from soleflip_assets.phase2.steps import BACKUP_FILES, EXPAND
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 
@@ -288,7 +288,7 @@ def test_deployed_shop_passes(deployed: URL) -> None:
 def test_deployment_that_died_is_not_stopped_by_itself(legacy: URL) -> None:
     """After each of its steps: what it made is no trouble to the next."""
     with Deployer(create_database_engine(legacy), ignore) as deployer:
-        for file in [*OPERATIONS, BACKUPS["stock_lifecycle_backup"], *EXPAND]:
+        for file in [*OPERATIONS, BACKUP_FILES["stock_lifecycle_backup"], *EXPAND]:
             deployer.apply(file)
             assert set(deviations(deployer.connection)) == {"no_several_rows"}
 

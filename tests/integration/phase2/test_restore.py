@@ -17,15 +17,15 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.cli import main
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.commands.cli import main
 from soleflip_assets.definitions import defs
-from soleflip_assets.phase2 import client_programs, restore
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.dumps import client_programs, restore
+from soleflip_assets.dumps.dump import Dump, sha256_of, take_dump
+from soleflip_assets.dumps.manifest import Contents, manifest_path, read_manifest
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.assets import DUMP_STEP
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
-from soleflip_assets.phase2.dump import Dump, sha256_of, take_dump
-from soleflip_assets.phase2.manifest import Contents, manifest_path, read_manifest
-from soleflip_assets.settings import DATABASE_URL, HOME
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical

@@ -9,21 +9,21 @@ import dagster as dg
 import pytest
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.phase2 import deployer
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
+from soleflip_assets.deploying import deployer
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.retirement import (
-    BACKUPS,
-    LEGACY,
+    BACKUP_RETIREMENT,
+    LEGACY_RETIREMENT,
     GateClosedError,
     Retirement,
     ask_gates,
     retire,
 )
-from soleflip_assets.settings import DATABASE_URL, HOME
-from soleflip_assets.validations import VALIDATIONS
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deaths import STEP_FINISHED, Crash, CrashError
 from tests.integration.phase2.deployment import ignore, run_deployment
@@ -62,14 +62,20 @@ def execute(url: URL, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-def closed(url: URL, retirement: Retirement = LEGACY, now: datetime = IN_15_DAYS) -> dict[str, str]:
+def closed(
+    url: URL, retirement: Retirement = LEGACY_RETIREMENT, now: datetime = IN_15_DAYS
+) -> dict[str, str]:
     with connect(url) as connection:
         gates = ask_gates(connection, retirement, now)
     return {gate.file.name: str(gate) for gate in gates if not gate.is_open}
 
 
 def run_retire(
-    url: URL, retirement: Retirement = LEGACY, now: datetime = IN_15_DAYS, *, dry_run: bool = False
+    url: URL,
+    retirement: Retirement = LEGACY_RETIREMENT,
+    now: datetime = IN_15_DAYS,
+    *,
+    dry_run: bool = False,
 ) -> bool:
     with Deployer(create_database_engine(url), ignore) as deployer:
         return retire(deployer, retirement, dry_run=dry_run, now=now)
@@ -292,7 +298,7 @@ def test_death_after_the_drop_is_no_unexplained_loss(ready: URL) -> None:
     engine = create_database_engine(ready)
     Crash(engine, STEP_FINISHED, 2)
     with pytest.raises(CrashError), Deployer(engine, ignore) as deployer:
-        retire(deployer, LEGACY, dry_run=False, now=IN_15_DAYS)
+        retire(deployer, LEGACY_RETIREMENT, dry_run=False, now=IN_15_DAYS)
 
     assert "stock_metrics" not in tables(ready)
     assert failed_validations(ready) == set()
@@ -300,14 +306,14 @@ def test_death_after_the_drop_is_no_unexplained_loss(ready: URL) -> None:
 
 
 def test_backups_follow_after_a_month_and_after_the_legacy_tables(ready: URL) -> None:
-    assert set(closed(ready, BACKUPS)) == {"deployed_30_days", "legacy_tables_gone"}
+    assert set(closed(ready, BACKUP_RETIREMENT)) == {"deployed_30_days", "legacy_tables_gone"}
     run_retire(ready)
-    assert set(closed(ready, BACKUPS)) == {"deployed_30_days"}
+    assert set(closed(ready, BACKUP_RETIREMENT)) == {"deployed_30_days"}
     execute(ready, "CREATE VIEW public.old AS SELECT id FROM inventory.stock_metrics_backup")
-    assert set(closed(ready, BACKUPS, IN_31_DAYS)) == {"no_dependents"}
+    assert set(closed(ready, BACKUP_RETIREMENT, IN_31_DAYS)) == {"no_dependents"}
     execute(ready, "DROP VIEW public.old")
 
-    assert run_retire(ready, BACKUPS, IN_31_DAYS)
+    assert run_retire(ready, BACKUP_RETIREMENT, IN_31_DAYS)
 
     assert not [name for name in tables(ready) if name.endswith("_backup")]
     assert failed_validations(ready) == set()
@@ -332,7 +338,7 @@ def test_reader_that_will_not_go_does_not_stop_the_shop(
     with engine.connect() as reader, Deployer(engine, write_meanwhile) as holder:
         reader.exec_driver_sql("SELECT count(*) FROM inventory.stock_metrics")
         with pytest.raises(DeploymentError, match="not to be had in 3 tries"):
-            retire(holder, LEGACY, dry_run=False, now=IN_15_DAYS)
+            retire(holder, LEGACY_RETIREMENT, dry_run=False, now=IN_15_DAYS)
 
     assert len(tries) == 3
     assert run_retire(ready)

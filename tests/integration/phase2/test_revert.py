@@ -13,14 +13,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.revert import CARRY_BACK, STEPS, revert
-from soleflip_assets.phase2.steps import FILES
-from soleflip_assets.settings import DATABASE_URL, HOME
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.phase2.steps import PHASE2_FILES
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deaths import CHANGES, Crash, CrashError
 from tests.integration.phase2.deployment import ignore, run_deployment
@@ -271,7 +271,7 @@ def test_deployment_after_a_revert_starts_anew(deployed: URL) -> None:
             "SELECT count(DISTINCT reverted_at), count(*) FILTER (WHERE reverted_at IS NULL) "
             "FROM inventory_ops.ledger"
         ).one()
-        assert tuple(lives) == (2, len(FILES) + 1)
+        assert tuple(lives) == (2, len(PHASE2_FILES) + 1)
 
 
 def test_nothing_to_revert_is_said(legacy: URL, deployed: URL) -> None:
@@ -325,12 +325,12 @@ def test_revert_that_died_is_gone_on_with(databases: Databases) -> None:
     assert all_passed(url)
 
 
-@pytest.mark.parametrize("step", [file.name for file in FILES])
+@pytest.mark.parametrize("step", [file.name for file in PHASE2_FILES])
 def test_deployment_that_died_can_be_reverted(databases: Databases, step: str) -> None:
     url = databases.legacy("busy")
     before = schema(url), contents(url)
     with Deployer(create_database_engine(url), ignore) as deployer:
-        for file in FILES:
+        for file in PHASE2_FILES:
             deployer.apply(file)
             if file.name == step:
                 break

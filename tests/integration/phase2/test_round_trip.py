@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.sample import create_legacy_schema
-from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.revert import revert
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import execute_statement
-from soleflip_assets.settings import Sample
-from soleflip_assets.tables import LEGACY_TABLES
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.settings import Sample
+from soleflip_assets.ground.tables import LEGACY_TABLES
 from tests.conftest import Databases, connect
 
 SEED = Path(__file__).with_name("seed.sql").read_text(encoding="utf-8")

@@ -24,11 +24,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.sample import create_legacy_schema
-from soleflip_assets.phase2.deployer import Deployer
-from soleflip_assets.phase2.steps import EXPAND, OPERATIONS, deploy
-from soleflip_assets.validations import VALIDATIONS
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.phase2.steps import EXPAND, deploy
+from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import contents

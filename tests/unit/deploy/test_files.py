@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from soleflip_assets.monitoring.health import COMPONENTS
-from soleflip_assets.settings import FILES
+from soleflip_assets.commands.health import COMPONENTS
+from soleflip_assets.ground.settings import FILES
 from tests.conftest import missing, program
 from tests.e2e.topology import SERVICES, UNITS, read_environment, service
 

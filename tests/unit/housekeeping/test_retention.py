@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from soleflip_assets.ground.settings import ConfigurationError
 from soleflip_assets.housekeeping.retention import (
     DUMPS,
     FILES_DAYS,
@@ -12,7 +13,6 @@ from soleflip_assets.housekeeping.retention import (
     RUNS_DAYS,
     Retention,
 )
-from soleflip_assets.settings import ConfigurationError
 
 VARIABLES = (LOG_DAYS, RUNS_DAYS, FILES_DAYS, DUMPS, REPORTS)
 

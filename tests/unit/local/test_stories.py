@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from soleflip_assets.local.catalogue import PRODUCTS, SIZES, SUPPLIERS
-from soleflip_assets.local.stories import STORIES, Story
+from soleflip_assets.sample.catalogue import PRODUCTS, SIZES, SUPPLIERS
+from soleflip_assets.sample.stories import STORIES, Story
 
 PLATFORMS = {"stockx", "ebay", "alias", "goat", "kleinanzeigen"}
 STATUSES = {"in_stock", "listed_stockx", "listed_alias", "reserved", "sold"}

@@ -6,9 +6,9 @@ import pytest
 
 from soleflip_assets.alerts.message import compose
 from soleflip_assets.alerts.state import Observation, State
+from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.ground.settings import FILES
 from soleflip_assets.monitoring.jobs import MONITORS
-from soleflip_assets.settings import FILES
-from soleflip_assets.validations import VALIDATIONS
 
 RUNBOOK = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE))

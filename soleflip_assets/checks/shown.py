@@ -1,0 +1,100 @@
+"""What the UI shows of a check or an asset: numbers, tables, explanations, links to SQL.
+
+Here: turning what was found into Dagster's metadata. Not here: finding it.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+from dagster import BetaWarning
+
+from soleflip_assets.deploying.deployer import Outcome
+from soleflip_assets.ground.sql_files import SqlFile
+
+OWNERS = ["team:inventory-data"]
+
+
+def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
+    """What a failure means, with the first ids that are wrong: the UI shows a list only after a click."""
+    examples = observed.get("examples")
+    return f"{meaning} For instance: {', '.join(map(str, examples))}." if examples else meaning
+
+
+def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+    """What was observed, for the UI: numbers stay numbers, so that it plots them."""
+    return {name: _metadata(value) for name, value in observed.items()}
+
+
+def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
+    match value:
+        case None:
+            return dg.MetadataValue.null()
+        case int():
+            return dg.MetadataValue.int(value)
+        case Decimal() if value == value.to_integral_value():
+            return dg.MetadataValue.int(int(value))
+        case Decimal() | float():
+            return dg.MetadataValue.float(float(value))
+        case datetime():
+            return dg.MetadataValue.timestamp(value)
+        case list():
+            return dg.MetadataValue.json(value)
+        case _:
+            return dg.MetadataValue.text(str(value))
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same columns as a Markdown table, numbers to the right."""
+    if not rows:
+        return ""
+    ruler = ["---:" if isinstance(value, int) else "---" for value in rows[0].values()]
+    lines = [list(rows[0]), ruler, *(map(_cell, row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+@contextmanager
+def accept_beta() -> Iterator[None]:
+    """For the two parts of Dagster that are marked beta and have no stable equivalent.
+
+    They are the link from an asset to a file, and the observation of several external assets in one step.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        yield
+
+
+def sql_metadata(files: Sequence[SqlFile]) -> dict[str, object]:
+    """Links to the SQL files that make an asset, and their text for who has no checkout."""
+    with accept_beta():
+        references = dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(file.location), label=f"sql/{file.path}")
+                for file in files
+            ]
+        )
+    return {
+        "dagster/code_references": references,
+        "sql": dg.MetadataValue.md("\n".join(f"```sql\n{file.text}```\n" for file in files)),
+    }
+
+
+def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[Any]]:
+    """What a deployment step did, for the materialization; nothing of a mere refresh."""
+    if not outcomes:
+        return {}
+    mended = [changed for outcome in outcomes for changed in outcome.mended]
+    return {
+        "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
+        "mended": dg.MetadataValue.json(mended),
+    }

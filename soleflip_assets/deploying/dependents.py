@@ -1,0 +1,37 @@
+"""What others have built on objects of the database. Not here: what follows from that."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.tables import LEGACY_TABLES
+
+
+def dependents(
+    connection: Connection,
+    relations: Sequence[str],
+    columns: Sequence[str] = (),
+    ours: Sequence[str] = (),
+) -> list[str]:
+    """What others have built on some tables, each with its definition.
+
+    Args:
+        connection: where.
+        relations: the tables, as ``inventory.stock_metrics``; one that does not exist has no dependents.
+        columns: only what uses one of these columns.
+        ours: names of objects that do not count.
+    """
+    rows = query_file(
+        connection,
+        "catalog/dependents.sql",
+        relations=list(relations),
+        columns=list(columns),
+        ours=list(ours),
+    )
+    return [f"{row['dependent']}: {row['definition']}".removesuffix(": ") for row in rows]
+
+
+def legacy_dependents(connection: Connection) -> list[str]:
+    """What others have built on the three legacy tables."""
+    return dependents(connection, [f"inventory.{table.name}" for table in LEGACY_TABLES])

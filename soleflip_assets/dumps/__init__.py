@@ -1,0 +1,1 @@
+"""A dump of the whole database, and proof that it can be restored."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL server that runs where no database was named."""

@@ -1,0 +1,136 @@
+"""The files of sql/: finding one, reading its header, splitting it into statements.
+
+Here: text. Not here: executing it, which is database.py's.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from soleflip_assets.ground.settings import SQL
+
+_DOLLAR_QUOTE = re.compile(r"\$[A-Za-z_]*\$")
+_HEADER_FIELD = re.compile(r"^(?P<name>[A-Z][a-z]+):\s*(?P<value>.*)$")
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of sql/, opened by a header of ``--`` comments.
+
+    The header's first paragraph says what the file does; the lines ``Name: value`` after it are its fields
+    (``Locks:``, ``Asset:``, …), continued on indented lines.
+
+    Attributes:
+        path: relative to sql/, for instance ``checks/stock_records_kept.sql``.
+    """
+
+    path: str
+
+    @property
+    def location(self) -> Path:
+        """The file on disk."""
+        return SQL / self.path
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.location.stem
+
+    @cached_property
+    def text(self) -> str:
+        """The whole text.
+
+        Raises:
+            FileNotFoundError: there is no such file, a mistake in this project.
+        """
+        return self.location.read_text(encoding="utf-8")
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def _header(self) -> list[str]:
+        lines = []
+        for line in self.text.splitlines():
+            if not line.startswith("--"):
+                break
+            lines.append(line[2:].removeprefix(" "))
+        return lines
+
+    @property
+    def description(self) -> str:
+        """The header's first paragraph, as one line of prose."""
+        paragraph = []
+        for line in self._header:
+            if not line.strip():
+                break
+            paragraph.append(line.strip())
+        return " ".join(paragraph)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The header's fields, by lower-case name."""
+        return _fields(self._header)
+
+    @property
+    def checks(self) -> list[dict[str, str]]:
+        """The fields after each ``Check:`` of a file that holds several; empty where it is one itself."""
+        _, *parts = re.split(r"^(?=Check:)", "\n".join(self._header), flags=re.MULTILINE)
+        return [_fields(part.splitlines()) for part in parts]
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements one by one, comments between them left out.
+
+        Executed one by one without a transaction around them they do what ``psql --file`` does:
+        each statement is a transaction of its own, so a lock is held for one statement only.
+        """
+        return list(_split(self.text))
+
+
+def _fields(lines: Sequence[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    current = None
+    for line in lines:
+        if match := _HEADER_FIELD.match(line):
+            current = match["name"].lower()
+            fields[current] = match["value"].strip()
+        elif current and line.startswith(" "):
+            fields[current] += " " + line.strip()
+        else:
+            current = None
+    return fields
+
+
+def sql_files(folder: str) -> list[SqlFile]:
+    """The files directly in a folder of sql/, in order of their names."""
+    return [SqlFile(f"{folder}/{path.name}") for path in sorted((SQL / folder).glob("*.sql"))]
+
+
+def _split(text: str) -> Iterator[str]:
+    """Split at semicolons that end a line outside of dollar quotes.
+
+    Enough for this project's files and no more: a test compares it with PostgreSQL's own grammar on
+    every file.
+    """
+    statement: list[str] = []
+    quote: str | None = None
+    for line in text.splitlines():
+        if not statement and (not line.strip() or line.startswith("--")):
+            continue
+        statement.append(line)
+        for delimiter in _DOLLAR_QUOTE.findall(line):
+            if quote is None:
+                quote = delimiter
+            elif quote == delimiter:
+                quote = None
+        if quote is None and line.rstrip().endswith(";"):
+            yield "\n".join(statement).rstrip().removesuffix(";")
+            statement = []
+    if statement:
+        yield "\n".join(statement)

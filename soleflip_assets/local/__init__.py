@@ -1,1 +1,0 @@
-"""What runs on one machine: the embedded server, the sample data, ``soleflip up``."""

@@ -1,0 +1,11 @@
+"""What the monitors add to the code location."""
+
+import dagster as dg
+
+from soleflip_assets.monitoring.jobs import checks, jobs, schedules
+
+defs = dg.Definitions(
+    asset_checks=checks,
+    jobs=jobs,
+    schedules=schedules,
+)

@@ -1,0 +1,26 @@
+"""What the consolidation adds to the code location."""
+
+import dagster as dg
+
+from soleflip_assets.phase2.assets import assets, checks
+from soleflip_assets.phase2.jobs import (
+    check_phase2,
+    deploy_phase2,
+    drop_backup_tables,
+    drop_legacy_tables,
+    revert_phase2,
+    verify_phase2,
+)
+
+defs = dg.Definitions(
+    assets=assets,
+    asset_checks=checks,
+    jobs=[
+        check_phase2,
+        deploy_phase2,
+        verify_phase2,
+        revert_phase2,
+        drop_legacy_tables,
+        drop_backup_tables,
+    ],
+)

@@ -1,0 +1,1 @@
+"""What the platform does for the application's reservations: it expires them, and adds the CHECK."""

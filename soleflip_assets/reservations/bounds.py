@@ -1,0 +1,87 @@
+"""The rule that the database itself keeps: reserved units are from 0 to the units there are.
+
+A step of its own, outside of the deployment: while the old application still writes, its writes could
+break the rule and would fail. Not here: the rule's text (sql/inventory) and its job (jobs.py).
+"""
+
+import random
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from soleflip_assets.ground.database import query_file, run_file
+
+LOCK_ATTEMPTS = 30
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class ReservationBoundsError(Exception):
+    """Stock rows break the rule, which is therefore not in force.
+
+    Attributes:
+        offenders: how many rows.
+        rows: the first 20 of them: ``id``, ``quantity``, ``reserved_quantity``.
+    """
+
+    def __init__(self, rows: Sequence[RowMapping]) -> None:
+        self.rows = rows
+        self.offenders = int(rows[0]["offenders"]) if rows else 0
+        listed = "; ".join(
+            f"{row['id']} has {row['reserved_quantity']} of {row['quantity']} reserved"
+            for row in rows
+        )
+        super().__init__(
+            f"{self.offenders} stock rows have fewer than 0 or more than all units reserved: correct "
+            f"them, then run this again. The first: {listed}."
+        )
+
+
+def enforce_reservation_bounds(engine: Engine) -> None:
+    """Put the rule into force, for every write from now on and proven for every row there is.
+
+    Nothing happens if it is; a run that died is taken up where it stood.
+
+    Args:
+        engine: SoleFlip's database, as the owner of its tables.
+
+    Raises:
+        ReservationBoundsError: rows break the rule; nothing was changed.
+        sqlalchemy.exc.OperationalError: the lock was not to be had in 30 tries.
+    """
+    with engine.connect() as connection:
+        state = query_file(connection, "inventory/bounds_state.sql")
+        offenders = query_file(connection, "inventory/bounds_offenders.sql")
+    if state and state[0]["validated"]:
+        return
+    if offenders:
+        if state:
+            _run(engine, "inventory/bounds_drop.sql")
+        raise ReservationBoundsError(offenders)
+    if not state:
+        _run(engine, "inventory/bounds_add.sql")
+    try:
+        _run(engine, "inventory/bounds_validate.sql")
+    except IntegrityError:
+        # Somebody broke it between the look and the rule. NOT VALID, it would make every later
+        # write to that row fail, whatever the write is about.
+        with engine.connect() as connection:
+            offenders = query_file(connection, "inventory/bounds_offenders.sql")
+        _run(engine, "inventory/bounds_drop.sql")
+        raise ReservationBoundsError(offenders) from None
+
+
+def _run(engine: Engine, path: str) -> None:
+    """Run a file that sets a lock timeout, again after a pause when it could not get the lock."""
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            with engine.connect() as connection:
+                run_file(connection.execution_options(isolation_level="AUTOCOMMIT"), path)
+        except OperationalError as error:
+            locked_out = getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+            if not locked_out or attempt == LOCK_ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0, 1))  # noqa: S311
+        else:
+            return
