@@ -1,4 +1,4 @@
-"""Dagster's instance with its storage on PostgreSQL, one for each module that asks."""
+"""What integration tests share: shops before and after Phase 2, and Dagster's instance on PostgreSQL."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,10 +7,30 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.runs import keep_connections
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import Databases
+from tests.integration.phase2.state import State, logical
+
+
+@pytest.fixture
+def legacy(databases: Databases) -> URL:
+    """A busy shop's database before Phase 2."""
+    return databases.legacy("busy")
+
+
+@pytest.fixture
+def deployed(databases: Databases) -> URL:
+    """A busy shop's database after Phase 2."""
+    return databases.deployed("busy")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(databases: Databases) -> State:
+    """What a deployment onto the busy sample ends in when nothing goes wrong."""
+    return logical(databases.deployed("busy"))
 
 
 @pytest.fixture(scope="module")
