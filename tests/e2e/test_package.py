@@ -120,7 +120,7 @@ def test_up_works_from_another_folder(folder: Path, installed: Path) -> None:
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(mode=0o711)
     shown = (
-        "from soleflip_assets import settings;"
+        "from soleflip_assets.ground import settings;"
         " print(settings.__file__, settings.FILES, settings.Settings.from_environment().home)"
     )
     asked = subprocess.run(
@@ -129,7 +129,7 @@ def test_up_works_from_another_folder(folder: Path, installed: Path) -> None:
     )  # fmt: skip
     module, files, home = (Path(path) for path in asked.stdout.split())
     assert module.is_relative_to(installed.parent)
-    assert files == module.parent / "_files"
+    assert files == module.parents[1] / "_files"
     assert home == elsewhere / ".soleflip"
 
     up = Up(home, command=[installed / "soleflip", "up"], folder=elsewhere)
