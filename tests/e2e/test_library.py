@@ -17,11 +17,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from soleflip_assets.settings import FILES
 from tests.conftest import Databases, open_folder
 from tests.e2e.packages import build, index_of_what_is_installed
 
-EXAMPLE = FILES / "examples" / "reserve_from_a_handler.py"
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLE = CHECKOUT / "examples" / "reserve_from_a_handler.py"
 
 # What it was before the library could be installed alone: 85 distributions, 302 MB.
 MOST_DISTRIBUTIONS = 10
@@ -56,7 +56,7 @@ def run(folder: Path, *command: str | Path, **variables: str) -> subprocess.Comp
 @pytest.fixture(scope="module")
 def python(folder: Path) -> Path:
     """The interpreter of an environment in which `pip install soleflip-assets` was all that happened."""
-    wheel = build(FILES, folder / "wheel", "wheel")
+    wheel = build(CHECKOUT, folder / "wheel", "wheel")
     environment = folder / "environment"
     venv.create(environment, symlinks=True)
     python = environment / "bin" / "python"
