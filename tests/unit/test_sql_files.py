@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pglast
@@ -86,9 +85,7 @@ def test_mistake_inside_a_function_is_caught(body: str) -> None:
 
 def test_linter_of_live_changes_skips_only_what_changes_no_object() -> None:
     """`make lint` hands squawk the files without parameters, which it could not read."""
-    pattern = re.search(
-        r"^PARAMETER := (.+)$", (Path(__file__).parents[2] / "Makefile").read_text(), re.MULTILINE
-    )
+    pattern = re.search(r"^PARAMETER := (.+)$", (SQL.parent / "Makefile").read_text(), re.MULTILINE)
     assert pattern is not None
     skipped = [file for file in FILES if re.search(pattern[1], file.text)]
     assert {file.path for file in FILES if _PARAMETER.search(_COMMENT.sub("", file.text))} == {
