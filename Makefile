@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install up test lint audit format bench bench-quick screenshots clusters lock clean
+.PHONY: help install tools up test lint audit format bench bench-quick screenshots clusters lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(VENV)/.installed ## Create .venv and install from the lock
+install: $(VENV)/.installed ## Create .venv and install what running needs, from the lock
 
 # --without-pip: Debian's python3 has no ensurepip until python3-venv is installed; pip itself can
 # install into another interpreter since 22.3.
@@ -20,34 +20,47 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
+tools: $(VENV)/.tools ## Also install what tests, linters and benchmarks need
+
+$(VENV)/.tools: $(VENV)/.installed requirements-dev.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
 up: install ## Start everything and print the URL; Ctrl-C stops it
 	@exec $(BIN)/soleflip up
 
 # One worker more than CI has cores, since tests wait for processes. A file is one worker's, so that its
 # fixtures are made once; not loadgroup, whose groups xdist 3.8 loses under pytest 9.2.
-test: install ## Run the tests
+test: tools ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-lint: install ## Formatting, lint, types and the SQL
+lint: tools ## Formatting, lint, types, who imports whom, dependencies and the SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/squawk --config .squawk.toml sql/phase2/*.sql
+	$(BIN)/lint-imports
+	$(BIN)/deptry soleflip_assets
+	$(BIN)/deptry soleflip_assets/inventory --optional-dependencies-dev-groups platform --ignore DEP002
+	$(BIN)/deptry tests benchmarks examples .ci --ignore DEP002,DEP004
+	$(BIN)/squawk --config .squawk.toml $$(grep -rLE '$(PARAMETER)' sql --include='*.sql')
 
-audit: install ## Look for known vulnerabilities in the lock, where the database can be reached
+# squawk reads no `:name`. A file with one changes no object: PostgreSQL's DDL takes no parameters.
+PARAMETER := (^|[^:A-Za-z0-9_]):[a-z]
+
+audit: tools ## Look for known vulnerabilities in the locks, where the database can be reached
 	$(BIN)/python .ci/audit.py
 
-format: install ## Format the Python
+format: tools ## Format the Python
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## Run the benchmarks and write benchmarks/results (ROWS=1172)
+bench: tools ## Run the benchmarks and write benchmarks/results (ROWS=1172)
 	$(BIN)/soleflip bench --rows $(or $(ROWS),1172)
 
-bench-quick: install ## Fail where a figure of a small shop falls behind its bound by half
+bench-quick: tools ## Fail where a figure of a small shop falls behind its bound by half
 	$(BIN)/soleflip bench --quick
 
-screenshots: install ## Renew the pictures of docs/images (needs chromium)
+screenshots: tools ## Renew the pictures of docs/images (needs chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser
 
 clusters: install ## Also install what runs on several machines (Kubernetes, Celery)
@@ -56,8 +69,9 @@ clusters: install ## Also install what runs on several machines (Kubernetes, Cel
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
-lock: ## Compile both locks from pyproject.toml (needs uv)
-	$(COMPILE) --extra dev -o requirements.lock
+lock: ## Compile the locks from pyproject.toml (needs uv)
+	$(COMPILE) --extra platform --group build -o requirements.lock
+	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra clusters -c requirements.lock -o requirements-clusters.lock
 
 clean: ## Remove what install and the tests made; the data in .soleflip stays

@@ -12,17 +12,17 @@ import urllib.request
 from pathlib import Path
 
 OSV = "https://api.osv.dev/v1/query"
-LOCK = Path(__file__).parents[1] / "requirements.lock"
+LOCKS = sorted(map(str, Path(__file__).parents[1].glob("requirements*.lock")))
 # Jinja 2.4.1 lets templates out of their sandbox (PYSEC-2014-8 and others).
 VULNERABLE = {"package": {"name": "jinja2", "ecosystem": "PyPI"}, "version": "2.4.1"}
 
 
-def main(osv: str = OSV, lock: str = str(LOCK)) -> int:
+def main(osv: str = OSV, *locks: str) -> int:
     """Audit.
 
     Args:
         osv: the address of the database.
-        lock: the requirements, with hashes.
+        locks: files of requirements, with hashes; all of this project's if left out.
 
     Returns:
         The exit code: 1 if a vulnerability is known, or the database knows of none at all.
@@ -39,8 +39,8 @@ def main(osv: str = OSV, lock: str = str(LOCK)) -> int:
         )
         return 1
     command = ["pip_audit", "--vulnerability-service", "osv", "--osv-url", osv, "--strict"]
-    files = ["--disable-pip", "--require-hashes", "--requirement", lock]
-    options = ["--progress-spinner", "off"]
+    files = [f"--requirement={lock}" for lock in locks or LOCKS]
+    options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     return subprocess.run(
         [sys.executable, "-m", *command, *files, *options], check=False
     ).returncode

@@ -1,11 +1,16 @@
 """Sell a pair from a web handler: reserve it, take it out of stock, list what is left.
 
 With FastAPI, put ``@app.post("/sales")`` above ``sell`` and inject the session with ``Depends``.
+To try it without a web framework, where only ``soleflip-assets`` is installed:
+``python reserve_from_a_handler.py DATABASE_URL STOCK_ID ORDER_ID``.
 """
 
+import asyncio
+import json
+import sys
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from soleflip_assets.inventory import InsufficientStock, InventoryService
 
@@ -27,3 +32,17 @@ async def sell(
     except InsufficientStock as error:
         return 409, {"available": error.available, "requested": error.requested}
     return 201, {"reservation": str(sale.id), "left": item.available_quantity}
+
+
+async def main(database_url: str, stock_id: str, order_id: str) -> None:
+    """What a web framework does around the handler."""
+    engine = create_async_engine(database_url)
+    # expire_on_commit: what was loaded stays readable after the commit.
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        status, body = await sell(UUID(stock_id), order_id, f"listing-of-{order_id}", session)
+    await engine.dispose()
+    print(status, json.dumps(body))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -467,14 +468,18 @@ def bench(arguments: tuple[str, ...]) -> None:
 
     Writes: the results, to benchmarks/results.
 
-    Exits with 1 where a section failed, with 2 where there is no checkout.
+    Exits with 1 where a section failed, with 2 where there is no checkout or `make tools` was not run.
     """
     if not (FILES / "benchmarks").is_dir():
         click.echo(
             "soleflip: the benchmarks are not in the wheel: run this in a checkout.", err=True
         )
         sys.exit(EXIT_USAGE)
-    # Drawing and measuring want what only developers install.
+    if find_spec("pygal") is None:
+        click.echo(
+            "soleflip: the benchmarks need the developers' tools: run `make tools`.", err=True
+        )
+        sys.exit(EXIT_USAGE)
     done = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], check=False)
     sys.exit(done.returncode)
 

@@ -1,6 +1,7 @@
 """SoleFlip's inventory as the application imports it: models, queries, reservations.
 
-Needs SQLAlchemy and psycopg, not Dagster: bounds.py and jobs.py, which do, are not imported here.
+Here: what works after ``pip install soleflip-assets``, without an extra. It imports the standard library,
+SQLAlchemy and itself. Not here: anything of the platform (Dagster, the command line).
 """
 
 from soleflip_assets.inventory.errors import (

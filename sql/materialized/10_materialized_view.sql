@@ -40,9 +40,12 @@ BEGIN
 END
 $$;
 
+-- Nobody knows of the view yet.
+-- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX idx_stock_metrics_view_stock_id_new
 ON inventory_ops.stock_metrics_view (stock_id);
 
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX idx_stock_metrics_view_available_new
 ON inventory_ops.stock_metrics_view (available_quantity)
 WHERE available_quantity > 0;
@@ -54,12 +57,17 @@ SELECT inventory_ops.prove_stock_metrics('inventory_ops.stock_metrics_view');
 
 SELECT inventory_ops.keep_view_privileges();
 
+-- The swap: what has been built beside it takes its name in the same transaction.
+-- squawk-ignore ban-drop-view
 DROP VIEW inventory.stock_metrics_view;
 
+-- squawk-ignore ban-set-schema
 ALTER MATERIALIZED VIEW inventory_ops.stock_metrics_view SET SCHEMA inventory;
 
+-- squawk-ignore renaming-object
 ALTER INDEX inventory.idx_stock_metrics_view_stock_id_new RENAME TO idx_stock_metrics_view_stock_id;
 
+-- squawk-ignore renaming-object
 ALTER INDEX inventory.idx_stock_metrics_view_available_new RENAME TO idx_stock_metrics_view_available;
 
 SELECT inventory_ops.grant_view_privileges();

@@ -29,9 +29,13 @@ BEGIN
 END
 $$;
 
+-- What they hold is in the legacy tables again.
 ALTER TABLE inventory.stock
+  -- squawk-ignore ban-drop-column
   DROP COLUMN IF EXISTS listed_on_platforms,
+  -- squawk-ignore ban-drop-column
   DROP COLUMN IF EXISTS status_history,
+  -- squawk-ignore ban-drop-column
   DROP COLUMN IF EXISTS reserved_quantity;
 
 COMMIT;

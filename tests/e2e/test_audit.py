@@ -1,9 +1,12 @@
 """`make audit`: fails on a vulnerability, says where nothing was audited, and believes no silent database."""
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,11 +58,13 @@ def lock(tmp_path: Path) -> Path:
     return lock
 
 
-def audit(osv: str, lock: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, FILES / ".ci" / "audit.py", osv, lock],
-        capture_output=True, text=True, check=False, env={"HOME": str(lock.parent)},
-    )  # fmt: skip
+def audit(osv: str, *locks: Path) -> tuple[int, str]:
+    """Audit these locks, or the project's own."""
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [sys.executable, FILES / ".ci" / "audit.py", osv, *locks],
+            capture_output=True, text=True, check=False, env={"HOME": home},
+        )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
 
@@ -98,8 +103,25 @@ def test_database_that_knows_nothing_is_not_believed(lock: Path) -> None:
     assert "knows of no vulnerability" in said
 
 
-def test_lock_itself_can_be_read() -> None:
-    """By the tool, without asking an index."""
+def test_each_lock_of_the_project_is_audited() -> None:
+    """By the tool, without asking an index: a vulnerability in what only one of them pins is found."""
+    locks = [pins(lock) for lock in FILES.glob("requirements*.lock")]
+    assert len(locks) == 3
+    pinned = Counter(pin for lock in locks for pin in lock)
+    vulnerable = [next(pin for pin in lock if pinned[pin] == 1) for lock in locks]
+
+    with database(KNOWN, *vulnerable) as osv:
+        code, said = audit(osv)
+    assert code == 1
+    assert set(re.findall(r"PYSEC-1-([\w-]+)", said)) == {name for name, _ in vulnerable}
+
+
+def pins(lock: Path) -> list[tuple[str, str]]:
+    """Name and version of each distribution of a lock, but for those of one platform only."""
+    return re.findall(r"^([\w.-]+)==(\S+) \\$", lock.read_text(), re.MULTILINE)
+
+
+def test_locks_of_the_project_can_be_read() -> None:
     with database(KNOWN) as osv:
-        code, said = audit(osv, FILES / "requirements.lock")
-    assert code == 0, said
+        code, said = audit(osv)
+    assert (code, "No known vulnerabilities found" in said) == (0, True), said

@@ -19,27 +19,11 @@ import pytest
 
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import open_folder
+from tests.e2e.packages import build
 from tests.e2e.processes import Up, clean_environment, processes_of
 
 # What `soleflip up` starts beside itself.
 PROGRAMS = ("dagster-webserver", "dagster-daemon")
-
-
-def build(source: Path, target: Path, kind: str) -> Path:
-    """Build a wheel or an sdist, as pip and `python -m build` do."""
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "--target",
-        kind,
-        "--directory",
-        target,
-    ]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (built,) = target.iterdir()
-    return built
 
 
 def contents(wheel: Path) -> dict[str, bytes]:

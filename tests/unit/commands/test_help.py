@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+import sys
 
 import click
 import pytest
@@ -100,3 +101,11 @@ def test_restore_needs_a_dump_or_is_a_drill(arguments: list[str]) -> None:
     result = CliRunner().invoke(main, ["restore", *arguments])
     assert result.exit_code == 2
     assert "Name a DUMP, or use --drill alone." in result.output
+
+
+def test_bench_without_the_tools_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `make install`, which brings what running needs only."""
+    monkeypatch.setitem(sys.modules, "pygal", None)
+    result = CliRunner().invoke(main, ["bench", "--help"])
+    assert (result.exit_code, len(result.output.splitlines())) == (2, 1)
+    assert "make tools" in result.output

@@ -83,6 +83,19 @@ def test_mistake_inside_a_function_is_caught(body: str) -> None:
         parse(function)
 
 
+def test_linter_of_live_changes_skips_only_what_changes_no_object() -> None:
+    """`make lint` hands squawk the files without parameters, which it could not read."""
+    pattern = re.search(r"^PARAMETER := (.+)$", (SQL.parent / "Makefile").read_text(), re.MULTILINE)
+    assert pattern is not None
+    skipped = [file for file in FILES if re.search(pattern[1], file.text)]
+    assert {file.path for file in FILES if _PARAMETER.search(_COMMENT.sub("", file.text))} == {
+        file.path for file in skipped
+    }
+    queries = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
+    for file in skipped:
+        assert all(isinstance(statement, queries) for statement in parse(file.text)), file.path
+
+
 @every_file
 def test_is_split_where_postgresql_splits_it(file: SqlFile) -> None:
     ours = [_without_parameters(statement) for statement in file.statements]
