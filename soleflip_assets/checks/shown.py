@@ -13,10 +13,38 @@ from typing import Any
 import dagster as dg
 from dagster import BetaWarning
 
+from soleflip_assets.checks.question import Answer
 from soleflip_assets.deploying.deployer import Outcome
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
+
+
+class Markdown(str):
+    """A text that the UI renders."""
+
+    __slots__ = ()
+
+
+def check_result(
+    spec: dg.AssetCheckSpec, answer: Answer, *, severity: dg.AssetCheckSeverity, advice: str
+) -> dg.AssetCheckResult:
+    """An answer, as Dagster records it.
+
+    Args:
+        spec: the check.
+        answer: what came of it.
+        severity: how bad it is if it failed.
+        advice: what it means then, in a sentence.
+    """
+    return dg.AssetCheckResult(
+        passed=answer.passed,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        severity=severity,
+        description=None if answer.passed else explanation(advice, answer.observed),
+        metadata=metadata_of(answer.observed),
+    )
 
 
 def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
@@ -44,6 +72,8 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
             return dg.MetadataValue.timestamp(value)
         case list():
             return dg.MetadataValue.json(value)
+        case Markdown():
+            return dg.MetadataValue.md(value)
         case _:
             return dg.MetadataValue.text(str(value))
 

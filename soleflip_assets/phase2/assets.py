@@ -90,7 +90,7 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
         dg.AssetCheckSpec(
             expectation.name,
             asset=PREFLIGHT_KEY,
-            description=expectation.file.description,
+            description=expectation.expected,
             # Only a check that fails with severity ERROR blocks, and only what stops is one.
             blocking=True,
         )
@@ -130,9 +130,9 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR if finding.stops else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         passed=finding.passed,
-        check_name=finding.expectation.name,
+        check_name=finding.question.name,
         severity=severity,
-        description=None if finding.as_expected else finding.expectation.fix,
+        description=None if finding.as_expected else finding.question.advice,
         metadata={"effect": finding.effect.value, **metadata_of(finding.observed)},
     )
 

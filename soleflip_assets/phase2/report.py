@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.checks.validations import VALIDATIONS, run_validations
+from soleflip_assets.checks.question import ask_all
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
@@ -136,21 +137,20 @@ def _queries(connection: Connection) -> str:
 
 
 def _validations(connection: Connection) -> str:
-    verdicts = run_validations(connection, VALIDATIONS)
     return "## Validations\n\n" + _table(
         ("", "Validation", "Asset", "Observed"),
         (
             (
-                "✅" if verdict.passed else "❌",
-                verdict.validation.name,
-                verdict.validation.asset_key.to_user_string(),
+                "✅" if answer.passed else "❌",
+                validation.name,
+                validation.asset_key.to_user_string(),
                 ", ".join(
                     f"{name} {_number(value)}"
-                    for name, value in verdict.observed.items()
+                    for name, value in answer.observed.items()
                     if value is not None
                 ),
             )
-            for verdict in verdicts
+            for validation, answer in ask_all(connection, VALIDATIONS)
         ),
     )
 

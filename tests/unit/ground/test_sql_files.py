@@ -6,11 +6,12 @@ from typing import Any
 
 import pglast
 import pytest
+import sqlalchemy
 from pglast import ast
 from pglast.parser import ParseError
 
 from soleflip_assets.ground.settings import SQL
-from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.sql_files import HEADER_WORDS, SqlFile, sql_files
 
 # What SQLAlchemy's text() and psql take for a parameter: `:name`, and neither a cast nor a slice.
 _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")
@@ -95,6 +96,27 @@ def test_header_says_what_it_does_and_what_it_locks(file: SqlFile) -> None:
     assert len(file.description) > 10
     assert file.description.endswith(".")
     assert file.fields["locks"]
+
+
+@every_file
+def test_header_uses_words_that_are_explained(file: SqlFile) -> None:
+    """``HEADER_WORDS`` says what each means; another one is a slip, or has to be added there."""
+    said = {*file.fields, *(word for check in file.checks for word in check)}
+
+    assert said <= HEADER_WORDS.keys()
+
+
+def test_every_word_that_is_explained_is_used() -> None:
+    used = {word for file in FILES for part in (file.fields, *file.checks) for word in part}
+
+    assert used == HEADER_WORDS.keys()
+
+
+@every_file
+def test_parameters_are_those_that_sqlalchemy_binds(file: SqlFile) -> None:
+    bound = [sqlalchemy.text(statement).compile().params for statement in file.statements]
+
+    assert file.parameters == {name for names in bound for name in names}
 
 
 @every_step
