@@ -81,7 +81,7 @@ def _plotted(observed: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping):
             numbers |= {f"{name}/{part}": number for part, number in value.items()}
         elif _is_table(value):
-            tables[name] = Markdown(markdown_table(value))
+            tables[name] = Markdown(markdown_table([*value[0]], [[*row.values()] for row in value]))
         else:
             numbers[name] = value
     return numbers | tables

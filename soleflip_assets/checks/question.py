@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import query_one, undone
+from soleflip_assets.ground.database import query_one, run_statement, undone
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 
 # What PostgreSQL answers when the schema itself is wrong: an object or column that a question reads is
@@ -128,7 +128,7 @@ def _row(connection: Connection, file: SqlFile, known: Mapping[str, Any]) -> dic
     parameters = _looked_up(file, known)
     try:
         with undone(connection):
-            query_one(connection, "monitoring/whole_tables.sql")
+            run_statement(connection, "monitoring/whole_tables.sql")
             return dict(query_one(connection, file.path, **parameters))
     except DBAPIError as error:
         if not isinstance(error.orig, _SCHEMA_IS_WRONG):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
 from soleflip_assets.deploying.deployer import (
     OPERATIONS,
@@ -19,7 +20,7 @@ from soleflip_assets.deploying.deployer import (
     DeploymentError,
     Outcome,
 )
-from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 
@@ -75,7 +76,7 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
     for file in mode.files:
         if file == VIEW_OF_READ_MODEL and any(outcome.applied for outcome in outcomes):
             # Whatever was written while a trigger was missing is not in the queue.
-            query_one(deployer.connection, "metrics/compare.sql")
+            run_statement(deployer.connection, "metrics/compare.sql")
         outcomes.append(deployer.apply(file))
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)
@@ -128,7 +129,7 @@ def _drop_read_model(deployer: Deployer) -> None:
 
 
 def _refuse_if_not_deployed(deployer: Deployer) -> None:
-    if not {file.name for file in Mode.MATERIALIZED.files} <= deployer.entries.keys():
+    if ledger.deployed_at(deployer.connection) is None:
         raise DeploymentError(
             "There is no view to keep yet: deploy Phase 2 with `soleflip deploy`."
         )

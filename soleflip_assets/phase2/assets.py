@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from soleflip_assets.checks.shown import (
     OWNERS,
     accept_beta,
+    markdown_table,
     metadata_of,
     outcome_metadata,
     sql_metadata,
@@ -116,13 +117,10 @@ def preflight(
 
 
 def _columns_table(found: Preflight) -> str:
-    rows = [
-        f"| {column['table']} | {column['column']} | {column['expected']} | {column['found'] or ''} "
-        f"| {column['verdict']} |"
-        for column in found.columns
-    ]
-    return "\n".join(
-        ["| Table | Column | Expected | Found | Verdict |", "|---|---|---|---|---|", *rows]
+    parts = ("table", "column", "expected", "found", "verdict")
+    return markdown_table(
+        [part.capitalize() for part in parts],
+        [[column[part] for part in parts] for column in found.columns],
     )
 
 

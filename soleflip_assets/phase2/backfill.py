@@ -19,7 +19,7 @@ from soleflip_assets.deploying.deployer import (
     gave_way,
     pause_before_retry,
 )
-from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile
 
 STEP = "backfill"
@@ -76,7 +76,7 @@ def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> Non
     visited_before = progress.visited
     with deployer.engine.connect() as connection:
         with connection.begin():
-            query_one(connection, "backfill/session.sql")
+            run_statement(connection, "backfill/session.sql")
         while True:
             started = time.monotonic()
             if _batch(connection, number, progress, size) == 0:
@@ -120,7 +120,9 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
             pause_before_retry(attempt)
             continue
         if row["seen"]:
-            progress.after, progress.visited, progress.changed = vars(done).values()
+            progress.after = done.after
+            progress.visited = done.visited
+            progress.changed = done.changed
         return int(row["seen"])
     raise DeploymentError(
         f"A stock row after {progress.after} stayed locked through {LOCK_ATTEMPTS} tries: end the long "

@@ -19,7 +19,10 @@ from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.tables import LEGACY_TABLES, Table, backup_of
 
-_NO_DEPENDENTS = questions_of(SqlFile("retirement/legacy/no_dependents.sql"))
+(_NO_DEPENDENTS,) = questions_of(SqlFile("retirement/legacy/no_dependents.sql"))
+# How long each is kept is said there, and nowhere else.
+(DEPLOYED_14_DAYS,) = questions_of(SqlFile("retirement/legacy/deployed_14_days.sql"))
+(DEPLOYED_30_DAYS,) = questions_of(SqlFile("retirement/backups/deployed_30_days.sql"))
 
 
 class GateClosedError(DeploymentError):
@@ -89,7 +92,7 @@ LEGACY_RETIREMENT = Retirement(
 BACKUP_RETIREMENT = Retirement(
     SqlFile("retirement/drop_backup_tables.sql"),
     [backup_of(table) for table in LEGACY_TABLES],
-    [*questions_in("retirement/backups"), *_NO_DEPENDENTS],
+    [*questions_in("retirement/backups"), _NO_DEPENDENTS],
 )
 
 
@@ -105,6 +108,7 @@ def ask_gates(
     """
     known = {
         "now": now,
+        "deployed_at": ledger.deployed_at(connection),
         "validations": [validation.name for validation in VALIDATIONS],
         "dependents": dependents(connection, retirement.names),
     }

@@ -11,6 +11,7 @@ import dagster as dg
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.ground.database import Database, OwnerDatabase, query_one
 from soleflip_assets.inventory.service import InventoryService
 from soleflip_assets.reservations.bounds import ReservationBoundsError
@@ -89,11 +90,10 @@ def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
     try:
         enforce(owner_database.engine)
     except ReservationBoundsError as error:
-        rows = [
-            f"| {row['id']} | {row['quantity']} | {row['reserved_quantity']} |"
-            for row in error.rows
-        ]
-        table = "\n".join(["| stock | quantity | reserved |", "| --- | ---: | ---: |", *rows])
+        table = markdown_table(
+            ["stock", "quantity", "reserved"],
+            [[row["id"], row["quantity"], row["reserved_quantity"]] for row in error.rows],
+        )
         raise dg.Failure(
             str(error),
             metadata={"offenders": error.offenders, "first_offenders": dg.MetadataValue.md(table)},
