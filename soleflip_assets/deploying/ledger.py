@@ -40,7 +40,7 @@ def retired(connection: Connection, step: str) -> RowMapping | None:
     """When a retirement step was carried out, and by whom; None if it was not.
 
     Args:
-        connection: where.
+        connection: SoleFlip's database.
         step: ``drop_legacy_tables`` or ``drop_backup_tables``.
     """
     if not exists(connection):
@@ -54,10 +54,10 @@ def start(
     """Record that a step begins.
 
     Args:
-        connection: where.
+        connection: SoleFlip's database.
         step: its name.
         checksum: of its text.
-        details: where it goes on from.
+        details: where it resumes.
 
     Returns:
         The entry's number, for :func:`save_progress` and :func:`finish`.

@@ -119,7 +119,7 @@ def run_statement(connection: Connection, path: str, **parameters: Any) -> None:
     """Execute a file of sql/ that holds one statement, for what it does; rows that it may give are left.
 
     Args:
-        connection: where.
+        connection: the database that it is about.
         path: relative to sql/.
         parameters: the values of the file's ``:names``.
     """
@@ -130,7 +130,7 @@ def query_file(connection: Connection, path: str, **parameters: Any) -> list[Row
     """The rows of a file of sql/ that holds one statement.
 
     Args:
-        connection: where.
+        connection: the database that it is about.
         path: relative to sql/.
         parameters: the values of the file's ``:names``, which psql also understands.
     """

@@ -107,7 +107,7 @@ def keep_metrics(
     executor_def=dg.in_process_executor,
 )
 def switch_metrics_mode() -> None:
-    """One step: a switch that died is gone on with."""
+    """One step: a switch that died is resumed."""
     keep_metrics()
 
 

@@ -27,7 +27,7 @@ from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW_OF_READ_MODEL = sql_files("incremental")
 MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
 
-# What a deployment puts into force again where somebody changed it.
+# What a deployment makes again where somebody changed it.
 _READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
 
 _REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
@@ -63,7 +63,7 @@ def deploy_view(deployer: Deployer) -> list[Outcome]:
     """Make, or mend, the view in the mode that it is in.
 
     Raises:
-        DeploymentError: a lock was not to be had, or an object is not what its statement makes.
+        DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
     """
     outcomes = [deployer.apply(file) for file in OPERATIONS]
     outcomes += _deploy_mode(deployer, current_mode(deployer.connection))
@@ -84,10 +84,10 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
 
 
 def switch(deployer: Deployer, mode: Mode) -> bool:
-    """Keep the view in another way. Readers and writers go on; a switch that died is gone on with.
+    """Keep the view in another way. Readers and writers go on; a switch that died is resumed.
 
     Args:
-        deployer: who switches.
+        deployer: makes the one and drops the other.
         mode: the way to keep it from now on.
 
     Returns:
@@ -95,7 +95,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
 
     Raises:
         DeploymentError: the view is not deployed or others have built on it, or the new one is not proven
-            equal to what its query gives. The old one is in force then.
+            equal to what its query gives. The old one stays then.
     """
     switches = current_mode(deployer.connection) is not mode
     if switches:

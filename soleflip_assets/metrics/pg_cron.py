@@ -13,7 +13,6 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import (
     create_database_engine,
     query_file,
@@ -61,7 +60,7 @@ def install(engine: Engine) -> str:
     """
     with _autocommit(engine) as connection:
         server = query_one(connection, "pg_cron/server.sql")
-        _require_usable(connection, server)
+        _require_usable(server)
     with _permitted(server), _jobs(engine, server) as connection:
         if not query_one(connection, "pg_cron/exists.sql")["jobs_here"]:
             run_file(connection, "pg_cron/extension.sql")
@@ -113,8 +112,8 @@ def _schedule(connection: Connection, server: RowMapping) -> str:
     return name
 
 
-def _require_usable(connection: Connection, server: RowMapping) -> None:
-    if ledger.deployed_at(connection) is None:
+def _require_usable(server: RowMapping) -> None:
+    if not server["callable"]:
         raise ConfigurationError("There is no view to refresh yet: deploy with `soleflip deploy`.")
     if not server["available"]:
         raise ConfigurationError(

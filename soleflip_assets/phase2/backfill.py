@@ -1,7 +1,7 @@
 """The backfill: legacy lifecycle and reservation data into stock, batch by batch, beside live traffic.
 
-Each batch is a transaction of its own that also records how far it came, so a run that dies goes on where
-the last commit was, and nothing behind that is touched again. What a batch does is sql/phase2/60; here is
+Each batch is a transaction of its own that also records how far it came, so the next run resumes after
+the last commit, and nothing behind that is touched again. What a batch does is sql/phase2/60; here is
 the loop around it.
 """
 
@@ -126,7 +126,7 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
         return int(row["seen"])
     raise DeploymentError(
         f"A stock row after {progress.after} stayed locked through {LOCK_ATTEMPTS} tries: end the long "
-        "transaction that pg_stat_activity shows, then run this again; it goes on from here."
+        "transaction that pg_stat_activity shows, then run this again; it resumes from here."
     )
 
 

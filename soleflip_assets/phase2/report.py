@@ -191,7 +191,7 @@ def _errors(attempts: Sequence[RowMapping]) -> str:
     if not died:
         return "## Errors\n\nNone: every step that was started is finished."
     return (
-        "## Errors\n\nStarted and not finished, then gone on with by a later run:\n\n"
+        "## Errors\n\nStarted and not finished, then resumed by a later run:\n\n"
         + markdown_table(
             ("Step", "Started", "By"),
             ((row["step"], _time(row["started_at"]), row["executed_by"]) for row in died),

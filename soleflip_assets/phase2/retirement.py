@@ -121,7 +121,7 @@ def retire(
     """Drop the tables if every gate is open.
 
     Args:
-        deployer: who drops.
+        deployer: drops, and records it.
         retirement: which tables.
         dry_run: only ask the gates and say what would be dropped.
         now: as if it were then; the server's own time if None.

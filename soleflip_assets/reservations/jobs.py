@@ -1,4 +1,4 @@
-"""What Dagster runs for the inventory: expiring reservations, and putting their bounds into force.
+"""What Dagster runs for the inventory: expiring reservations, and applying their bounds.
 
 Here: the jobs and the schedule. Not here: what expiring means, which is service.py's and the same for
 the application.
@@ -85,7 +85,7 @@ expire_reservations_every_five_minutes = dg.ScheduleDefinition(
 
 
 @dg.op(description="Add the CHECK NOT VALID, then prove it; refuse if rows break it.")
-def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
+def apply_reservation_bounds(owner_database: OwnerDatabase) -> None:
     """The step, with what offends as a table in the UI."""
     try:
         enforce(owner_database.engine)
@@ -108,7 +108,7 @@ def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
 )
 def enforce_reservation_bounds() -> None:
     """One step."""
-    put_reservation_bounds_into_force()
+    apply_reservation_bounds()
 
 
 jobs = [expire_reservations, enforce_reservation_bounds]

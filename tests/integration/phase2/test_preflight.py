@@ -306,7 +306,7 @@ def test_data_only_warns_once_stock_was_expanded(deployed: URL) -> None:
 
 
 def test_question_that_cannot_be_asked_is_no_finding(connection: Connection) -> None:
-    """A lock that is not to be had says nothing of the data."""
+    """A lock that cannot be acquired says nothing of the data."""
     with connection.engine.begin() as other:
         other.exec_driver_sql("LOCK TABLE inventory.stock_lifecycle")
         connection.exec_driver_sql("SET lock_timeout = '20ms'")

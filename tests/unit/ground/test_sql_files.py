@@ -18,9 +18,9 @@ _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")
 _COMMENT = re.compile(r"--.*")
 _STAR = re.compile(r"\b(?:SELECT|DISTINCT|RETURNING|,)\s+(?:\w+\.)?\*", re.IGNORECASE)
 
-FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
+SQL_FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
 
-every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+every_file = pytest.mark.parametrize("file", SQL_FILES, ids=lambda file: file.path)
 every_check = pytest.mark.parametrize("file", sql_files("checks"), ids=lambda file: file.name)
 every_step = pytest.mark.parametrize("file", sql_files("phase2"), ids=lambda file: file.name)
 
@@ -107,7 +107,7 @@ def test_header_uses_words_that_are_explained(file: SqlFile) -> None:
 
 
 def test_every_word_that_is_explained_is_used() -> None:
-    used = {word for file in FILES for part in (file.fields, *file.checks) for word in part}
+    used = {word for file in SQL_FILES for part in (file.fields, *file.checks) for word in part}
 
     assert used == HEADER_WORDS.keys()
 
