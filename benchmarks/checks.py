@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from benchmarks.harness import middle, table, timed
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
-from soleflip_assets.checks.validations import VALIDATIONS, Validation, run_validations
+from soleflip_assets.checks.question import Question, ask_all
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.monitoring.jobs import MONITORS
@@ -79,7 +80,5 @@ def _validations() -> list[tuple[list[str], Look]]:
     return [_together(list(held)) for _, held in files]
 
 
-def _together(held: list[Validation]) -> tuple[list[str], Look]:
-    return [check.name for check in held], lambda connection: list(
-        run_validations(connection, held)
-    )
+def _together(held: list[Question]) -> tuple[list[str], Look]:
+    return [check.name for check in held], lambda connection: list(ask_all(connection, held))

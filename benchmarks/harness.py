@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.shop import Connection, Shop
+from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 
 _PROBE_EACH_SECONDS = 0.005
@@ -193,5 +194,4 @@ def _short(value: float) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """As Markdown."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    return markdown_table(header, rows, numbers=range(1, len(header)))

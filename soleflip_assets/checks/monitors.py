@@ -1,39 +1,22 @@
 """Monitors: looks at the live database, turned into Dagster asset checks that alert and block nothing.
 
-Most are one file of sql/monitoring/, as a validation is one of sql/checks/: its header says what should be
-so (first paragraph), of which asset (``Asset:``) and what it means where it is not (``Means:``); its one row
-has a boolean ``passed``, a ``severity`` (WARN or ERROR) and numbers. Here: the machinery. Not here: the looks
-that take more than one query, which are drift.py's and plans.py's.
+Most are a question of sql/monitoring/ whose row also says how bad it is where it is not so (``severity``:
+WARN or ERROR). Here: the machinery. Not here: the looks that take more than one statement, which are
+drift.py's and plans.py's, or when anything is looked at, which is monitoring/jobs.py's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.checks.shown import explanation, markdown_table, metadata_of
-from soleflip_assets.checks.validations import observe
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.checks.question import Answer, questions_of
+from soleflip_assets.checks.shown import Markdown, check_result, markdown_table
+from soleflip_assets.ground.database import Database, run_statement
 from soleflip_assets.ground.sql_files import SqlFile
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a look came to.
-
-    Attributes:
-        passed: whether all is well.
-        severity: how bad it is where it is not.
-        observed: numbers; lists of rows, for tables; mappings, for one number each.
-        texts: Markdown.
-    """
-
-    passed: bool
-    severity: dg.AssetCheckSeverity
-    observed: Mapping[str, Any]
-    texts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,14 +28,15 @@ class Monitor:
         asset_key: of which asset.
         description: what should be so.
         meaning: what it means where it is not, in a sentence.
-        look: looks. Raises what the database raises: a look that could not be taken finds nothing.
+        look: looks; what it observed may name its ``severity``, which is ERROR else. Raises what the
+            database raises: a look that could not be taken finds nothing.
     """
 
     name: str
     asset_key: dg.AssetKey
     description: str
     meaning: str
-    look: Callable[[Connection], Finding]
+    look: Callable[[Connection], Answer]
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
@@ -61,58 +45,50 @@ class Monitor:
 
     def result(self, connection: Connection) -> dg.AssetCheckResult:
         """Look, for Dagster."""
-        finding = self.look(connection)
-        return dg.AssetCheckResult(
-            passed=finding.passed,
-            asset_key=self.asset_key,
-            check_name=self.name,
-            severity=finding.severity,
-            description=None if finding.passed else explanation(self.meaning, finding.observed),
-            metadata={
-                **metadata_of(_numbers(finding.observed)),
-                **{name: dg.MetadataValue.md(text) for name, text in finding.texts.items()},
-            },
+        answer = self.look(connection)
+        observed = dict(answer.observed)
+        severity = dg.AssetCheckSeverity(observed.pop("severity", "ERROR"))
+        return check_result(
+            self.spec,
+            Answer(answer.passed, _plotted(observed)),
+            severity=severity,
+            advice=self.meaning,
         )
 
 
-def monitor_of_file(name: str, **parameters: Any) -> Monitor:
+def monitor_of_file(name: str, **known: Any) -> Monitor:
     """The monitor that is one file of sql/monitoring/.
 
     Args:
         name: the file's, and the check's.
-        parameters: of its statement.
+        known: the values of the statement's ``:names``.
     """
-    file = SqlFile(f"monitoring/{name}.sql")
-
-    def look(connection: Connection) -> Finding:
-        passed, observed = observe(connection, file, **parameters)
-        severity = dg.AssetCheckSeverity(observed.pop("severity", "ERROR"))
-        tables = {key: markdown_table(rows) for key, rows in observed.items() if _is_table(rows)}
-        numbers = {key: value for key, value in observed.items() if key not in tables}
-        return Finding(passed, severity, numbers, tables)
-
+    (question,) = questions_of(SqlFile(f"monitoring/{name}.sql"))
     return Monitor(
-        name,
-        dg.AssetKey(file.fields["asset"].split("/")),
-        file.description,
-        file.fields["means"],
-        look,
+        question.name,
+        question.asset_key,
+        question.expected,
+        question.advice,
+        partial(question.ask, known=known),
     )
+
+
+def _plotted(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping of numbers as numbers of their own, so that the UI plots each; rows as a table, last."""
+    numbers: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    for name, value in observed.items():
+        if isinstance(value, Mapping):
+            numbers |= {f"{name}/{part}": number for part, number in value.items()}
+        elif _is_table(value):
+            tables[name] = Markdown(markdown_table([*value[0]], [[*row.values()] for row in value]))
+        else:
+            numbers[name] = value
+    return numbers | tables
 
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _numbers(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping of numbers as numbers of their own, so that the UI plots each."""
-    numbers: dict[str, Any] = {}
-    for name, value in observed.items():
-        if isinstance(value, Mapping):
-            numbers |= {f"{name}/{part}": number for part, number in value.items()}
-        else:
-            numbers[name] = value
-    return numbers
 
 
 def monitor_checks(monitors: Sequence[Monitor]) -> dg.AssetSelection:
@@ -133,7 +109,7 @@ def build_monitors(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefi
         context: dg.AssetCheckExecutionContext, database: Database
     ) -> Iterator[dg.AssetCheckResult]:
         with database.connect() as connection:
-            query_one(connection, "monitoring/timeouts.sql")
+            run_statement(connection, "monitoring/timeouts.sql")
             for monitor in monitors:
                 if monitor.spec.key in context.selected_asset_check_keys:
                     yield monitor.result(connection)

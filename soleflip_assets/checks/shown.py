@@ -4,7 +4,7 @@ Here: turning what was found into Dagster's metadata. Not here: finding it.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +13,38 @@ from typing import Any
 import dagster as dg
 from dagster import BetaWarning
 
+from soleflip_assets.checks.question import Answer
 from soleflip_assets.deploying.deployer import Outcome
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
+
+
+class Markdown(str):
+    """A text that the UI renders."""
+
+    __slots__ = ()
+
+
+def check_result(
+    spec: dg.AssetCheckSpec, answer: Answer, *, severity: dg.AssetCheckSeverity, advice: str
+) -> dg.AssetCheckResult:
+    """An answer, as Dagster records it.
+
+    Args:
+        spec: the check.
+        answer: what came of it.
+        severity: how bad it is if it failed.
+        advice: what it means then, in a sentence.
+    """
+    return dg.AssetCheckResult(
+        passed=answer.passed,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        severity=severity,
+        description=None if answer.passed else explanation(advice, answer.observed),
+        metadata=metadata_of(answer.observed),
+    )
 
 
 def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
@@ -44,16 +72,29 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
             return dg.MetadataValue.timestamp(value)
         case list():
             return dg.MetadataValue.json(value)
+        case Markdown():
+            return dg.MetadataValue.md(value)
         case _:
             return dg.MetadataValue.text(str(value))
 
 
-def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same columns as a Markdown table, numbers to the right."""
-    if not rows:
-        return ""
-    ruler = ["---:" if isinstance(value, int) else "---" for value in rows[0].values()]
-    lines = [list(rows[0]), ruler, *(map(_cell, row.values()) for row in rows)]
+def markdown_table(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Iterable[int] | None = None
+) -> str:
+    """A Markdown table.
+
+    Args:
+        header: the names of the columns.
+        rows: their cells; an int gets its thousands set apart.
+        numbers: the positions of the columns that are set to the right; those of ints if left out.
+    """
+    cells = list(rows)
+    if numbers is None:
+        first = cells[0] if cells else ()
+        numbers = [place for place, value in enumerate(first) if isinstance(value, int)]
+    right = {*numbers}
+    ruler = ["---:" if place in right else "---" for place in range(len(header))]
+    lines = [header, ruler, *([_cell(value) for value in row] for row in cells)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -7,7 +7,8 @@ does.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import dagster as dg
 
@@ -54,9 +55,6 @@ def run_job(
         config: run configuration, besides the job's own.
         actor: kept with the run as a tag.
     """
-    # Here and not at the top: loading the definitions takes seconds that `soleflip --help` need not wait.
-    from soleflip_assets.definitions import defs  # noqa: PLC0415
-
     errors: list[str] = []
 
     def listen(entry: dg.EventLogEntry) -> None:
@@ -70,14 +68,26 @@ def run_job(
     with dg.DagsterInstance.get() as instance:
         keep_connections(instance)
         instance.add_event_listener(run_id, listen)
-        result = defs.resolve_job_def(name).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            run_config={**_QUIET, **(config or {})},
-            raise_on_error=False,
-            tags={**_CODE_LOCATION, "soleflip/started_by": actor},
+        result = (
+            code_location()
+            .resolve_job_def(name)
+            .execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                run_config={**_QUIET, **(config or {})},
+                raise_on_error=False,
+                tags={**_CODE_LOCATION, "soleflip/started_by": actor},
+            )
         )
     return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
+
+
+def code_location() -> dg.Definitions:
+    """The definitions of this project, loaded when they are asked for.
+
+    Loading reads the environment, which a command has prepared by then.
+    """
+    return cast("dg.Definitions", import_module("soleflip_assets.definitions").defs)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:

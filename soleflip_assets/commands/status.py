@@ -15,6 +15,8 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
+from soleflip_assets.commands.runs import code_location
+from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import create_database_engine, query_one
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.freshness import Freshness
@@ -28,29 +30,165 @@ SLOW_REFRESH_SECONDS = 10
 
 
 @dataclass(frozen=True)
+class Daemon:
+    """One of Dagster's daemons.
+
+    Attributes:
+        name: its name.
+        healthy: whether its heart beats.
+        last_heartbeat: when it last did; None if never.
+    """
+
+    name: str
+    healthy: bool
+    last_heartbeat: str | None
+
+
+@dataclass(frozen=True)
+class Instigator:
+    """A schedule or a sensor.
+
+    Attributes:
+        name: its name.
+        running: whether it is switched on.
+        should_run: whether it is by default.
+        last_tick: when its last tick ended; None before the first.
+        last_tick_status: how that ended: SUCCESS, SKIPPED or FAILURE.
+    """
+
+    name: str
+    running: bool
+    should_run: bool
+    last_tick: str | None
+    last_tick_status: str | None
+
+    def fault(self, now: float) -> str:
+        """What is wrong with it at a moment, in seconds since 1970; empty if nothing is."""
+        if self.should_run and not self.running:
+            return f"{self.name} is stopped"
+        if self.last_tick_status == "FAILURE":
+            return f"the last tick of {self.name} failed"
+        if self.name == alerts.name and self.last_tick:
+            silent = now - datetime.fromisoformat(self.last_tick).timestamp()
+            if silent > _ALERTS_SILENT_AFTER_SECONDS:
+                return f"{self.name} has not looked for {silent / 60:.0f} minutes"
+        return ""
+
+    def __str__(self) -> str:
+        """Its last tick."""
+        if self.last_tick is None:
+            return f"{self.name}: no tick yet"
+        return f"{self.name}: {self.last_tick_status} at {self.last_tick}"
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The last refresh of the view.
+
+    Attributes:
+        at: when.
+        age_seconds: how long ago.
+        rows: in the view.
+    """
+
+    at: str
+    age_seconds: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class PgCronJob:
+    """The job of pg_cron that refreshes.
+
+    Attributes:
+        job: its name.
+        schedule: in cron's form.
+        last_run: when it last ran; None before the first time.
+        last_status: how that ended.
+        message: what it said.
+    """
+
+    job: str
+    schedule: str
+    last_run: str | None
+    last_status: str | None
+    message: str | None
+
+    def __str__(self) -> str:
+        """Its last run."""
+        ended = f"{self.last_status} at {self.last_run}" if self.last_run else "no run yet"
+        return f"pg_cron refreshes ({self.schedule}): {ended}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that the alerts know to be wrong.
+
+    Attributes:
+        subject: what, as alerts name it.
+        severity: WARN or ERROR.
+        since: when it began.
+        detail: what was said of it.
+    """
+
+    subject: str
+    severity: str
+    since: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class SentAlert:
+    """A message that was delivered.
+
+    Attributes:
+        at: when.
+        title: its first line.
+    """
+
+    at: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A target that did not take its last message.
+
+    Attributes:
+        target: its name, without what is secret.
+        failures: tries in a row.
+        next_try: when it is tried again.
+    """
+
+    target: str
+    failures: int
+    next_try: str
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of the platform.
 
     Attributes:
         dead: what is dead or stuck, a sentence each; empty if all is well.
-        daemons: by name, whether its heart beats, and when it last did.
-        instigators: schedules and sensors, with their last ticks.
-        last_refresh: when the view was refreshed, and how long ago; None before the deployment.
-        pg_cron: its job that refreshes, and how that last ended; None where the schedule refreshes.
-        failing: what the alerts know to be wrong.
-        last_alert: the message that was delivered last; None if there was none.
-        undelivered: the targets that did not take their last message.
+        daemons: in order of their names.
+        instigators: schedules, then sensors.
+        last_refresh: None before the deployment.
+        pg_cron: None where the schedule refreshes.
+        failing: what has not recovered.
+        last_alert: None if there was none.
+        undelivered: by target.
         advice: what would do better in another way.
     """
 
     dead: list[str]
-    daemons: list[dict[str, Any]]
-    instigators: list[dict[str, Any]]
-    last_refresh: dict[str, Any] | None
-    pg_cron: dict[str, Any] | None
-    failing: list[dict[str, Any]]
-    last_alert: dict[str, Any] | None
-    undelivered: list[dict[str, Any]]
+    daemons: list[Daemon]
+    instigators: list[Instigator]
+    last_refresh: Refresh | None
+    pg_cron: PgCronJob | None
+    failing: list[Fault]
+    last_alert: SentAlert | None
+    undelivered: list[Unreached]
     advice: list[str]
 
     @property
@@ -61,17 +199,17 @@ class Status:
     @property
     def lines(self) -> list[str]:
         """For a terminal."""
-        refresh, alert = self.last_refresh, self.last_alert
+        refresh, job, alert = self.last_refresh, self.pg_cron, self.last_alert
         return [
-            *(_line(daemon["healthy"], f"daemon {daemon['name']}") for daemon in self.daemons),
-            *(_line(found["running"], _last_tick(found)) for found in self.instigators),
-            f"  last refresh: {refresh['at'] if refresh else 'none'}",
-            *([_pg_cron_line(self.pg_cron)] if self.pg_cron else []),
-            f"  last alert: {alert['at'] + ' ' + alert['title'] if alert else 'none'}",
-            *(_line(False, f"{fault['subject']} since {fault['since']}") for fault in self.failing),
+            *(_line(daemon.healthy, f"daemon {daemon.name}") for daemon in self.daemons),
+            *(_line(found.running, str(found)) for found in self.instigators),
+            f"  last refresh: {refresh.at if refresh else 'none'}",
+            *([_line(job.last_status != "failed", str(job))] if job else []),
+            f"  last alert: {f'{alert.at} {alert.title}' if alert else 'none'}",
+            *(_line(False, f"{fault.subject} since {fault.since}") for fault in self.failing),
             *(
-                _line(False, f"{target['target']} refused alerts; next try {target['next_try']}")
-                for target in self.undelivered
+                _line(False, f"{reach.target} refused alerts; next try {reach.next_try}")
+                for reach in self.undelivered
             ),
             *(f"  advice: {sentence}" for sentence in self.advice),
         ]
@@ -81,28 +219,14 @@ def _line(well: bool, text: str) -> str:
     return f"{'✓' if well else '✗'} {text}"
 
 
-def _pg_cron_line(job: dict[str, Any]) -> str:
-    ended = f"{job['last_status']} at {job['last_run']}" if job["last_run"] else "no run yet"
-    return _line(job["last_status"] != "failed", f"pg_cron refreshes ({job['schedule']}): {ended}")
-
-
-def _last_tick(instigator: dict[str, Any]) -> str:
-    if instigator["last_tick"] is None:
-        return f"{instigator['name']}: no tick yet"
-    return f"{instigator['name']}: {instigator['last_tick_status']} at {instigator['last_tick']}"
-
-
 def current_status(url: URL) -> Status:
     """Look at the Dagster instance of the environment and at SoleFlip's database.
 
     Args:
         url: SoleFlip's database.
     """
-    # Here and not at the top: loading the definitions reads the environment that a command has to prepare.
-    from soleflip_assets.definitions import defs  # noqa: PLC0415
-
     with dg.DagsterInstance.get() as instance, create_database_engine(url).connect() as connection:
-        return read_status(instance, defs.get_repository_def(), connection)
+        return read_status(instance, code_location().get_repository_def(), connection)
 
 
 def read_status(
@@ -122,16 +246,14 @@ def read_status(
     last_refresh = _last_refresh(connection)
     refreshing = _pg_cron(connection)
     undelivered = _undelivered(state)
-    dead = [f"the daemon {daemon['name']} is dead" for daemon in daemons if not daemon["healthy"]]
-    dead += [why for instigator in instigators if (why := _dead_instigator(instigator, now))]
-    if (
-        last_refresh
-        and last_refresh["age_seconds"] > Freshness.from_environment().error.total_seconds()
-    ):
-        dead.append(f"the metrics were last refreshed at {last_refresh['at']}")
-    if refreshing and refreshing["last_status"] == "failed":
-        dead.append(f"pg_cron's last refresh failed: {refreshing['message']}")
-    dead += [f"{target['target']} does not take alerts" for target in undelivered]
+    dead = [f"the daemon {daemon.name} is dead" for daemon in daemons if not daemon.healthy]
+    dead += [why for instigator in instigators if (why := instigator.fault(now))]
+    oldest = Freshness.from_environment().error.total_seconds()
+    if last_refresh and last_refresh.age_seconds > oldest:
+        dead.append(f"the metrics were last refreshed at {last_refresh.at}")
+    if refreshing and refreshing.last_status == "failed":
+        dead.append(f"pg_cron's last refresh failed: {refreshing.message}")
+    dead += [f"{reach.target} does not take alerts" for reach in undelivered]
     return Status(
         dead=dead,
         daemons=daemons,
@@ -147,7 +269,7 @@ def read_status(
 
 def advice_on_mode(connection: Connection) -> list[str]:
     """Whether the metrics should be kept in the other mode: by how long the last refresh took."""
-    if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+    if ledger.deployed_at(connection) is None:
         return []
     seconds = query_one(connection, "metrics/last_refresh.sql")["refresh_seconds"]
     if current_mode(connection) is Mode.INCREMENTAL or (seconds or 0) < SLOW_REFRESH_SECONDS:
@@ -157,22 +279,22 @@ def advice_on_mode(connection: Connection) -> list[str]:
     ]
 
 
-def _daemons(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
+def _daemons(instance: dg.DagsterInstance) -> list[Daemon]:
     return [
-        {
-            "name": name,
-            "healthy": bool(daemon.healthy),
-            "last_heartbeat": _moment(daemon.last_heartbeat.timestamp)
+        Daemon(
+            name,
+            healthy=bool(daemon.healthy),
+            last_heartbeat=_moment(daemon.last_heartbeat.timestamp)
             if daemon.last_heartbeat
             else None,
-        }
+        )
         for name, daemon in sorted(instance.get_daemon_statuses().items())
     ]
 
 
 def _instigators(
     instance: dg.DagsterInstance, repository: dg.RepositoryDefinition
-) -> list[dict[str, Any]]:
+) -> list[Instigator]:
     known = {found.name: found for found in instance.all_instigator_state()}
     definitions: list[dg.ScheduleDefinition | dg.SensorDefinition] = [
         *repository.schedule_defs,
@@ -183,7 +305,7 @@ def _instigators(
     ]
 
 
-def _instigator(instance: dg.DagsterInstance, definition: Any, state: Any) -> dict[str, Any]:
+def _instigator(instance: dg.DagsterInstance, definition: Any, state: Any) -> Instigator:
     """A schedule or sensor; it has no state before the daemon has seen it."""
     ticks = (
         instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=2) if state else []
@@ -191,80 +313,62 @@ def _instigator(instance: dg.DagsterInstance, definition: Any, state: Any) -> di
     ended = next((tick for tick in ticks if tick.status.value != "STARTED"), None)
     default = str(definition.default_status.value)
     status = str(state.status.value) if state else default
-    return {
-        "name": definition.name,
-        "running": (default if status == "DECLARED_IN_CODE" else status) == "RUNNING",
-        "should_run": default == "RUNNING",
-        "last_tick": _moment(ended.timestamp) if ended else None,
-        "last_tick_status": str(ended.status.value) if ended else None,
-    }
+    return Instigator(
+        definition.name,
+        running=(default if status == "DECLARED_IN_CODE" else status) == "RUNNING",
+        should_run=default == "RUNNING",
+        last_tick=_moment(ended.timestamp) if ended else None,
+        last_tick_status=str(ended.status.value) if ended else None,
+    )
 
 
-def _dead_instigator(instigator: dict[str, Any], now: float) -> str:
-    name = instigator["name"]
-    if instigator["should_run"] and not instigator["running"]:
-        return f"{name} is stopped"
-    if instigator["last_tick_status"] == "FAILURE":
-        return f"the last tick of {name} failed"
-    if name == alerts.name and instigator["last_tick"]:
-        silent = now - datetime.fromisoformat(instigator["last_tick"]).timestamp()
-        if silent > _ALERTS_SILENT_AFTER_SECONDS:
-            return f"{name} has not looked for {silent / 60:.0f} minutes"
-    return ""
-
-
-def _last_refresh(connection: Connection) -> dict[str, Any] | None:
-    if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+def _last_refresh(connection: Connection) -> Refresh | None:
+    if ledger.deployed_at(connection) is None:
         return None
     row = query_one(connection, "metrics/last_refresh.sql")
     if row["last_refresh"] is None:
         return None
-    return {
-        "at": _moment(row["last_refresh"].timestamp()),
-        "age_seconds": round(row["age_seconds"], 1),
-        "rows": row["total_records"],
-    }
+    return Refresh(
+        at=_moment(row["last_refresh"].timestamp()),
+        age_seconds=round(row["age_seconds"], 1),
+        rows=row["total_records"],
+    )
 
 
-def _pg_cron(connection: Connection) -> dict[str, Any] | None:
+def _pg_cron(connection: Connection) -> PgCronJob | None:
     found = pg_cron.job(connection.engine)
     if found is None:
         return None
-    return {
-        "job": found["name"],
-        "schedule": found["schedule"],
-        "last_run": _moment(found["started_at"].timestamp()) if found["started_at"] else None,
-        "last_status": found["status"],
-        "message": found["message"],
-    }
+    return PgCronJob(
+        job=found["name"],
+        schedule=found["schedule"],
+        last_run=_moment(found["started_at"].timestamp()) if found["started_at"] else None,
+        last_status=found["status"],
+        message=found["message"],
+    )
 
 
-def _failing(state: State | None) -> list[dict[str, Any]]:
+def _failing(state: State | None) -> list[Fault]:
     if state is None:
         return []
     return [
-        {
-            "subject": alert.subject,
-            "severity": alert.severity.name,
-            "since": _moment(alert.since),
-            "detail": alert.detail,
-        }
+        Fault(alert.subject, alert.severity.name, _moment(alert.since), alert.detail)
         for alert in state.alerts.values()
         if alert.recovered_at is None
     ]
 
 
-def _last_alert(state: State | None) -> dict[str, Any] | None:
+def _last_alert(state: State | None) -> SentAlert | None:
     if state is None or state.last_message is None:
         return None
-    return {"at": _moment(state.last_message.at), "title": state.last_message.title}
+    return SentAlert(_moment(state.last_message.at), state.last_message.title)
 
 
-def _undelivered(state: State | None) -> list[dict[str, Any]]:
+def _undelivered(state: State | None) -> list[Unreached]:
     if state is None:
         return []
     return [
-        {"target": name, "failures": reach.failures, "next_try": _moment(reach.retry_at)}
+        Unreached(name, reach.failures, _moment(reach.retry_at))
         for name, reach in state.targets.items()
     ]
 

@@ -17,7 +17,7 @@ def dependents(
     """What others have built on some tables, each with its definition.
 
     Args:
-        connection: where.
+        connection: SoleFlip's database.
         relations: the tables, as ``inventory.stock_metrics``; one that does not exist has no dependents.
         columns: only what uses one of these columns.
         ours: names of objects that do not count.

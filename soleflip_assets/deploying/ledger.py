@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.database import query_file, query_one, run_statement
 
 VERSION = version("soleflip-assets")
 
@@ -24,11 +25,22 @@ def entries(connection: Connection) -> dict[str, RowMapping]:
     return {row["step"]: row for row in query_file(connection, "ledger/steps.sql")}
 
 
+def deployed_at(connection: Connection) -> datetime | None:
+    """When Phase 2 was first deployed to its last step; None if it is not, or is being taken back.
+
+    To mend it later does not begin the deployment anew.
+    """
+    if not exists(connection):
+        return None
+    moment: datetime | None = query_one(connection, "ledger/deployed_at.sql")["deployed_at"]
+    return moment
+
+
 def retired(connection: Connection, step: str) -> RowMapping | None:
     """When a retirement step was carried out, and by whom; None if it was not.
 
     Args:
-        connection: where.
+        connection: SoleFlip's database.
         step: ``drop_legacy_tables`` or ``drop_backup_tables``.
     """
     if not exists(connection):
@@ -42,10 +54,10 @@ def start(
     """Record that a step begins.
 
     Args:
-        connection: where.
+        connection: SoleFlip's database.
         step: its name.
         checksum: of its text.
-        details: where it goes on from.
+        details: where it resumes.
 
     Returns:
         The entry's number, for :func:`save_progress` and :func:`finish`.
@@ -63,9 +75,9 @@ def start(
 
 def save_progress(connection: Connection, entry: int, details: Mapping[str, Any]) -> None:
     """Record how far a step has come, in the caller's transaction."""
-    query_one(connection, "ledger/save_progress.sql", id=entry, details=json.dumps(details))
+    run_statement(connection, "ledger/save_progress.sql", id=entry, details=json.dumps(details))
 
 
 def finish(connection: Connection, entry: int, details: Mapping[str, Any]) -> None:
     """Record that a step is done; what is in ``details`` is added to what was saved before."""
-    query_one(connection, "ledger/finish_step.sql", id=entry, details=json.dumps(details))
+    run_statement(connection, "ledger/finish_step.sql", id=entry, details=json.dumps(details))

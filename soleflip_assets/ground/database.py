@@ -115,11 +115,22 @@ def run_file(connection: Connection, path: str) -> None:
         execute_statement(connection, statement)
 
 
+def run_statement(connection: Connection, path: str, **parameters: Any) -> None:
+    """Execute a file of sql/ that holds one statement, for what it does; rows that it may give are left.
+
+    Args:
+        connection: the database that it is about.
+        path: relative to sql/.
+        parameters: the values of the file's ``:names``.
+    """
+    _execute(connection, path, parameters).close()
+
+
 def query_file(connection: Connection, path: str, **parameters: Any) -> list[RowMapping]:
     """The rows of a file of sql/ that holds one statement.
 
     Args:
-        connection: where.
+        connection: the database that it is about.
         path: relative to sql/.
         parameters: the values of the file's ``:names``, which psql also understands.
     """

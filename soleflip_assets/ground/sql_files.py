@@ -5,14 +5,38 @@ Here: text. Not here: executing it, which is database.py's.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from soleflip_assets.ground.settings import SQL
 
+# What the header of a file may say of it, one line `Word: value` each. A test refuses any other word.
+HEADER_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        # Of every file.
+        "locks": "Which locks it takes on what, and for how long.",
+        # Of a step of a deployment, a revert or a retirement.
+        "again": "What happens when it is run again: safe, fails or refused, and why.",
+        # Of a question: a file whose one row says `passed`.
+        "asset": "The asset that it is about.",
+        "means": "What it means where it is not so, for whoever reads the alert.",
+        "fix": "What to do where it is not so, or what the deployment does about it.",
+        "effect": "What a deviation does to a deployment: stops, stops until begun, warns or repaired.",
+        "until": "The step of the ledger that retires what it reads; it passes from then on.",
+        # Of each of several questions that share a file.
+        "check": "The name of the next question; what follows is said of that one.",
+        "proves": "What should be so.",
+        # Of a headline query.
+        "index": "The index that was built for it.",
+    }
+)
+
 _DOLLAR_QUOTE = re.compile(r"\$[A-Za-z_]*\$")
+# As SQLAlchemy's text() and psql find them: `:name`, and neither a cast nor a slice.
+_PARAMETER = re.compile(r"(?<![:\w\\]):([a-z]\w*)(?!:)")
 _HEADER_FIELD = re.compile(r"^(?P<name>[A-Z][a-z]+):\s*(?P<value>.*)$")
 
 
@@ -20,8 +44,8 @@ _HEADER_FIELD = re.compile(r"^(?P<name>[A-Z][a-z]+):\s*(?P<value>.*)$")
 class SqlFile:
     """One file of sql/, opened by a header of ``--`` comments.
 
-    The header's first paragraph says what the file does; the lines ``Name: value`` after it are its fields
-    (``Locks:``, ``Asset:``, …), continued on indented lines.
+    The header's first paragraph says what the file does; the lines ``Word: value`` after it are its fields
+    (``HEADER_WORDS``), continued on indented lines.
 
     Attributes:
         path: relative to sql/, for instance ``checks/stock_records_kept.sql``.
@@ -74,14 +98,20 @@ class SqlFile:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The header's fields, by lower-case name."""
-        return _fields(self._header)
+        """The header's fields, by lower-case word; none are in its first paragraph."""
+        header = self._header
+        return _fields(header[header.index("") :] if "" in header else [])
 
     @property
     def checks(self) -> list[dict[str, str]]:
         """The fields after each ``Check:`` of a file that holds several; empty where it is one itself."""
         _, *parts = re.split(r"^(?=Check:)", "\n".join(self._header), flags=re.MULTILINE)
         return [_fields(part.splitlines()) for part in parts]
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The ``:names`` of its statements, without the colon."""
+        return frozenset(_PARAMETER.findall("\n".join(self.statements)))
 
     @property
     def statements(self) -> list[str]:

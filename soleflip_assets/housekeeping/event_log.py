@@ -41,7 +41,7 @@ class Pruned:
 def prune(connection: Connection, retention: Retention, alerts: State | None, now: float) -> Pruned:
     """Delete what is older than it is kept, batch after batch.
 
-    Whoever dies between two batches has done those before; the next one goes on.
+    Whoever dies between two batches has done those before; the next run resumes.
 
     Args:
         connection: Dagster's storage; each batch is a transaction where each statement is one.

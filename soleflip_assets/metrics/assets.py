@@ -8,8 +8,9 @@ from sqlalchemy import RowMapping
 
 from soleflip_assets.checks.shown import OWNERS, outcome_metadata, sql_metadata
 from soleflip_assets.checks.validations import build_asset_checks
+from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import Database, query_one, run_statement
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.freshness import Freshness
@@ -62,13 +63,13 @@ def stock_metrics_view(
     if config.deploy:
         outcomes = deploy_view(deployment.deployer(context.log.info))
     with database.connect() as connection:
-        if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+        if ledger.deployed_at(connection) is None:
             raise dg.Failure(
-                "inventory.refresh_stock_metrics() does not exist: deploy Phase 2 with `soleflip deploy`.",
+                "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
         if config.refresh:
-            query_one(connection, "metrics/refresh.sql")
+            run_statement(connection, "metrics/refresh.sql")
         row = query_one(connection, "metrics/last_refresh.sql")
     if not config.refresh:
         row = _refreshed_by_pg_cron(database, row)

@@ -15,7 +15,7 @@ from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
 from soleflip_assets.metrics.freshness import FRESHNESS
-from soleflip_assets.metrics.mode import VIEW_STEP, Mode, current_mode, switch
+from soleflip_assets.metrics.mode import Mode, current_mode, switch
 
 refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
@@ -58,8 +58,8 @@ def hourly_stock_metrics_refresh(
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a refresh, or say why not."""
     with database.connect() as connection:
-        deployed = VIEW_STEP.name in ledger.entries(connection)
-    if not deployed:
+        deployed_at = ledger.deployed_at(connection)
+    if deployed_at is None:
         return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
     unfinished = context.instance.get_runs(
         dg.RunsFilter(job_name=refresh_stock_metrics.name, statuses=_UNFINISHED), limit=1
@@ -107,7 +107,7 @@ def keep_metrics(
     executor_def=dg.in_process_executor,
 )
 def switch_metrics_mode() -> None:
-    """One step: a switch that died is gone on with."""
+    """One step: a switch that died is resumed."""
     keep_metrics()
 
 

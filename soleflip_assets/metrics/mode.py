@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
 from soleflip_assets.deploying.deployer import (
     OPERATIONS,
@@ -19,14 +20,14 @@ from soleflip_assets.deploying.deployer import (
     DeploymentError,
     Outcome,
 )
-from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 
 READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW_OF_READ_MODEL = sql_files("incremental")
 MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
 
-# What a deployment puts into force again where somebody changed it.
+# What a deployment makes again where somebody changed it.
 _READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
 
 _REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
@@ -62,7 +63,7 @@ def deploy_view(deployer: Deployer) -> list[Outcome]:
     """Make, or mend, the view in the mode that it is in.
 
     Raises:
-        DeploymentError: a lock was not to be had, or an object is not what its statement makes.
+        DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
     """
     outcomes = [deployer.apply(file) for file in OPERATIONS]
     outcomes += _deploy_mode(deployer, current_mode(deployer.connection))
@@ -75,7 +76,7 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
     for file in mode.files:
         if file == VIEW_OF_READ_MODEL and any(outcome.applied for outcome in outcomes):
             # Whatever was written while a trigger was missing is not in the queue.
-            query_one(deployer.connection, "metrics/compare.sql")
+            run_statement(deployer.connection, "metrics/compare.sql")
         outcomes.append(deployer.apply(file))
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)
@@ -83,10 +84,10 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
 
 
 def switch(deployer: Deployer, mode: Mode) -> bool:
-    """Keep the view in another way. Readers and writers go on; a switch that died is gone on with.
+    """Keep the view in another way. Readers and writers go on; a switch that died is resumed.
 
     Args:
-        deployer: who switches.
+        deployer: makes the one and drops the other.
         mode: the way to keep it from now on.
 
     Returns:
@@ -94,7 +95,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
 
     Raises:
         DeploymentError: the view is not deployed or others have built on it, or the new one is not proven
-            equal to what its query gives. The old one is in force then.
+            equal to what its query gives. The old one stays then.
     """
     switches = current_mode(deployer.connection) is not mode
     if switches:
@@ -128,7 +129,7 @@ def _drop_read_model(deployer: Deployer) -> None:
 
 
 def _refuse_if_not_deployed(deployer: Deployer) -> None:
-    if not {file.name for file in Mode.MATERIALIZED.files} <= deployer.entries.keys():
+    if ledger.deployed_at(deployer.connection) is None:
         raise DeploymentError(
             "There is no view to keep yet: deploy Phase 2 with `soleflip deploy`."
         )

@@ -9,15 +9,21 @@ Here: scheduling, ending, and looking. Not here: what the schedule does about it
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.ground.database import create_database_engine, query_file, query_one, run_file
+from soleflip_assets.ground.database import (
+    create_database_engine,
+    query_file,
+    query_one,
+    run_file,
+    run_statement,
+)
 from soleflip_assets.ground.settings import ConfigurationError
 
 SCHEDULE = "0 * * * *"
 _NAME = "refresh-stock-metrics"
-_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def job(engine: Engine) -> RowMapping | None:
@@ -54,14 +60,14 @@ def install(engine: Engine) -> str:
     """
     with _autocommit(engine) as connection:
         server = query_one(connection, "pg_cron/server.sql")
-        _require_usable(connection, server)
+        _require_usable(server)
     with _permitted(server), _jobs(engine, server) as connection:
         if not query_one(connection, "pg_cron/exists.sql")["jobs_here"]:
             run_file(connection, "pg_cron/extension.sql")
         if found := _active(connection, server):
             return str(found["name"] or found["id"])
         # One that somebody paused would stay paused.
-        query_file(connection, "pg_cron/unschedule.sql", database=server["database"])
+        run_statement(connection, "pg_cron/unschedule.sql", database=server["database"])
         return _schedule(connection, server)
 
 
@@ -92,11 +98,11 @@ def _active(connection: Connection, server: RowMapping) -> RowMapping | None:
 
 def _schedule(connection: Connection, server: RowMapping) -> str:
     if server["database"] == server["jobs_database"]:
-        query_one(connection, "pg_cron/schedule.sql", name=_NAME, schedule=SCHEDULE)
+        run_statement(connection, "pg_cron/schedule.sql", name=_NAME, schedule=SCHEDULE)
         return _NAME
     # There, another database of this server may have such a job, too.
     name = f"{_NAME} of {server['database']}"
-    query_one(
+    run_statement(
         connection,
         "pg_cron/schedule_in_database.sql",
         name=name,
@@ -106,8 +112,8 @@ def _schedule(connection: Connection, server: RowMapping) -> str:
     return name
 
 
-def _require_usable(connection: Connection, server: RowMapping) -> None:
-    if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+def _require_usable(server: RowMapping) -> None:
+    if not server["callable"]:
         raise ConfigurationError("There is no view to refresh yet: deploy with `soleflip deploy`.")
     if not server["available"]:
         raise ConfigurationError(
@@ -132,7 +138,7 @@ def _permitted(server: RowMapping) -> Iterator[None]:
             "pg_cron's jobs: let it in there (GRANT CONNECT, pg_hba.conf), and do this again."
         ) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         user, elsewhere = server["user_name"], server["database"] != server["jobs_database"]
         grants = [f'GRANT USAGE ON SCHEMA cron TO "{user}"']

@@ -11,10 +11,11 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.checks.monitors import Finding, Monitor
+from soleflip_assets.checks.monitors import Monitor
+from soleflip_assets.checks.question import Answer
+from soleflip_assets.checks.shown import Markdown
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import DatabaseObject, difference, object_defined_by
 from soleflip_assets.ground.database import query_file
@@ -36,7 +37,7 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
         files: whose objects belong to it, in this database.
     """
 
-    def look(connection: Connection) -> Finding:
+    def look(connection: Connection) -> Answer:
         deployed = list(_deployed_objects(connection, files(connection)))
         before = list(_indexes_before(table))
         errors = [*_column_changes(connection, table), *_changes(connection, deployed)]
@@ -46,21 +47,20 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
             *_added_indexes(connection, [*deployed, *before]),
         ]
         changed = [*errors, *warnings]
-        counts: dict[str, object] = {
+        observed: dict[str, object] = {
+            "severity": "ERROR" if errors else "WARN",
             "columns_compared": len(table.columns),
             "objects_compared": len(deployed) + len(before),
             "differences": len(changed),
             "additions": len(added),
         }
-        texts = {}
         if changed:
             names = [text.partition("\n")[0].removeprefix("--- ") for text in changed]
-            counts["changed"] = ", ".join(names)
-            texts["difference"] = _fenced(*changed)
+            observed["changed"] = ", ".join(names)
+            observed["difference"] = _fenced(*changed)
         if added:
-            texts["added"] = _fenced("\n".join(f"+{line}" for line in added))
-        severity = dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN
-        return Finding(not changed, severity, counts, texts)
+            observed["added"] = _fenced("\n".join(f"+{line}" for line in added))
+        return Answer(not changed, observed)
 
     return Monitor(
         f"{table.name}_schema_as_deployed",
@@ -71,8 +71,8 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
     )
 
 
-def _fenced(*diffs: str) -> str:
-    return "\n\n".join(f"```diff\n{diff}\n```" for diff in diffs)
+def _fenced(*diffs: str) -> Markdown:
+    return Markdown("\n\n".join(f"```diff\n{diff}\n```" for diff in diffs))
 
 
 def _changes(connection: Connection, objects: Sequence[DatabaseObject]) -> Iterator[str]:

@@ -12,7 +12,6 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.metrics.freshness import FRESHNESS
-from soleflip_assets.metrics.mode import VIEW_STEP
 from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.phase2 import countdown
 
@@ -76,8 +75,8 @@ def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDe
     )
     def evaluate(database: Database) -> dg.RunRequest | dg.SkipReason:
         with database.connect() as connection:
-            deployed = VIEW_STEP.name in ledger.entries(connection)
-        if not deployed:
+            deployed_at = ledger.deployed_at(connection)
+        if deployed_at is None:
             return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
         return dg.RunRequest()
 

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import dagster as dg
 from sqlalchemy import Connection
 
-from soleflip_assets.checks.monitors import Finding, Monitor
-from soleflip_assets.checks.shown import markdown_table
-from soleflip_assets.ground.database import query_file, query_one, undone
+from soleflip_assets.checks.monitors import Monitor
+from soleflip_assets.checks.question import Answer
+from soleflip_assets.ground.database import query_file, query_one, run_statement, undone
 from soleflip_assets.ground.explain import Plan, explain
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import STOCK
@@ -76,15 +75,16 @@ def _compare_once(connection: Connection, file: SqlFile) -> Comparison:
     missing = not query_one(connection, "monitoring/has_index.sql", index=index)["valid"]
     chosen = explain(connection, file)
     with undone(connection):
-        query_one(connection, "monitoring/prefer_indexes.sql")
+        run_statement(connection, "monitoring/prefer_indexes.sql")
         by_index = explain(connection, file)
     return Comparison(file.name, index, missing, chosen, by_index)
 
 
-def _look(connection: Connection) -> Finding:
+def _look(connection: Connection) -> Answer:
     comparisons = [_compare(connection, file) for file in sql_files("headline_queries")]
     faults = [comparison.fault for comparison in comparisons if comparison.fault]
     observed: dict[str, Any] = {
+        "severity": "WARN",
         "faults": len(faults),
         "milliseconds": {
             comparison.query: comparison.chosen.milliseconds for comparison in comparisons
@@ -92,11 +92,11 @@ def _look(connection: Connection) -> Finding:
     }
     if faults:
         observed["wrong"] = "; ".join(faults)
-    texts = {"plans": markdown_table([_row(comparison) for comparison in comparisons])}
+    observed["plans"] = [_row(comparison) for comparison in comparisons]
     if query_one(connection, "monitoring/has_statement_statistics.sql")["installed"]:
         statements = query_file(connection, "monitoring/slowest_statements.sql")
-        texts["slowest_statements"] = markdown_table([dict(row) for row in statements])
-    return Finding(not faults, dg.AssetCheckSeverity.WARN, observed, texts)
+        observed["slowest_statements"] = [dict(row) for row in statements]
+    return Answer(not faults, observed)
 
 
 def _row(comparison: Comparison) -> Mapping[str, Any]:

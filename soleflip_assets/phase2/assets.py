@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from soleflip_assets.checks.shown import (
     OWNERS,
     accept_beta,
+    markdown_table,
     metadata_of,
     outcome_metadata,
     sql_metadata,
@@ -90,7 +91,7 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
         dg.AssetCheckSpec(
             expectation.name,
             asset=PREFLIGHT_KEY,
-            description=expectation.file.description,
+            description=expectation.expected,
             # Only a check that fails with severity ERROR blocks, and only what stops is one.
             blocking=True,
         )
@@ -116,13 +117,10 @@ def preflight(
 
 
 def _columns_table(found: Preflight) -> str:
-    rows = [
-        f"| {column['table']} | {column['column']} | {column['expected']} | {column['found'] or ''} "
-        f"| {column['verdict']} |"
-        for column in found.columns
-    ]
-    return "\n".join(
-        ["| Table | Column | Expected | Found | Verdict |", "|---|---|---|---|---|", *rows]
+    parts = ("table", "column", "expected", "found", "verdict")
+    return markdown_table(
+        [part.capitalize() for part in parts],
+        [[column[part] for part in parts] for column in found.columns],
     )
 
 
@@ -130,9 +128,9 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR if finding.stops else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         passed=finding.passed,
-        check_name=finding.expectation.name,
+        check_name=finding.question.name,
         severity=severity,
-        description=None if finding.as_expected else finding.expectation.fix,
+        description=None if finding.as_expected else finding.question.advice,
         metadata={"effect": finding.effect.value, **metadata_of(finding.observed)},
     )
 

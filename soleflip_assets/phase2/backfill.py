@@ -1,7 +1,7 @@
 """The backfill: legacy lifecycle and reservation data into stock, batch by batch, beside live traffic.
 
-Each batch is a transaction of its own that also records how far it came, so a run that dies goes on where
-the last commit was, and nothing behind that is touched again. What a batch does is sql/phase2/60; here is
+Each batch is a transaction of its own that also records how far it came, so the next run resumes after
+the last commit, and nothing behind that is touched again. What a batch does is sql/phase2/60; here is
 the loop around it.
 """
 
@@ -19,7 +19,7 @@ from soleflip_assets.deploying.deployer import (
     gave_way,
     pause_before_retry,
 )
-from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile
 
 STEP = "backfill"
@@ -76,7 +76,7 @@ def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> Non
     visited_before = progress.visited
     with deployer.engine.connect() as connection:
         with connection.begin():
-            query_one(connection, "backfill/session.sql")
+            run_statement(connection, "backfill/session.sql")
         while True:
             started = time.monotonic()
             if _batch(connection, number, progress, size) == 0:
@@ -120,11 +120,13 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
             pause_before_retry(attempt)
             continue
         if row["seen"]:
-            progress.after, progress.visited, progress.changed = vars(done).values()
+            progress.after = done.after
+            progress.visited = done.visited
+            progress.changed = done.changed
         return int(row["seen"])
     raise DeploymentError(
         f"A stock row after {progress.after} stayed locked through {LOCK_ATTEMPTS} tries: end the long "
-        "transaction that pg_stat_activity shows, then run this again; it goes on from here."
+        "transaction that pg_stat_activity shows, then run this again; it resumes from here."
     )
 
 

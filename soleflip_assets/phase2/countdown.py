@@ -67,5 +67,5 @@ def _countdown(connection: Connection, retirement: Retirement) -> dict[str, Any]
     return {
         "state": "may be dropped" if all(gate.is_open for gate in gates) else "waits",
         "days_left": max(left.total_seconds(), 0) / 86_400 if left else 0.0,
-        **{gate.file.name: str(gate) for gate in gates},
+        **{gate.question.name: str(gate) for gate in gates},
     }

@@ -57,7 +57,7 @@ def take_back(context: dg.OpExecutionContext, deployment: Deployment) -> bool:
     executor_def=dg.in_process_executor,
 )
 def revert_phase2() -> None:
-    """One step: a revert that died is gone on with."""
+    """One step: a revert that died is resumed."""
     take_back()
 
 

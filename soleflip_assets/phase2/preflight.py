@@ -1,9 +1,8 @@
 """The preflight: what is known to go wrong, looked for before anything is changed.
 
-An expectation is one file of sql/preflight/. Its header says what is expected (first paragraph), what a
-deviation does (``Effect:``) and how to get rid of it, or how it is dealt with (``Fix:``); its one row has a
-boolean ``passed``, counts, and ``examples``. Here: running them with what they need to know. Not here: what
-any of them looks for.
+An expectation is a question of sql/preflight/ whose header also says what a deviation does (``Effect:``), and
+how to get rid of it or how it is dealt with (``Fix:``). Here: asking with what they need to know, and what
+stops. Not here: what any of them looks for.
 """
 
 import json
@@ -14,19 +13,19 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.checks.validations import observe
+from soleflip_assets.checks.question import Answer, Question, questions_in
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import legacy_dependents
 from soleflip_assets.ground.database import OLDEST_SERVER, query_file, query_one
-from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
 
 _BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
-_INSUFFICIENT_PRIVILEGE = "42501"
 # Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
 # always named in full.
 _REPAIRED_EXAMPLES = 5
@@ -41,49 +40,28 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """One file of sql/preflight/."""
-
-    file: SqlFile
-
-    @property
-    def name(self) -> str:
-        """Its name, also the asset check's."""
-        return self.file.name
-
-    @property
-    def fix(self) -> str:
-        """What to do about a deviation, or what the deployment does about it."""
-        return self.file.fields["fix"]
-
-    def effect(self, *, begun: bool) -> Effect:
-        """What a deviation does.
-
-        Args:
-            begun: whether stock has been expanded. From then on the validations judge the data, and a
-                deployment that is half done is finished rather than stopped.
-        """
-        written = self.file.fields["effect"]
-        if written == "stops until begun":
-            return Effect.WARNS if begun else Effect.STOPS
-        return Effect(written)
-
-
-@dataclass(frozen=True)
 class Finding:
     """What came of one expectation.
 
     Attributes:
-        expectation: which.
+        question: which.
         effect: what a deviation does at this moment.
-        as_expected: whether there is none.
-        observed: counts and examples, by name.
+        answer: whether there is none, and what was counted.
     """
 
-    expectation: Expectation
+    question: Question
     effect: Effect
-    as_expected: bool
-    observed: Mapping[str, Any]
+    answer: Answer
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether there is no deviation."""
+        return self.answer.passed
+
+    @property
+    def observed(self) -> Mapping[str, Any]:
+        """Counts and examples, by name."""
+        return self.answer.observed
 
     @property
     def stops(self) -> bool:
@@ -98,14 +76,14 @@ class Finding:
     def __str__(self) -> str:
         """One paragraph: what, which rows, what to do."""
         if self.as_expected:
-            return f"{self.expectation.name}: as expected"
+            return f"{self.question.name}: as expected"
         examples = list(self.observed.get("examples") or [self._counts])
         if self.effect is Effect.REPAIRED and len(examples) > _REPAIRED_EXAMPLES:
             left_out = len(examples) - _REPAIRED_EXAMPLES
             examples[_REPAIRED_EXAMPLES:] = [f"and {left_out} more, listed with the check"]
         return (
-            f"{self.expectation.name} ({self.effect.value}): not so: {self.expectation.file.description} "
-            f"Found: {'; '.join(examples)}. {self.expectation.fix}"
+            f"{self.question.name} ({self.effect.value}): not so: {self.question.expected} "
+            f"Found: {'; '.join(examples)}. {self.question.advice}"
         )
 
     @property
@@ -131,11 +109,25 @@ class Preflight:
     @property
     def columns(self) -> list[dict[str, str | None]]:
         """Each column expected: table, column, expected, found, verdict."""
-        (found,) = (one for one in self.findings if one.expectation.name == "tables_as_expected")
+        (found,) = (one for one in self.findings if one.question.name == "tables_as_expected")
         return list(found.observed.get(_COLUMNS, []))
 
 
-EXPECTATIONS: Sequence[Expectation] = [Expectation(file) for file in sql_files("preflight")]
+EXPECTATIONS: Sequence[Question] = questions_in("preflight")
+
+
+def effect_of(expectation: Question, *, begun: bool) -> Effect:
+    """What a deviation does.
+
+    Args:
+        expectation: from what.
+        begun: whether stock has been expanded. From then on the validations judge the data, and a deployment
+            that is half done is finished rather than stopped.
+    """
+    written = expectation.file.fields["effect"]
+    if written == "stops until begun":
+        return Effect.WARNS if begun else Effect.STOPS
+    return Effect(written)
 
 
 def run_preflight(connection: Connection, dumps: Path) -> Preflight:
@@ -148,58 +140,47 @@ def run_preflight(connection: Connection, dumps: Path) -> Preflight:
     Raises:
         sqlalchemy.exc.DBAPIError: a question could not be asked; that says nothing of the answer.
     """
-    entries = ledger.entries(connection)
-    begun = _BEGUN in entries
-    known = _known(connection, entries, dumps, begun=begun)
+    known = _known(connection, dumps)
     return Preflight(
         [
             Finding(
                 expectation,
-                expectation.effect(begun=begun),
-                *_observe(connection, expectation, known.get(expectation.name, {})),
+                effect_of(expectation, begun=known["begun"]),
+                _ask(connection, expectation, known),
             )
             for expectation in EXPECTATIONS
         ]
     )
 
 
-def _observe(
-    connection: Connection, expectation: Expectation, parameters: Mapping[str, Any]
-) -> tuple[bool, dict[str, Any]]:
+def _ask(connection: Connection, expectation: Question, known: Mapping[str, Any]) -> Answer:
     """Look, and take not being allowed to for a deviation: privileges_sufficient says what to grant."""
     try:
-        return observe(connection, expectation.file, **parameters)
+        return expectation.ask(connection, known)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
-        return False, {"error": str(error.orig).strip()}
+        return Answer(passed=False, observed={"error": str(error.orig).strip()})
 
 
-def _known(
-    connection: Connection, entries: Mapping[str, Any], dumps: Path, *, begun: bool
-) -> dict[str, dict[str, Any]]:
-    """The parameters of the files that have any."""
+def _known(connection: Connection, dumps: Path) -> dict[str, Any]:
+    """What the expectations ask for as ``:names``."""
+    entries = ledger.entries(connection)
     revert = next(
         (entries[file.name] for file in sql_files("revert") if file.name in entries), None
     )
     copied = query_file(connection, "report/backups.sql") if ledger.exists(connection) else []
     return {
-        "server_usable": {"oldest": OLDEST_SERVER},
-        "tables_as_expected": {
-            "expected": json.dumps(_expected_columns(connection)),
-            "begun": begun,
-        },
-        "backups_unobstructed": {
-            "copied": [row["backup"].removeprefix("inventory.") for row in copied]
-        },
-        "no_revert_unfinished": {"revert_started_at": revert and revert["started_at"]},
-        "no_dependents": {"dependents": legacy_dependents(connection)},
-        "disk_space_sufficient": {
-            "server_free": _server_free(connection),
-            "dumps_free": _free(dumps),
-            "backfilled": _is_finished(entries, "backfill"),
-            "dumped": _is_finished(entries, "database_dump"),
-        },
+        "oldest": OLDEST_SERVER,
+        "expected": json.dumps(_expected_columns(connection)),
+        "begun": _BEGUN in entries,
+        "copied": [row["backup"].removeprefix("inventory.") for row in copied],
+        "revert_started_at": revert and revert["started_at"],
+        "dependents": legacy_dependents(connection),
+        "server_free": _server_free(connection),
+        "dumps_free": _free(dumps),
+        "backfilled": _is_finished(entries, "backfill"),
+        "dumped": _is_finished(entries, "database_dump"),
     }
 
 

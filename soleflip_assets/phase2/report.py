@@ -4,22 +4,21 @@ Every figure in it was read from the database or the ledger while it was written
 the text. Not here: measuring, which is sql/report, the validations and the ledger.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.checks.validations import VALIDATIONS, run_validations
+from soleflip_assets.checks.question import ask_all
+from soleflip_assets.checks.shown import markdown_table
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
 from soleflip_assets.ground.sql_files import sql_files
-
-LEGACY_TABLES_KEPT = timedelta(days=14)
-BACKUPS_KEPT = timedelta(days=30)
-_LAST_STEP = "81_stock_metrics_view"
+from soleflip_assets.phase2.retirement import DEPLOYED_14_DAYS, DEPLOYED_30_DAYS
 
 
 def write_report(connection: Connection, folder: Path, run_id: str) -> Path:
@@ -46,7 +45,7 @@ def _report(connection: Connection) -> str:
         _queries(connection),
         _validations(connection),
         _backups(connection),
-        _removal(attempts),
+        _removal(connection),
         _errors(attempts),
         _rollback(connection, entries),
     ]
@@ -72,20 +71,21 @@ def _overview(
             ("Dump size", f"{dump['bytes']:,} bytes in {dump['seconds']:.1f} s"),
             ("Dump SHA-256", f"`{dump['sha256']}`"),
         ]
-    return f"# Phase 2: schema consolidation\n\nWritten {_time(datetime.now(UTC))}.\n\n" + _table(
-        ("", ""), rows
+    return (
+        f"# Phase 2: schema consolidation\n\nWritten {_time(datetime.now(UTC))}.\n\n"
+        + markdown_table(("", ""), rows)
     )
 
 
 def _schema_changes(connection: Connection) -> str:
-    columns = _table(
+    columns = markdown_table(
         ("Column of inventory.stock", "Type", "Default", "Comment"),
         (
             (row["name"], row["type"], row["default_value"] or "", row["description"])
             for row in query_file(connection, "report/columns.sql")
         ),
     )
-    indexes = _table(
+    indexes = markdown_table(
         ("Index", "Definition", "Valid", "Bytes"),
         (
             (
@@ -119,14 +119,15 @@ def _migration(connection: Connection, entries: dict[str, RowMapping]) -> str:
     backfill = entries["backfill"]["details"]
     return (
         "## Data migration\n\nBefore, when the backups were copied:\n\n"
-        f"{_table(('Table', 'Records'), before)}\n\nAfter:\n\n{_table(('', 'Records'), after)}\n\n"
+        f"{markdown_table(('Table', 'Records'), before)}\n\nAfter:\n\n"
+        f"{markdown_table(('', 'Records'), after)}\n\n"
         f"The backfill visited {backfill['visited']:,} stock rows and changed {backfill['changed']:,}."
     )
 
 
 def _queries(connection: Connection) -> str:
     plans = [(file, explain(connection, file)) for file in sql_files("headline_queries")]
-    return "## Headline queries\n\nExecuted once each, on this database:\n\n" + _table(
+    return "## Headline queries\n\nExecuted once each, on this database:\n\n" + markdown_table(
         ("Query", "Plan", "Rows", "Milliseconds"),
         (
             (file.name, f"`{plan.node}`", str(plan.rows), f"{plan.milliseconds:.3f}")
@@ -136,27 +137,26 @@ def _queries(connection: Connection) -> str:
 
 
 def _validations(connection: Connection) -> str:
-    verdicts = run_validations(connection, VALIDATIONS)
-    return "## Validations\n\n" + _table(
+    return "## Validations\n\n" + markdown_table(
         ("", "Validation", "Asset", "Observed"),
         (
             (
-                "✅" if verdict.passed else "❌",
-                verdict.validation.name,
-                verdict.validation.asset_key.to_user_string(),
+                "✅" if answer.passed else "❌",
+                validation.name,
+                validation.asset_key.to_user_string(),
                 ", ".join(
                     f"{name} {_number(value)}"
-                    for name, value in verdict.observed.items()
+                    for name, value in answer.observed.items()
                     if value is not None
                 ),
             )
-            for verdict in verdicts
+            for validation, answer in ask_all(connection, VALIDATIONS)
         ),
     )
 
 
 def _backups(connection: Connection) -> str:
-    return "## Backups\n\n" + _table(
+    return "## Backups\n\n" + markdown_table(
         ("Table", "Records", "Bytes", "Content", "Copied"),
         (
             (
@@ -171,15 +171,16 @@ def _backups(connection: Connection) -> str:
     )
 
 
-def _removal(attempts: Sequence[RowMapping]) -> str:
-    # Mending a view later does not begin the deployment anew.
-    finished = min(
-        row["finished_at"] for row in attempts if row["step"] == _LAST_STEP and row["finished_at"]
+def _removal(connection: Connection) -> str:
+    known = {"now": None, "deployed_at": ledger.deployed_at(connection)}
+    legacy, backups = (
+        _time(question.ask(connection, known).observed["until"])
+        for question in (DEPLOYED_14_DAYS, DEPLOYED_30_DAYS)
     )
     return (
         "## What may be dropped when\n\n"
-        f"- the three legacy tables: not before {_time(finished + LEGACY_TABLES_KEPT)}\n"
-        f"- the three backups: not before {_time(finished + BACKUPS_KEPT)}, and after the legacy tables\n\n"
+        f"- the three legacy tables: not before {legacy}\n"
+        f"- the three backups: not before {backups}, and after the legacy tables\n\n"
         "`soleflip drop-legacy` and `soleflip drop-backups` say what else is to come, and drop them with "
         "`--yes`. Never with `CASCADE`: it takes along whatever depends on them."
     )
@@ -189,9 +190,12 @@ def _errors(attempts: Sequence[RowMapping]) -> str:
     died = [row for row in attempts if row["finished_at"] is None]
     if not died:
         return "## Errors\n\nNone: every step that was started is finished."
-    return "## Errors\n\nStarted and not finished, then gone on with by a later run:\n\n" + _table(
-        ("Step", "Started", "By"),
-        ((row["step"], _time(row["started_at"]), row["executed_by"]) for row in died),
+    return (
+        "## Errors\n\nStarted and not finished, then resumed by a later run:\n\n"
+        + markdown_table(
+            ("Step", "Started", "By"),
+            ((row["step"], _time(row["started_at"]), row["executed_by"]) for row in died),
+        )
     )
 
 
@@ -212,11 +216,6 @@ def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
 def _finished(attempts: Sequence[RowMapping]) -> datetime:
     finished: datetime = max(row["finished_at"] for row in attempts if row["finished_at"])
     return finished
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _time(moment: datetime) -> str:

@@ -1,26 +1,28 @@
 """Retirement: dropping the old tables once nobody can need them any more.
 
-A gate is one file of sql/retirement/legacy/ or sql/retirement/backups/: its header says the condition
-(first paragraph) and what to do while it is not met (``Fix:``); its one row has a boolean ``passed``,
-``since`` when, ``until`` when, and ``examples``. Time and history come from the ledger. Here: asking the
-gates, and passing them. Not here: what a gate compares.
+A gate is a question of sql/retirement/legacy/ or sql/retirement/backups/: its header says what to do while it
+is closed (``Fix:``), its row ``since`` when and ``until`` when it is. Time and history come from the ledger.
+Here: asking the gates, and passing them. Not here: what a gate compares.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
-from soleflip_assets.checks.validations import VALIDATIONS, observe
+from soleflip_assets.checks.question import Answer, Question, questions_in, questions_of
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.tables import LEGACY_TABLES, Table, backup_of
 
-_NO_DEPENDENTS = SqlFile("retirement/legacy/no_dependents.sql")
+(_NO_DEPENDENTS,) = questions_of(SqlFile("retirement/legacy/no_dependents.sql"))
+# How long each is kept is said there, and nowhere else.
+(DEPLOYED_14_DAYS,) = questions_of(SqlFile("retirement/legacy/deployed_14_days.sql"))
+(DEPLOYED_30_DAYS,) = questions_of(SqlFile("retirement/backups/deployed_30_days.sql"))
 
 
 class GateClosedError(DeploymentError):
@@ -32,32 +34,36 @@ class Gate:
     """A condition for dropping, as it is at this moment.
 
     Attributes:
-        file: what asks for it.
-        is_open: whether it is met.
-        observed: ``since``, ``until`` and ``examples``, as far as there are any.
+        question: what asks for it.
+        answer: whether it is met; ``since``, ``until`` and ``examples``, as far as there are any.
     """
 
-    file: SqlFile
-    is_open: bool
-    observed: Mapping[str, Any]
+    question: Question
+    answer: Answer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is met."""
+        return self.answer.passed
 
     @property
     def until(self) -> datetime | None:
         """When it opens, if only time is needed."""
-        return None if self.is_open else self.observed.get("until")
+        return None if self.is_open else self.answer.observed.get("until")
 
     def __str__(self) -> str:
         """One sentence."""
         if self.is_open:
-            return f"open: {self.file.description}"
+            return f"open: {self.question.expected}"
+        observed = self.answer.observed
         times = [
-            f"{word} {self.observed[word]:%Y-%m-%d %H:%M %Z}"
+            f"{word} {observed[word]:%Y-%m-%d %H:%M %Z}"
             for word in ("since", "until")
-            if isinstance(self.observed.get(word), datetime)
+            if isinstance(observed.get(word), datetime)
         ]
-        examples = self.observed.get("examples") or []
-        found = "; ".join([*times, *examples, *filter(None, [self.observed.get("error")])])
-        return f"closed ({found}): {self.file.description} {self.file.fields['fix']}"
+        examples = observed.get("examples") or []
+        found = "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
+        return f"closed ({found}): {self.question.expected} {self.question.advice}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Retirement:
 
     file: SqlFile
     tables: Sequence[Table]
-    gates: Sequence[SqlFile]
+    gates: Sequence[Question]
 
     @property
     def names(self) -> list[str]:
@@ -81,12 +87,12 @@ class Retirement:
 
 
 LEGACY_RETIREMENT = Retirement(
-    SqlFile("retirement/drop_legacy_tables.sql"), LEGACY_TABLES, sql_files("retirement/legacy")
+    SqlFile("retirement/drop_legacy_tables.sql"), LEGACY_TABLES, questions_in("retirement/legacy")
 )
 BACKUP_RETIREMENT = Retirement(
     SqlFile("retirement/drop_backup_tables.sql"),
     [backup_of(table) for table in LEGACY_TABLES],
-    [*sql_files("retirement/backups"), _NO_DEPENDENTS],
+    [*questions_in("retirement/backups"), _NO_DEPENDENTS],
 )
 
 
@@ -100,19 +106,13 @@ def ask_gates(
         retirement: which tables.
         now: as if it were then; the server's own time if None.
     """
-    known: dict[str, dict[str, Any]] = {
-        "validations_passed_within_a_day": {
-            "now": now,
-            "validations": [validation.name for validation in VALIDATIONS],
-        },
-        "no_dependents": {"dependents": dependents(connection, retirement.names)},
-        "restore_drill_passed": {},
-        "legacy_tables_gone": {},
+    known = {
+        "now": now,
+        "deployed_at": ledger.deployed_at(connection),
+        "validations": [validation.name for validation in VALIDATIONS],
+        "dependents": dependents(connection, retirement.names),
     }
-    return [
-        Gate(file, *observe(connection, file, **known.get(file.name, {"now": now})))
-        for file in retirement.gates
-    ]
+    return [Gate(question, question.ask(connection, known)) for question in retirement.gates]
 
 
 def retire(
@@ -121,7 +121,7 @@ def retire(
     """Drop the tables if every gate is open.
 
     Args:
-        deployer: who drops.
+        deployer: drops, and records it.
         retirement: which tables.
         dry_run: only ask the gates and say what would be dropped.
         now: as if it were then; the server's own time if None.
@@ -141,7 +141,7 @@ def retire(
     if closed := [gate for gate in gates if not gate.is_open]:
         raise GateClosedError(
             f"{', '.join(retirement.names)} may not be dropped: "
-            + " ".join(f"{gate.file.name}: {gate}" for gate in closed)
+            + " ".join(f"{gate.question.name}: {gate}" for gate in closed)
         )
     if dry_run:
         deployer.log(f"A dry run: this would drop {', '.join(retirement.names)}.")

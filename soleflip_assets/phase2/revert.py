@@ -23,7 +23,7 @@ _NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
 
 
 def revert(deployer: Deployer) -> bool:
-    """Take Phase 2 back. A revert that died is gone on with.
+    """Take Phase 2 back. A revert that died is resumed.
 
     Nothing is dropped before it is proven that the legacy tables hold what the new columns hold. The backups,
     the dump and the ledger stay; a later deployment starts anew.

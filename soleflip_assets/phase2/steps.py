@@ -1,6 +1,6 @@
 """The deployment in order: which files of sql/phase2 make which part of it.
 
-Here: the order. Not here: how a file is put into force (deployer.py) or what Dagster shows (assets.py).
+Here: the order. Not here: how a file is applied (deployer.py) or what Dagster shows (assets.py).
 """
 
 from soleflip_assets.deploying import ledger
@@ -29,7 +29,7 @@ def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
     """Copy one legacy table, once; never after it was retired.
 
     Args:
-        deployer: who deploys.
+        deployer: makes the copy, and records it.
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
     copies = [] if _legacy_is_retired(deployer) else [BACKUP_FILES[backup]]

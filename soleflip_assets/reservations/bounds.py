@@ -18,7 +18,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class ReservationBoundsError(Exception):
-    """Stock rows break the rule, which is therefore not in force.
+    """Stock rows break the rule, which therefore does not apply.
 
     Attributes:
         offenders: how many rows.
@@ -39,16 +39,16 @@ class ReservationBoundsError(Exception):
 
 
 def enforce_reservation_bounds(engine: Engine) -> None:
-    """Put the rule into force, for every write from now on and proven for every row there is.
+    """Apply the rule, to every write from now on and prove it for every row there is.
 
-    Nothing happens if it is; a run that died is taken up where it stood.
+    Nothing happens if it is; a run that died is resumed.
 
     Args:
         engine: SoleFlip's database, as the owner of its tables.
 
     Raises:
         ReservationBoundsError: rows break the rule; nothing was changed.
-        sqlalchemy.exc.OperationalError: the lock was not to be had in 30 tries.
+        sqlalchemy.exc.OperationalError: the lock could not be acquired in 30 tries.
     """
     with engine.connect() as connection:
         state = query_file(connection, "inventory/bounds_state.sql")

@@ -1,4 +1,4 @@
-"""What Dagster runs for the inventory: expiring reservations, and putting their bounds into force.
+"""What Dagster runs for the inventory: expiring reservations, and applying their bounds.
 
 Here: the jobs and the schedule. Not here: what expiring means, which is service.py's and the same for
 the application.
@@ -11,6 +11,7 @@ import dagster as dg
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.ground.database import Database, OwnerDatabase, query_one
 from soleflip_assets.inventory.service import InventoryService
 from soleflip_assets.reservations.bounds import ReservationBoundsError
@@ -84,16 +85,15 @@ expire_reservations_every_five_minutes = dg.ScheduleDefinition(
 
 
 @dg.op(description="Add the CHECK NOT VALID, then prove it; refuse if rows break it.")
-def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
+def apply_reservation_bounds(owner_database: OwnerDatabase) -> None:
     """The step, with what offends as a table in the UI."""
     try:
         enforce(owner_database.engine)
     except ReservationBoundsError as error:
-        rows = [
-            f"| {row['id']} | {row['quantity']} | {row['reserved_quantity']} |"
-            for row in error.rows
-        ]
-        table = "\n".join(["| stock | quantity | reserved |", "| --- | ---: | ---: |", *rows])
+        table = markdown_table(
+            ["stock", "quantity", "reserved"],
+            [[row["id"], row["quantity"], row["reserved_quantity"]] for row in error.rows],
+        )
         raise dg.Failure(
             str(error),
             metadata={"offenders": error.offenders, "first_offenders": dg.MetadataValue.md(table)},
@@ -108,7 +108,7 @@ def put_reservation_bounds_into_force(owner_database: OwnerDatabase) -> None:
 )
 def enforce_reservation_bounds() -> None:
     """One step."""
-    put_reservation_bounds_into_force()
+    apply_reservation_bounds()
 
 
 jobs = [expire_reservations, enforce_reservation_bounds]

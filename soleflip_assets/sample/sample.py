@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.ground.database import run_file
 from soleflip_assets.ground.settings import Sample
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK_BEFORE
 from soleflip_assets.sample.catalogue import PRODUCTS, SIZES, SUPPLIERS, Product, Size, Supplier
 from soleflip_assets.sample.stories import INCOMING, NULL, STORIES, Story
 
@@ -68,16 +69,8 @@ _CLOSED = ("released", "fulfilled", "expired")
 _COLUMNS = {
     "product": "id brand model colorway style_code retail_price",
     "size": "id eu_size us_size",
-    "stock": "id product_id size_id supplier_id quantity purchase_price purchase_date supplier"
-    " status notes external_ids delivery_date gross_purchase_price vat_amount vat_rate shelf_life_days"
-    " profit_per_shelf_day roi_percentage location listed_stockx listed_alias listed_local"
-    " detailed_status created_at updated_at",
-    "stock_financial": "id stock_id purchase_price gross_purchase_price vat_amount"
-    " profit_per_shelf_day roi created_at updated_at",
-    "stock_lifecycle": "id stock_id shelf_life_days listed_on_platforms status_history"
-    " created_at updated_at",
-    "stock_metrics": "id stock_id available_quantity reserved_quantity total_cost expected_profit"
-    " last_calculated_at created_at updated_at",
+    "stock": " ".join(column.name for column in STOCK_BEFORE),
+    **{table.name: " ".join(column.name for column in table.columns) for table in LEGACY_TABLES},
     "stock_reservation": "id stock_id reserved_quantity reserved_until reservation_reason status"
     " reserved_by created_at updated_at",
 }

@@ -1,4 +1,4 @@
--- Records that a step begins, and where it goes on from.
+-- Records that a step begins, and where it resumes.
 --
 -- Locks: ROW EXCLUSIVE on the ledger.
 

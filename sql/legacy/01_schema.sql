@@ -1,11 +1,11 @@
 -- The inventory schema as it stood before Phase 2, for the embedded database and the tests.
 --
--- Creates: schema inventory; the enum inventory_status; the small tables product and size that make
---          the sample readable; stock with its 25 columns and the six indexes of Phase 1; the three legacy side
---          tables; stock_reservation.
--- Locks:   none that anyone could wait for: everything here is new. Fails if inventory.stock exists.
--- Source:  SoleFlip's production schema before 2025-11-29. In production the product and size ids
---          point into other schemas (catalog, supplier); here product and size stand in for them.
+-- It creates schema inventory; the enum inventory_status; the small tables product and size that make the sample
+-- readable; stock with its 25 columns and the six indexes of Phase 1; the three legacy side tables;
+-- stock_reservation. It follows SoleFlip's production schema before 2025-11-29. There the product and size ids point
+-- into other schemas (catalog, supplier); here product and size stand in for them.
+--
+-- Locks: none that anyone could wait for: everything here is new. Fails if inventory.stock exists.
 
 CREATE SCHEMA IF NOT EXISTS inventory;
 

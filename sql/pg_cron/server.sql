@@ -1,4 +1,5 @@
--- What this server has of pg_cron: its package, its library, and the database that its jobs are kept in.
+-- What this server has of pg_cron: its package, its library, the database that its jobs are kept in; and whether there
+-- is something for it to call, which also those may know who may not read the ledger.
 --
 -- The library is loaded where its settings are known. Who may not read all settings sees none of them: then loaded is
 -- NULL, and the jobs are looked for in postgres, where they are unless cron.database_name says otherwise.
@@ -28,6 +29,7 @@ SELECT
     FROM pg_database
     WHERE pg_database.datname = cron.jobs_database AND has_database_privilege(pg_database.oid, 'CONNECT')
   ) AS reachable,
+  to_regprocedure('inventory.refresh_stock_metrics()') IS NOT NULL AS callable,
   current_database() AS database,
   current_user AS user_name,
   current_setting('server_version_num')::int / 10000 AS major_version

@@ -1,15 +1,14 @@
 -- Phase 2 has been deployed for 14 days.
 --
--- Locks: ACCESS SHARE on the ledger.
+-- Locks: none.
 -- Fix: Wait until then; nothing is gained by dropping them earlier.
 
 SELECT
-  coalesce(deployed.at + interval '14 days' <= coalesce(CAST(:now AS timestamptz), now()), false) AS passed,
-  deployed.at AS since,
-  deployed.at + interval '14 days' AS until
+  coalesce(kept.until <= coalesce(CAST(:now AS timestamptz), now()), false) AS passed,
+  kept.since,
+  kept.until
 FROM (
-  -- The first time that its last step was done: mending a view does not begin the deployment anew.
-  SELECT min(ledger.finished_at) AS at
-  FROM inventory_ops.ledger
-  WHERE ledger.step = '81_stock_metrics_view' AND ledger.reverted_at IS NULL
-) AS deployed;
+  SELECT
+    CAST(:deployed_at AS timestamptz) AS since,
+    CAST(:deployed_at AS timestamptz) + interval '14 days' AS until
+) AS kept;

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.checks.validations import VALIDATIONS, Verdict, run_validations
+from soleflip_assets.checks.question import Answer, ask_all
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.ground.database import create_database_engine
 from tests.conftest import Databases, connect
 
@@ -237,12 +238,12 @@ BREAKAGES_OF_FORMULAS: dict[str, Breakage] = {
 BREAKAGES = BREAKAGES_OF_STOCK_AND_VIEW | BREAKAGES_OF_BACKUPS | BREAKAGES_OF_FORMULAS
 
 
-def verdicts(connection: Connection) -> dict[str, Verdict]:
-    return {found.validation.name: found for found in run_validations(connection, VALIDATIONS)}
+def answers(connection: Connection) -> dict[str, Answer]:
+    return {asked.name: answer for asked, answer in ask_all(connection, VALIDATIONS)}
 
 
-def failed(found: Mapping[str, Verdict]) -> dict[str, Mapping[str, Any]]:
-    return {name: verdict.observed for name, verdict in found.items() if not verdict.passed}
+def failed(found: Mapping[str, Answer]) -> dict[str, Mapping[str, Any]]:
+    return {name: answer.observed for name, answer in found.items() if not answer.passed}
 
 
 def test_every_validation_is_broken_somewhere() -> None:
@@ -254,12 +255,12 @@ def test_breakage_fails_its_own_validation_and_no_other(
     databases: Databases, check: str, statements: Sequence[str], observed: Mapping[str, Any]
 ) -> None:
     with connect(databases.deployed("busy")) as connection:
-        assert failed(verdicts(connection)) == {}
+        assert failed(answers(connection)) == {}
 
         for statement in statements:
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
-        found = failed(verdicts(connection))
+        found = failed(answers(connection))
         assert [*found] == [check]
         assert dict(found[check]) == dict(found[check]) | dict(observed)
 
@@ -281,7 +282,7 @@ def test_missing_price_that_is_zero_in_the_legacy_row_is_consistent(databases: D
             {"id": changed},
         ).one()
         assert tuple(row) == (0, 0)
-        assert failed(verdicts(connection)) == {}
+        assert failed(answers(connection)) == {}
 
 
 def test_lost_row_is_named(databases: Databases) -> None:
@@ -290,7 +291,7 @@ def test_lost_row_is_named(databases: Databases) -> None:
         (row,) = connection.execute(text(f"SELECT {ROW}::text")).scalars()
         for statement in view_with(f"query || ' WHERE s.id <> ''{row}'''"):
             connection.exec_driver_sql(statement)
-        found = failed(verdicts(connection))
+        found = failed(answers(connection))
     assert found["view_count_matches_stock_count"]["examples"] == [row]
     counts = found["view_count_matches_stock_count"]
     assert counts["stock_records"] - counts["view_records"] == 1
@@ -315,7 +316,7 @@ def test_view_that_cannot_be_read_is_a_finding_with_its_reason(
 ) -> None:
     with connect(databases.deployed("busy")) as connection:
         connection.execute(text(statement))
-        found = failed(verdicts(connection))
+        found = failed(answers(connection))
     assert {*found} == {"view_records", "view_count_matches_stock_count", "view_rows_match_query"}
     assert all(reason in observed["error"] for observed in found.values())
 
@@ -346,7 +347,7 @@ def test_fault_that_is_not_of_the_data_is_raised(
         with connect(url) as connection:
             fault(connection, url)
             with pytest.raises(DBAPIError):
-                validation.run(connection)
+                validation.ask(connection)
 
 
 def test_server_that_is_gone_is_raised(databases: Databases) -> None:
@@ -357,7 +358,7 @@ def test_server_that_is_gone_is_raised(databases: Databases) -> None:
 
 def pending(connection: Connection) -> tuple[int, int, int]:
     """Inserted, changed and deleted since the last refresh; all validations pass."""
-    found = verdicts(connection)
+    found = answers(connection)
     assert failed(found) == {}
     counts = found["view_count_matches_stock_count"].observed
     changed = found["view_rows_match_query"].observed["pending_changes"]
@@ -490,4 +491,4 @@ def test_old_deletion_does_not_excuse_a_row_that_is_gone_again(databases: Databa
         shop.execute(text(REFRESH))
         shop.execute(text(BYPASS))
         shop.execute(text("DELETE FROM inventory.stock WHERE id IN (SELECT id FROM kept)"))
-        assert failed(verdicts(shop))["view_count_matches_stock_count"]["phantom"] == 1
+        assert failed(answers(shop))["view_count_matches_stock_count"]["phantom"] == 1

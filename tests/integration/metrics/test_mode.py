@@ -54,7 +54,7 @@ def mode_of(url: URL) -> Mode:
 
 def failing(connection: Connection) -> set[str]:
     """The validations and monitors that fail."""
-    validations = {v.name for v in VALIDATIONS if not v.run(connection).passed}
+    validations = {v.name for v in VALIDATIONS if not v.ask(connection).passed}
     return validations | {m.name for m in MONITORS if not m.look(connection).passed}
 
 
@@ -65,7 +65,7 @@ def drifted(connection: Connection) -> bool:
 
 def failing_of_view(connection: Connection) -> set[str]:
     """The validations of the view that fail."""
-    return {v.name for v in validations_of(STOCK_METRICS_VIEW.key) if not v.run(connection).passed}
+    return {v.name for v in validations_of(STOCK_METRICS_VIEW.key) if not v.ask(connection).passed}
 
 
 def columns(connection: Connection) -> list[tuple[str, str]]:

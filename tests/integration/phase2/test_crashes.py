@@ -120,7 +120,7 @@ def require_undisturbed(url: URL, undisturbed: State, clerk: Clerk) -> None:
     """All is as if nobody had died, and what was written meanwhile is there, in old and new."""
     with connect(url) as connection:
         connection.execute(text("SELECT inventory.refresh_stock_metrics()"))
-        assert [one.name for one in VALIDATIONS if not one.run(connection).passed] == []
+        assert [one.name for one in VALIDATIONS if not one.ask(connection).passed] == []
         found = connection.execute(
             text(
                 "SELECT stock.id, stock.reserved_quantity, status_history FROM inventory.stock "

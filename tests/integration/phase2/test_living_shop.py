@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.checks.validations import VALIDATIONS, run_validations
+from soleflip_assets.checks.question import ask_all
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2 import backfill
 from tests.conftest import connect
@@ -41,15 +42,15 @@ OLD_VERSION_ALONE = (*LIFECYCLES_AND_METRICS, *QUANTITIES, *PRICES_IN_BOTH, *COM
 
 def failures(connection: Connection) -> dict[str, Any]:
     return {
-        found.validation.name: dict(found.observed)
-        for found in run_validations(connection, VALIDATIONS)
-        if not found.passed
+        validation.name: dict(answer.observed)
+        for validation, answer in ask_all(connection, VALIDATIONS)
+        if not answer.passed
     }
 
 
 def pending_changes(connection: Connection) -> int:
     (validation,) = (one for one in VALIDATIONS if one.name == "view_rows_match_query")
-    return int(validation.run(connection).observed["pending_changes"])
+    return int(validation.ask(connection).observed["pending_changes"])
 
 
 def test_no_validation_fails_once_while_both_versions_write(deployed: URL) -> None:

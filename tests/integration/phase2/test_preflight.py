@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from soleflip_assets.checks.question import Question
 from soleflip_assets.definitions import defs
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2 import preflight
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
-from soleflip_assets.phase2.preflight import Effect, Finding, run_preflight
+from soleflip_assets.phase2.preflight import Effect, Finding, effect_of, run_preflight
 from soleflip_assets.phase2.steps import BACKUP_FILES, EXPAND
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
@@ -163,7 +164,7 @@ def connection(databases: Databases) -> Iterator[Connection]:
 
 def deviations(connection: Connection, dumps: Path = Path()) -> dict[str, Finding]:
     findings = run_preflight(connection, dumps).findings
-    return {one.expectation.name: one for one in findings if not one.as_expected}
+    return {one.question.name: one for one in findings if not one.as_expected}
 
 
 def execute(connection: Connection, statements: str) -> None:
@@ -197,7 +198,7 @@ def test_dirt_is_found(connection: Connection, dirt: str) -> None:
     assert finding.stops == (effect is STOPS)
     assert finding.passed == (effect is REPAIRED)
     assert said in str(finding)
-    assert str(finding).endswith(finding.expectation.fix)
+    assert str(finding).endswith(finding.question.advice)
     # What cannot be read is also reported by whoever wanted to read it.
     assert name == "tables_as_expected" or all("error" in one.observed for one in found.values())
 
@@ -257,7 +258,7 @@ def test_disk_that_cannot_be_seen_is_said_to_be_unknown(
 
     findings = run_preflight(connection, Path("not/there")).findings
 
-    (disk,) = (one for one in findings if one.expectation.name == "disk_space_sufficient")
+    (disk,) = (one for one in findings if one.question.name == "disk_space_sufficient")
     assert disk.as_expected
     assert "not known" in disk.observed["server_bytes_free"]
 
@@ -305,7 +306,7 @@ def test_data_only_warns_once_stock_was_expanded(deployed: URL) -> None:
 
 
 def test_question_that_cannot_be_asked_is_no_finding(connection: Connection) -> None:
-    """A lock that is not to be had says nothing of the data."""
+    """A lock that cannot be acquired says nothing of the data."""
     with connection.engine.begin() as other:
         other.exec_driver_sql("LOCK TABLE inventory.stock_lifecycle")
         connection.exec_driver_sql("SET lock_timeout = '20ms'")
@@ -385,8 +386,8 @@ def test_orphans_once_gone_leave_the_way_free(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("expectation", preflight.EXPECTATIONS, ids=lambda one: one.name)
-def test_every_expectation_says_its_effect_and_its_fix(expectation: preflight.Expectation) -> None:
-    assert expectation.effect(begun=False) in Effect
-    assert expectation.effect(begun=True) in Effect
-    assert expectation.fix.endswith(".")
-    assert expectation.file.description.endswith(".")
+def test_every_expectation_says_its_effect_and_its_fix(expectation: Question) -> None:
+    assert effect_of(expectation, begun=False) in Effect
+    assert effect_of(expectation, begun=True) in Effect
+    assert expectation.advice.endswith(".")
+    assert expectation.expected.endswith(".")

@@ -67,7 +67,7 @@ def closed(
 ) -> dict[str, str]:
     with connect(url) as connection:
         gates = ask_gates(connection, retirement, now)
-    return {gate.file.name: str(gate) for gate in gates if not gate.is_open}
+    return {gate.question.name: str(gate) for gate in gates if not gate.is_open}
 
 
 def run_retire(
@@ -93,7 +93,7 @@ def tables(url: URL) -> set[str]:
 
 def failed_validations(url: URL) -> set[str]:
     with connect(url) as connection:
-        return {one.name for one in VALIDATIONS if not one.run(connection).passed}
+        return {one.name for one in VALIDATIONS if not one.ask(connection).passed}
 
 
 def writers(url: URL) -> list[tuple[str, str]]:
@@ -275,7 +275,7 @@ def test_life_goes_on_without_the_legacy_tables(ready: URL) -> None:
     assert failed_validations(ready) == set()
     with connect(ready) as connection:
         (financial,) = [one for one in VALIDATIONS if one.name == "financial_data_consistent"]
-        assert set(financial.run(connection).observed) == {"retired_at", "retired_by"}
+        assert set(financial.ask(connection).observed) == {"retired_at", "retired_by"}
         assert run_preflight(connection, Path()).stopping == []
     assert {one.step for one in run_deployment(ready) if one.applied} == {"70_idx_stock_reserved"}
     assert not run_retire(ready)

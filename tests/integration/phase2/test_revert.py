@@ -82,7 +82,7 @@ def first_without(connection: Connection, table: str) -> str:
 
 def all_passed(url: URL) -> bool:
     with connect(url) as connection:
-        return all(validation.run(connection).passed for validation in VALIDATIONS)
+        return all(validation.ask(connection).passed for validation in VALIDATIONS)
 
 
 @pytest.mark.parametrize("sample", ["busy", "production"])
@@ -314,7 +314,7 @@ def test_revert_that_died_is_gone_on_with(databases: Databases) -> None:
                 "SELECT step FROM inventory_ops.ledger WHERE reverted_at IS NULL"
             )
             begun = {step.name for step in [CARRY_BACK, *STEPS]} & {*entries.scalars()}
-            stopping = {one.expectation.name for one in run_preflight(connection, Path()).stopping}
+            stopping = {one.question.name for one in run_preflight(connection, Path()).stopping}
         assert ("no_revert_unfinished" in stopping) == bool(begun)
         number += 1
         crashes += 1

@@ -241,7 +241,7 @@ def require_found(engine: Engine, writes: Sequence[Write], table: str) -> None:
 
 def require_valid(engine: Engine) -> None:
     with connect(engine.url) as connection:
-        failed = [one.name for one in VALIDATIONS if not one.run(connection).passed]
+        failed = [one.name for one in VALIDATIONS if not one.ask(connection).passed]
     assert not failed
 
 
@@ -276,7 +276,7 @@ def test_everything_is_accounted_for(
         insert_orphans(connection, orphans)
     with connect(shop.url) as connection:
         stopping = run_preflight(connection, Path()).stopping
-        found = {one.expectation.name: one.observed["stock_lifecycle"] for one in stopping}
+        found = {one.question.name: one.observed["stock_lifecycle"] for one in stopping}
         assert found == ({"no_orphaned_rows": orphans} if orphans else {})
         connection.exec_driver_sql(
             "DELETE FROM inventory.stock_lifecycle WHERE stock_id NOT IN (SELECT id FROM inventory.stock)"

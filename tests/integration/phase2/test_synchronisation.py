@@ -241,7 +241,7 @@ class TwoVersions(RuleBasedStateMachine):
     def both_sides_agree(self) -> None:
         for validation in VALIDATIONS:
             if validation.asset_key.path[-1] == STOCK:
-                verdict = validation.run(self.connection)
+                verdict = validation.ask(self.connection)
                 assert verdict.passed, (validation.name, dict(verdict.observed))
 
     @invariant()
@@ -441,7 +441,7 @@ def test_reservations_that_the_backfill_has_not_reached_survive_a_write_to_stock
         assert connection.execute(query).all() == reserved
         assert sum(row.reserved_quantity for row in reserved) > 0
         for validation in VALIDATIONS:
-            assert validation.run(connection).passed, validation.name
+            assert validation.ask(connection).passed, validation.name
 
 
 def test_reservation_written_while_the_backfill_holds_its_row_is_not_overwritten(

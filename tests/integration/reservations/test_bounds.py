@@ -1,4 +1,4 @@
-"""Putting the CHECK into force, and refusing to."""
+"""Applying the CHECK, and refusing to."""
 
 import threading
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def stock_id(connection: Connection) -> UUID:
 
 
 def state(connection: Connection) -> list[bool]:
-    """[] without the rule, [False] while it is not validated, [True] in force."""
+    """[] without the rule, [False] while it is not validated, [True] when it is."""
     rows = query_file(connection, "inventory/bounds_state.sql")
     return [row["validated"] for row in rows]
 

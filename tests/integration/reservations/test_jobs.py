@@ -84,7 +84,7 @@ def test_expiring_skips_a_database_without_phase_2(databases: Databases) -> None
     assert metadata(result) == {"expired": 0, "still_due": 0, "skipped": True}
 
 
-def test_putting_the_bounds_into_force(shop_url: URL) -> None:
+def test_applying_the_bounds(shop_url: URL) -> None:
     assert run(jobs.enforce_reservation_bounds, shop_url).success
 
 

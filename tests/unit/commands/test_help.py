@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+import subprocess
 import sys
 
 import click
@@ -53,6 +54,28 @@ def test_command_is_described(name: str) -> None:
     assert paragraphs
 
 
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_lists_its_commands_in_their_own_words(section: str) -> None:
+    """It is written without loading them."""
+    for name, (_, line) in SECTIONS[section].items():
+        assert COMMANDS[name].get_short_help_str(80) == line
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["health", "--help"]], ids=" ".join)
+def test_what_is_asked_often_does_not_wait_for_dagster(arguments: list[str]) -> None:
+    """It takes a second to load, `soleflip health` runs every half a minute beside each process."""
+    script = (
+        "import sys; from click.testing import CliRunner; from soleflip_assets.commands.cli import main; "
+        f"result = CliRunner().invoke(main, {arguments}); "
+        "print(result.exit_code, [name for name in sys.modules if name.partition('.')[0] == 'dagster'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "0 []"
+
+
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name])
 def test_command_says_what_it_writes_and_when_it_fails(name: str) -> None:
     text = inspect.cleandoc(COMMANDS[name].help or "")
@@ -79,7 +102,7 @@ def test_examples_are_commands_that_there_are(name: str) -> None:
 
 
 def test_every_command_has_its_section() -> None:
-    listed = [name for names in SECTIONS.values() for name in names]
+    listed = [name for commands in SECTIONS.values() for name in commands]
     assert sorted(listed) == sorted(main.commands)
     assert re.findall(r"^  ([a-z][a-z-]+)  ", help_of(""), re.MULTILINE)[: len(listed)] == listed
 

@@ -6,20 +6,21 @@ from typing import Any
 
 import pglast
 import pytest
+import sqlalchemy
 from pglast import ast
 from pglast.parser import ParseError
 
 from soleflip_assets.ground.settings import SQL
-from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.sql_files import HEADER_WORDS, SqlFile, sql_files
 
 # What SQLAlchemy's text() and psql take for a parameter: `:name`, and neither a cast nor a slice.
 _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")
 _COMMENT = re.compile(r"--.*")
 _STAR = re.compile(r"\b(?:SELECT|DISTINCT|RETURNING|,)\s+(?:\w+\.)?\*", re.IGNORECASE)
 
-FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
+SQL_FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
 
-every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+every_file = pytest.mark.parametrize("file", SQL_FILES, ids=lambda file: file.path)
 every_check = pytest.mark.parametrize("file", sql_files("checks"), ids=lambda file: file.name)
 every_step = pytest.mark.parametrize("file", sql_files("phase2"), ids=lambda file: file.name)
 
@@ -87,8 +88,8 @@ def test_linter_of_live_changes_skips_only_what_changes_no_object() -> None:
     """`make lint` hands squawk the files without parameters, which it could not read."""
     pattern = re.search(r"^PARAMETER := (.+)$", (SQL.parent / "Makefile").read_text(), re.MULTILINE)
     assert pattern is not None
-    skipped = [file for file in FILES if re.search(pattern[1], file.text)]
-    assert {file.path for file in FILES if _PARAMETER.search(_COMMENT.sub("", file.text))} == {
+    skipped = [file for file in SQL_FILES if re.search(pattern[1], file.text)]
+    assert {file.path for file in SQL_FILES if _PARAMETER.search(_COMMENT.sub("", file.text))} == {
         file.path for file in skipped
     }
     queries = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
@@ -108,6 +109,27 @@ def test_header_says_what_it_does_and_what_it_locks(file: SqlFile) -> None:
     assert len(file.description) > 10
     assert file.description.endswith(".")
     assert file.fields["locks"]
+
+
+@every_file
+def test_header_uses_words_that_are_explained(file: SqlFile) -> None:
+    """``HEADER_WORDS`` says what each means; another one is a slip, or has to be added there."""
+    said = {*file.fields, *(word for check in file.checks for word in check)}
+
+    assert said <= HEADER_WORDS.keys()
+
+
+def test_every_word_that_is_explained_is_used() -> None:
+    used = {word for file in SQL_FILES for part in (file.fields, *file.checks) for word in part}
+
+    assert used == HEADER_WORDS.keys()
+
+
+@every_file
+def test_parameters_are_those_that_sqlalchemy_binds(file: SqlFile) -> None:
+    bound = [sqlalchemy.text(statement).compile().params for statement in file.statements]
+
+    assert file.parameters == {name for names in bound for name in names}
 
 
 @every_step

@@ -1,0 +1,60 @@
+"""The commands that drop the old tables. Not here: when they may be dropped (phase2/retirement.py)."""
+
+import click
+
+from soleflip_assets.commands.terminal import examples, finish
+from soleflip_assets.commands.work import run, with_environment
+
+_yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
+
+
+@click.command(
+    "drop-legacy",
+    epilog=examples(
+        ("soleflip drop-legacy", "ask: what is missing, and until when"),
+        ("soleflip drop-legacy --yes", "drop, if nothing is"),
+    ),
+)
+@_yes
+@with_environment
+def drop_legacy(*, yes: bool) -> None:
+    """Drop the legacy tables, once nobody can need them.
+
+    That is: two weeks after the deployment, a week after the last write to them, with every validation
+    passed within a day, the dump proven by a drill, and no object that depends on them. Without --yes it
+    only says how each of these stands.
+
+    Writes: nothing without --yes; with it, drops inventory.stock_financial, stock_lifecycle and
+    stock_metrics, all three or none. Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 while a condition is not met, also without --yes.
+    """
+    _retire("drop_legacy_tables", "retire_legacy_tables", yes=yes)
+
+
+@click.command(
+    "drop-backups",
+    epilog=examples(
+        ("soleflip drop-backups", "ask: what is missing, and until when"),
+        ("soleflip drop-backups --yes", "drop, if nothing is"),
+    ),
+)
+@_yes
+@with_environment
+def drop_backups(*, yes: bool) -> None:
+    """Drop the backups, a month after the deployment.
+
+    The legacy tables must be gone, and no object depend on the backups. Without --yes it only says how each
+    condition stands.
+
+    Writes: nothing without --yes; with it, drops the three backups, all or none. Works as the owner
+    (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 while a condition is not met, also without --yes.
+    """
+    _retire("drop_backup_tables", "retire_backup_tables", yes=yes)
+
+
+def _retire(job: str, op: str, *, yes: bool) -> None:
+    done = run(job, {"ops": {op: {"config": {"dry_run": not yes}}}})
+    finish(done.success, done.errors)

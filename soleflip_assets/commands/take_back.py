@@ -1,0 +1,80 @@
+"""The commands that take back: a revert without loss, and a restore after a disaster.
+
+Not here: how (phase2/revert.py, dumps/restore.py).
+"""
+
+from pathlib import Path
+
+import click
+
+from soleflip_assets.commands.environment import prepared, server_running
+from soleflip_assets.commands.terminal import configuration_errors, examples, finish, tell
+from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.deploying.deployer import DeploymentError
+from soleflip_assets.dumps.restore import restore as bring_back
+from soleflip_assets.ground.settings import Settings
+
+
+@click.command(epilog=examples(("soleflip revert", "safe to run again; then deploy, if you like")))
+@with_environment
+def revert() -> None:
+    """Take Phase 2 back, with all that was written since.
+
+    The schema is then as it was before; what was written to the new columns is in the legacy tables. What it
+    cannot carry there it refuses, with a list. It needs no dump and loses nothing.
+
+    Writes: drops what `deploy` made, but for the backups, the dump and the ledger. Works as the owner of the
+    tables (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 when it refuses or a step failed; run again, it resumes.
+    """
+    done = run("revert_phase2")
+    finish(done.success, done.errors)
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip restore .soleflip/dumps/shop_before_phase2_….dump", "beside the database"),
+        ("soleflip restore --replace .soleflip/dumps/shop_before_phase2_….dump", "in its place"),
+        ("soleflip restore --drill", "the latest one, to see whether it can be"),
+    )
+)
+@click.argument("dump", type=click.Path(path_type=Path), required=False)
+@click.option("--replace", is_flag=True, help="Swap the names when it is proven.")
+@click.option(
+    "--drill", is_flag=True, help="Prove the latest dump in a scratch database, and drop that."
+)
+def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
+    """Restore DUMP beside the database, and prove it.
+
+    DUMP is a file that `soleflip deploy` took, with its manifest beside it. One that was cut short or
+    altered is refused before anything is touched. What was restored is compared with the manifest: rows,
+    content, constraints, indexes, triggers. What was written since the dump is not in it: to take Phase 2
+    back, use `soleflip revert`.
+
+    Writes: a new database on the same server. With --replace it then gets the old one's name, and the old
+    one stays under a new name; nobody may be connected. With --drill, a scratch database for as long as it
+    takes, and the ledger. The user must be allowed to create databases.
+
+    Exits with 1 when the dump is not whole, or what was restored is not what was dumped.
+    """
+    if drill == (dump is not None) or (drill and replace):
+        raise click.UsageError("Name a DUMP, or use --drill alone.")
+    if dump is not None:
+        _bring_back(dump, replace=replace)
+        return
+
+    with configuration_errors(), prepared(Settings.from_environment()):
+        done = run("restore_drill")
+    finish(done.success, done.errors)
+
+
+def _bring_back(dump: Path, *, replace: bool) -> None:
+
+    with configuration_errors(), server_running(Settings.from_environment()) as url:
+        try:
+            restored = bring_back(url, dump, tell, replace=replace)
+        except DeploymentError as error:
+            finish(success=False, errors=[str(error)])
+    kept = f"; the old one is {restored.replaced} now" if restored.replaced else ""
+    click.echo(f"restored and proven: {restored.database}{kept}")

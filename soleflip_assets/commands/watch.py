@@ -1,0 +1,125 @@
+"""The commands that keep the metrics fresh and say how the platform is.
+
+Not here: how a refresh is done (metrics/), or what counts as dead (status.py).
+"""
+
+import json
+
+import click
+from sqlalchemy.engine import URL
+
+from soleflip_assets.commands.environment import Environment
+from soleflip_assets.commands.status import current_status
+from soleflip_assets.commands.terminal import examples, finish
+from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.metrics import pg_cron
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip refresh", "now"),
+        ("soleflip refresh --install-pg-cron", "every hour in the database, without Dagster"),
+        ("soleflip refresh --remove-pg-cron", "every hour by Dagster's schedule again"),
+    )
+)
+@click.option("--install-pg-cron", "pg_cron", flag_value="install",
+              help="From now on let pg_cron, in the database, refresh every hour.")  # fmt: skip
+@click.option("--remove-pg-cron", "pg_cron", flag_value="remove",
+              help="From now on let the hourly schedule refresh again.")  # fmt: skip
+@with_environment
+@click.pass_obj
+def refresh(environment: Environment, *, pg_cron: str | None) -> None:
+    """Refresh the metrics now, or choose who does so hourly.
+
+    Refreshes inventory.stock_metrics_view and checks it. Where pg_cron refreshes, the hourly schedule records
+    and checks what it did, and never refreshes itself.
+
+    Writes: the view, and a row in inventory_ops.metrics_refresh; with an option, a job in cron.job instead.
+
+    Exits with 1 when the refresh or a check failed, 2 where pg_cron cannot be used.
+    """
+    if pg_cron:
+        click.echo(_schedule_refresh(environment.database_url, install=pg_cron == "install"))
+        return
+    done = run("refresh_stock_metrics")
+    finish(done.success, done.errors)
+
+
+def _schedule_refresh(url: URL, *, install: bool) -> str:
+    engine = create_database_engine(url)
+    if install:
+        return f"pg_cron refreshes at the top of every hour: its job is {pg_cron.install(engine)}"
+    ended = pg_cron.remove(engine)
+    return f"the hourly schedule refreshes; jobs of pg_cron that were ended: {', '.join(ended) or 'none'}"
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip metrics --mode incremental", "where a refresh takes long"),
+        ("soleflip metrics --mode materialized", "back, to the view as specified"),
+    )
+)
+@click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
+              help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
+@with_environment
+def metrics(*, mode: str) -> None:
+    """Choose how the metrics are kept: all anew, or what changed.
+
+    materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
+    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock. Readers
+    of the view and writers of stock go on during the switch.
+
+    Writes: a table, a queue and triggers on stock; the view is swapped once the new one is proven equal.
+    Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+
+    Exits with 1 when the two differ or a step failed; run again, it resumes.
+    """
+    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    finish(done.success, done.errors)
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip housekeeping --dry-run", "what would go"),
+        ("SOLEFLIP_KEEP_DUMPS=10 soleflip housekeeping", "keep more of the dumps"),
+    )
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go; delete nothing.")
+@with_environment
+def housekeeping(*, dry_run: bool) -> None:
+    """Prune old events, dumps and reports, as is done daily.
+
+    What is plotted stays, and the present state of every asset and check; so do the last dump that a restore
+    drill has proven, and that of the current deployment. SOLEFLIP_KEEP_… say how much stays.
+
+    Writes: deletes rows of Dagster's storage in batches, and files of SOLEFLIP_HOME; nothing of SoleFlip's.
+
+    Exits with 1 when something could not be deleted; what was deleted before stays so.
+    """
+    ops = ("prune_event_log", "delete_old_files")
+    done = run("housekeeping", {"ops": {op: {"config": {"dry_run": dry_run}} for op in ops}})
+    finish(done.success, done.errors)
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip status", "for a person"),
+        ("soleflip status --json", "for a monitor: alive, dead, daemons, failing, undelivered, …"),
+    )
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@with_environment
+@click.pass_obj
+def status(environment: Environment, *, as_json: bool) -> None:
+    """Show daemons, schedules, the last refresh and alerts.
+
+    Writes: nothing.
+
+    Exits with 1 when something is dead: a daemon without a heartbeat, a schedule that is stopped or whose
+    last tick failed, metrics that are too old, a target that does not take alerts. A failed check is shown
+    and does not make it exit with 1.
+    """
+    found = current_status(environment.database_url)
+    click.echo(json.dumps(found.as_json, indent=2) if as_json else "\n".join(found.lines))
+    finish(not found.dead, found.dead)

@@ -1,0 +1,33 @@
+"""What the commands that run a job share: their surroundings, and the run.
+
+Here: a job of the code location as a command. Not here: how it is run (runs.py), or how the surroundings are
+prepared (environment.py).
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+import click
+
+from soleflip_assets.commands.environment import prepared
+from soleflip_assets.commands.runs import JobRun, run_job
+from soleflip_assets.commands.terminal import configuration_errors, tell
+from soleflip_assets.ground.settings import Settings
+
+
+def with_environment(command: Callable[..., None]) -> Callable[..., None]:
+    """Run a command in prepared surroundings, which ``click.pass_obj`` hands to it if it asks."""
+
+    @wraps(command)
+    def prepare_and_run(*args: Any, **kwargs: Any) -> None:
+        with configuration_errors(), prepared(Settings.from_environment()) as environment:
+            click.get_current_context().obj = environment
+            command(*args, **kwargs)
+
+    return prepare_and_run
+
+
+def run(job: str, config: Mapping[str, Any] | None = None) -> JobRun:
+    """Run a job of the code location, its progress on the terminal."""
+    return run_job(job, tell, config=config)
