@@ -5,6 +5,7 @@ or its user lacks for them. Here: those. Not here: rows and objects (manifest.py
 happens (restore.py).
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -159,17 +160,25 @@ def give(connection: Connection, name: str, properties: Properties) -> None:
     """
     if not properties.is_complete:
         return
-    for statement in [
-        *_labels(name, properties),
-        *_settings(name, properties.settings),
-        *_privileges(name, properties),
-        _on(
-            name, "ALTER DATABASE {} WITH CONNECTION LIMIT {} IS_TEMPLATE {} ALLOW_CONNECTIONS {}",
-            sql.Literal(properties.connection_limit), sql.Literal(properties.is_template),
-            sql.Literal(properties.allow_connections),
-        ),
-    ]:  # fmt: skip
-        _execute(connection, statement)
+    rest = sql.SQL(
+        "ALTER DATABASE {} WITH CONNECTION LIMIT {} IS_TEMPLATE {} ALLOW_CONNECTIONS {}"
+    ).format(
+        sql.Identifier(name),
+        sql.Literal(properties.connection_limit),
+        sql.Literal(properties.is_template),
+        sql.Literal(properties.allow_connections),
+    )
+    given = [
+        _labels(name, properties),
+        _settings(name, properties.settings),
+        _privileges(name, properties),
+    ]
+    try:
+        for statement in itertools.chain(*given, [rest]):
+            _execute(connection, statement)
+    finally:
+        if not connection.invalidated:
+            _execute(connection, sql.SQL("RESET ROLE").format())
 
 
 def _labels(name: str, properties: Properties) -> Iterator[sql.Composed]:

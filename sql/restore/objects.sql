@@ -55,7 +55,12 @@ WITH object (class, oid, owner, privileges, details) AS (
             'statistics ' || nullif(pg_attribute.attstattarget, -1),
             'storage ' || nullif(pg_attribute.attstorage, pg_type.typstorage)::text,
             'compression ' || nullif(pg_attribute.attcompression::text, ''),
-            'options ' || pg_attribute.attoptions::text,
+            -- A server may keep notes of its own there.
+            'options ' || (
+              SELECT string_agg(option, ', ' ORDER BY option)
+              FROM unnest(pg_attribute.attoptions) AS option
+              WHERE starts_with(option, 'n_distinct')
+            ),
             'privileges ' || (
               SELECT string_agg(item::text, ', ' ORDER BY item::text) FROM unnest(pg_attribute.attacl) AS item
             )
