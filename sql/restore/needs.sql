@@ -33,11 +33,17 @@ owner AS (
   FROM (
     SELECT 'pg_namespace'::regclass, pg_namespace.oid, pg_namespace.nspowner FROM pg_namespace
     UNION ALL
-    SELECT 'pg_class'::regclass, pg_class.oid, pg_class.relowner FROM pg_class
+    SELECT 'pg_class'::regclass, pg_class.oid, pg_class.relowner
+    FROM pg_class
+    WHERE pg_class.relkind NOT IN ('c', 'i', 'I', 't')
     UNION ALL
     SELECT 'pg_proc'::regclass, pg_proc.oid, pg_proc.proowner FROM pg_proc
     UNION ALL
-    SELECT 'pg_type'::regclass, pg_type.oid, pg_type.typowner FROM pg_type
+    -- Not what comes with a table or with another type.
+    SELECT 'pg_type'::regclass, pg_type.oid, pg_type.typowner
+    FROM pg_type
+    LEFT JOIN pg_class ON pg_class.oid = pg_type.typrelid
+    WHERE pg_type.typcategory <> 'A' AND (pg_type.typrelid = 0 OR pg_class.relkind = 'c')
   ) AS made (class, oid, owner)
   WHERE made.oid >= 16384
     AND NOT EXISTS (

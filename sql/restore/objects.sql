@@ -292,10 +292,22 @@ ours AS (
   WHERE (object.oid >= 16384 OR object.oid = to_regnamespace('public'))
     -- Lists with numbers of this server in their names.
     AND NOT (object.class = 'pg_type'::regclass AND object.oid::regtype::text ~ '^pg_toast\.')
+    -- Nor an index or a row type of such a one.
     AND NOT EXISTS (
       SELECT
       FROM pg_depend
-      WHERE pg_depend.classid = object.class AND pg_depend.objid = object.oid AND pg_depend.deptype = 'e'
+      WHERE pg_depend.deptype = 'e'
+        AND (
+          (pg_depend.classid = object.class AND pg_depend.objid = object.oid)
+          OR (
+            object.class = 'pg_class'::regclass
+            AND (pg_depend.classid, pg_depend.objid) IN (
+              SELECT 'pg_class'::regclass::oid, pg_index.indrelid FROM pg_index WHERE pg_index.indexrelid = object.oid
+              UNION ALL
+              SELECT 'pg_type'::regclass::oid, pg_class.reltype FROM pg_class WHERE pg_class.oid = object.oid
+            )
+          )
+        )
     )
 ),
 

@@ -69,7 +69,6 @@ _AXES: dict[str, list[str]] = {
 
 _MADE_WITH = {
     "18": [
-        "",
         "ENCODING 'LATIN1' LOCALE 'C'",
         "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'",
         "TABLESPACE shelves LC_CTYPE 'C.utf8'",
@@ -78,7 +77,6 @@ _MADE_WITH = {
         "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'",
         "ENCODING 'LATIN9' LOCALE 'C'",
         "LOCALE_PROVIDER icu ICU_LOCALE 'de@collation=phonebook' LOCALE 'C.utf8'",
-        "TABLESPACE shelves",
     ],
 }
 
@@ -133,7 +131,7 @@ def all_databases(url: URL) -> set[str]:
         return {*connection.exec_driver_sql("SELECT datname FROM pg_database").scalars()}
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 def test_database_is_again_what_it_was(
     server: Databases, request: pytest.FixtureRequest, tmp_path: Path, number: int
 ) -> None:
@@ -147,11 +145,9 @@ def test_database_is_again_what_it_was(
 
 def combination(number: int, version: str) -> list[str]:
     """A value of each property."""
-    shift = 1 if version == "15" else 0
-    return [
-        values[(number + shift * (place + 1)) % len(values)]
-        for place, values in enumerate(_AXES.values())
-    ]
+    # Five values at most, three databases on each server.
+    place = number + (3 if version == "15" else 0)
+    return [values[place % len(values)] for values in _AXES.values()]
 
 
 @pytest.mark.parametrize(
