@@ -19,10 +19,11 @@ need AS (
 ),
 
 lack (rank, lack, name, reason) AS (
-  SELECT 1, 'a role', need.name, need.reason
+  SELECT 1, 'a role', need.name, min(need.reason)
   FROM need
   LEFT JOIN pg_roles ON pg_roles.rolname = need.name
   WHERE need.need IN ('role', 'member', 'settings of') AND pg_roles.oid IS NULL
+  GROUP BY need.name
   UNION ALL
   SELECT 1, 'a tablespace', need.name, need.reason
   FROM need

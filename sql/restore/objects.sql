@@ -286,28 +286,32 @@ WITH object (class, oid, owner, privileges, details) AS (
   SELECT 'pg_am'::regclass, pg_am.oid, NULL, NULL, '' FROM pg_am
 ),
 
+-- And the indexes and row types of such a one. A list of its own, to be hashed: looked up for each object it took
+-- the square of their number.
+extension_member (classid, objid) AS MATERIALIZED (
+  SELECT pg_depend.classid, pg_depend.objid
+  FROM pg_depend
+  WHERE pg_depend.deptype = 'e'
+  UNION ALL
+  SELECT 'pg_class'::regclass::oid, pg_index.indexrelid
+  FROM pg_index
+  JOIN pg_depend ON pg_depend.classid = 'pg_class'::regclass AND pg_depend.objid = pg_index.indrelid
+  WHERE pg_depend.deptype = 'e'
+  UNION ALL
+  SELECT 'pg_class'::regclass::oid, pg_class.oid
+  FROM pg_class
+  JOIN pg_depend ON pg_depend.classid = 'pg_type'::regclass AND pg_depend.objid = pg_class.reltype
+  WHERE pg_depend.deptype = 'e'
+),
+
 ours AS (
   SELECT object.*
   FROM object
   WHERE (object.oid >= 16384 OR object.oid = to_regnamespace('public'))
     -- Lists with numbers of this server in their names.
     AND NOT (object.class = 'pg_type'::regclass AND object.oid::regtype::text ~ '^pg_toast\.')
-    -- Nor an index or a row type of such a one.
-    AND NOT EXISTS (
-      SELECT
-      FROM pg_depend
-      WHERE pg_depend.deptype = 'e'
-        AND (
-          (pg_depend.classid = object.class AND pg_depend.objid = object.oid)
-          OR (
-            object.class = 'pg_class'::regclass
-            AND (pg_depend.classid, pg_depend.objid) IN (
-              SELECT 'pg_class'::regclass::oid, pg_index.indrelid FROM pg_index WHERE pg_index.indexrelid = object.oid
-              UNION ALL
-              SELECT 'pg_type'::regclass::oid, pg_class.reltype FROM pg_class WHERE pg_class.oid = object.oid
-            )
-          )
-        )
+    AND (object.class::oid, object.oid) NOT IN (
+      SELECT extension_member.classid, extension_member.objid FROM extension_member
     )
 ),
 

@@ -302,7 +302,9 @@ def record_dump(url: URL, dump: Dump) -> None:
 
 
 def test_drill_finds_its_dump_where_it_lies_now(deployed: URL, tmp_path: Path) -> None:
-    """The folder was moved, the file renamed; another dump there is not it."""
+    """The folder was moved, the file renamed, another is there. And a subscription is in nobody's way."""
+    run_as_superuser(deployed, _LACKS[-1][0].replace("NONE", "'live'"))
+    before = all_databases(deployed)
     dump = dump_of(deployed, tmp_path / "before")
     record_dump(deployed, dump)
     now = tmp_path / "now"
@@ -314,6 +316,7 @@ def test_drill_finds_its_dump_where_it_lies_now(deployed: URL, tmp_path: Path) -
     engine = create_database_engine(deployed)
 
     assert restore.drill(engine, ignore, now).manifest.sha256 == dump.sha256
+    assert all_databases(deployed) == before
 
     moved.unlink()
     with pytest.raises(
