@@ -49,14 +49,17 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
 
     DUMP is a file that `soleflip deploy` took, with its manifest beside it. One that was cut short or
     altered is refused before anything is touched. What was restored is compared with the manifest: rows,
-    content, constraints, indexes, triggers. What was written since the dump is not in it: to take Phase 2
-    back, use `soleflip revert`.
+    content, every object with its owner and privileges, and what the database itself was: owner, encoding,
+    locale, tablespace, privileges, limits, settings, comment. Subscriptions come back disabled and without
+    a slot. What was written since the dump is not in it: to take Phase 2 back, use `soleflip revert`.
 
     Writes: a new database on the same server. With --replace it then gets the old one's name, and the old
     one stays under a new name; nobody may be connected. With --drill, a scratch database for as long as it
-    takes, and the ledger. The user must be allowed to create databases.
+    takes, and the ledger. The user must be allowed to create databases and be a member of the roles that
+    own the database and its tables; what lacks is named before anything is touched. What a restore that
+    died has left behind is dropped by the next one.
 
-    Exits with 1 when the dump is not whole, or what was restored is not what was dumped.
+    Exits with 1 when the dump is not whole, a right lacks, or what was restored is not what was dumped.
     """
     if drill == (dump is not None) or (drill and replace):
         raise click.UsageError("Name a DUMP, or use --drill alone.")

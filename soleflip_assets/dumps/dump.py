@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps.client_programs import ClientProgramError, run_client_program
-from soleflip_assets.dumps.manifest import Contents, Manifest, measure, write_manifest
-from soleflip_assets.ground.database import query_one
+from soleflip_assets.dumps.manifest import (
+    Contents,
+    Manifest,
+    measure,
+    read_sequences,
+    standing_still,
+    write_manifest,
+)
+from soleflip_assets.dumps.properties import Properties, read_properties
+from soleflip_assets.ground.database import query_file, query_one
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,17 @@ class Dump:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What is to be proven of a dump, all of one snapshot."""
+
+    server_version: str
+    database: str
+    properties: Properties
+    needs: list[dict[str, str]]
+    contents: Contents
+
+
 def take_dump(engine: Engine, folder: Path) -> Dump:
     """Dump a database into a file that only its owner can read, with a manifest of the same snapshot.
 
@@ -55,8 +74,18 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     unfinished = path.with_suffix(".unfinished")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        described, contents = _dump(engine, unfinished)
-        manifest = _manifest(path.name, unfinished, moment, described, contents)
+        measured = _dump(engine, unfinished)
+        manifest = Manifest(
+            dump=path.name,
+            bytes=unfinished.stat().st_size,
+            sha256=sha256_of(unfinished),
+            taken_at=moment.isoformat(),
+            server_version=measured.server_version,
+            database=measured.database,
+            properties=measured.properties,
+            needs=measured.needs,
+            contents=measured.contents,
+        )
         write_manifest(manifest, path)
         unfinished.rename(path)
     except (ClientProgramError, OSError) as error:
@@ -66,7 +95,7 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     finally:
         unfinished.unlink(missing_ok=True)
     seconds = time.monotonic() - started
-    return Dump(path, manifest.bytes, manifest.sha256, contents.rows, seconds)
+    return Dump(path, manifest.bytes, manifest.sha256, manifest.contents.rows, seconds)
 
 
 def sha256_of(path: Path) -> str:
@@ -75,15 +104,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _dump(engine: Engine, path: Path) -> tuple[RowMapping, Contents]:
-    """Dump one snapshot and measure the same one.
-
-    Returns:
-        What restore/snapshot.sql says of the database, and what it holds.
-    """
+def _dump(engine: Engine, path: Path) -> _Measured:
+    """Dump one snapshot and measure the same one."""
     repeatable = engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with repeatable as connection:
-        described = query_one(connection, "restore/snapshot.sql")
+        snapshot = query_one(connection, "restore/snapshot.sql")
+        sequences = read_sequences(connection)
         # pg_dump writes to a file that we made: its own would be readable as the umask says.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -92,28 +118,16 @@ def _dump(engine: Engine, path: Path) -> tuple[RowMapping, Contents]:
                 "--format=custom",
                 "--compress=6",
                 "--no-password",
-                f"--snapshot={described['snapshot']}",
+                f"--snapshot={snapshot['snapshot']}",
                 url=engine.url,
-                server_major=int(described["server_version"].partition(".")[0]),
+                server_major=int(snapshot["server_version"].partition(".")[0]),
                 output=file,
             )
             os.fsync(file.fileno())
-        return described, measure(connection)
-
-
-def _manifest(
-    name: str, dump: Path, moment: datetime, described: RowMapping, contents: Contents
-) -> Manifest:
-    return Manifest(
-        dump=name,
-        bytes=dump.stat().st_size,
-        sha256=sha256_of(dump),
-        taken_at=moment.isoformat(),
-        server_version=described["server_version"],
-        database=described["database"],
-        owner=described["owner"],
-        encoding=described["encoding"],
-        collate=described["collate"],
-        ctype=described["ctype"],
-        contents=contents,
-    )
+        return _Measured(
+            snapshot["server_version"],
+            snapshot["database"],
+            read_properties(connection, snapshot["database"]),
+            [dict(row) for row in query_file(connection, "restore/needs.sql")],
+            standing_still(measure(connection), sequences),
+        )

@@ -4,18 +4,19 @@ import dagster as dg
 
 from soleflip_assets.dumps.restore import drill
 from soleflip_assets.ground.database import OwnerDatabase
+from soleflip_assets.ground.state_folder import StateFolder
 
 
 @dg.op
 def restore_latest_dump(
-    context: dg.OpExecutionContext, owner_database: OwnerDatabase
+    context: dg.OpExecutionContext, owner_database: OwnerDatabase, state: StateFolder
 ) -> dg.Output[str]:
     """Bring the latest dump back into a scratch database, prove it, drop it, record it.
 
     Returns:
         The SHA-256 of the dump.
     """
-    restored = drill(owner_database.engine, context.log.info)
+    restored = drill(owner_database.engine, context.log.info, state.dumps)
     return dg.Output(
         restored.manifest.sha256,
         metadata={

@@ -264,7 +264,7 @@ def guard_missing(path: Path) -> None:
         (lambda path: manifest_path(path).write_text("{"), "is not the manifest of a dump"),
         (lambda path: manifest_path(path).write_text("[]"), "is not the manifest of a dump"),
         (lambda path: manifest_path(path).write_text('{"format": 1}'), "is not the manifest of a dump"),
-        (lambda path: manifest_path(path).write_text('{"format": 2}'), "another version of soleflip"),
+        (lambda path: manifest_path(path).write_text('{"format": 3}'), "another version of soleflip"),
         (lambda path: alter_manifest(path, sha256="0"), "SHA-256"),
         (lambda path: path.unlink(), "There is no file"),
     ],

@@ -1,0 +1,5 @@
+-- Drops the schema public that every new database has, where the dumped one had none.
+--
+-- Locks: ACCESS EXCLUSIVE on the empty schema for an instant.
+
+DROP SCHEMA public;
