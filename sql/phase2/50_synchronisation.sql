@@ -190,6 +190,30 @@ $function$;
 
 -- New to old: the legacy row that counts is given what stock says --------------------------------------------------
 
+-- Clears what was written and is missing in stock, in all legacy rows of a stock row. A price that may not be NULL is 0.
+CREATE OR REPLACE FUNCTION inventory_ops.clear(legacy text, target uuid, missing text[], written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  fact text;
+BEGIN
+  FOREACH fact IN ARRAY written
+  LOOP
+    IF fact = ANY (missing) THEN
+      EXECUTE format(
+        'UPDATE inventory.%1$I SET %2$I = %3$s WHERE stock_id = $1 AND %2$I IS DISTINCT FROM %3$s',
+        legacy,
+        fact,
+        CASE WHEN fact IN ('purchase_price', 'gross_purchase_price', 'vat_amount') THEN '0' ELSE 'NULL' END
+      )
+      USING target;
+    END IF;
+  END LOOP;
+END
+$function$;
+
 -- A fact that stock does not know is left as it is, unless that was just written: then it is cleared in all rows.
 CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[])
 RETURNS void
@@ -206,7 +230,16 @@ BEGIN
     PERFORM inventory_ops.postpone('give_lifecycle', target, NULL, written);
     RETURN;
   END IF;
-  SELECT stock.shelf_life_days, stock.listed_on_platforms, stock.status_history INTO given
+  SELECT
+    stock.shelf_life_days,
+    stock.listed_on_platforms,
+    stock.status_history,
+    ARRAY[
+      CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
+      CASE WHEN stock.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
+      CASE WHEN stock.status_history IS NULL THEN 'status_history' END
+    ] AS missing
+  INTO given
   FROM inventory.stock
   WHERE stock.id = target;
   IF NOT FOUND THEN
@@ -214,22 +247,9 @@ BEGIN
   END IF;
   PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
 
-  IF given.shelf_life_days IS NULL AND 'shelf_life_days' = ANY (written) THEN
-    UPDATE inventory.stock_lifecycle AS lifecycle
-    SET shelf_life_days = NULL
-    WHERE lifecycle.stock_id = target AND lifecycle.shelf_life_days IS NOT NULL;
+  IF given.missing && written THEN
+    PERFORM inventory_ops.clear('stock_lifecycle', target, given.missing, written);
   END IF;
-  IF given.listed_on_platforms IS NULL AND 'listed_on_platforms' = ANY (written) THEN
-    UPDATE inventory.stock_lifecycle AS lifecycle
-    SET listed_on_platforms = NULL
-    WHERE lifecycle.stock_id = target AND lifecycle.listed_on_platforms IS NOT NULL;
-  END IF;
-  IF given.status_history IS NULL AND 'status_history' = ANY (written) THEN
-    UPDATE inventory.stock_lifecycle AS lifecycle
-    SET status_history = NULL
-    WHERE lifecycle.stock_id = target AND lifecycle.status_history IS NOT NULL;
-  END IF;
-
   counting := inventory_ops.counting_row('stock_lifecycle', target);
   IF counting IS NULL AND (given.listed_on_platforms IS NOT NULL OR given.status_history IS NOT NULL) THEN
     -- Each column is named: the shop's table need not have defaults. By its id a row is known to be ours (give_way).
@@ -296,12 +316,18 @@ BEGIN
     RETURN;
   END IF;
   SELECT
-    coalesce(stock.purchase_price, CASE WHEN 'purchase_price' = ANY (written) THEN 0 END) AS purchase_price,
-    coalesce(stock.gross_purchase_price, CASE WHEN 'gross_purchase_price' = ANY (written) THEN 0 END)
-      AS gross_purchase_price,
-    coalesce(stock.vat_amount, CASE WHEN 'vat_amount' = ANY (written) THEN 0 END) AS vat_amount,
+    stock.purchase_price,
+    stock.gross_purchase_price,
+    stock.vat_amount,
     stock.profit_per_shelf_day,
-    stock.roi_percentage AS roi
+    stock.roi_percentage AS roi,
+    ARRAY[
+      CASE WHEN stock.purchase_price IS NULL THEN 'purchase_price' END,
+      CASE WHEN stock.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
+      CASE WHEN stock.vat_amount IS NULL THEN 'vat_amount' END,
+      CASE WHEN stock.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
+      CASE WHEN stock.roi_percentage IS NULL THEN 'roi' END
+    ] AS missing
   INTO given
   FROM inventory.stock
   WHERE stock.id = target;
@@ -310,18 +336,10 @@ BEGIN
   END IF;
   PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
 
+  IF given.missing && written THEN
+    PERFORM inventory_ops.clear('stock_financial', target, given.missing, written);
+  END IF;
   -- Never a new row: stock has all of these columns itself, before and after Phase 2.
-  IF given.profit_per_shelf_day IS NULL AND 'profit_per_shelf_day' = ANY (written) THEN
-    UPDATE inventory.stock_financial AS financial
-    SET profit_per_shelf_day = NULL
-    WHERE financial.stock_id = target AND financial.profit_per_shelf_day IS NOT NULL;
-  END IF;
-  IF given.roi IS NULL AND 'roi' = ANY (written) THEN
-    UPDATE inventory.stock_financial AS financial
-    SET roi = NULL
-    WHERE financial.stock_id = target AND financial.roi IS NOT NULL;
-  END IF;
-
   counting := inventory_ops.counting_row('stock_financial', target);
   UPDATE inventory.stock_financial AS financial
   SET
