@@ -1,388 +1,551 @@
 -- Old and new side by side: what one version of the application writes, the other one reads.
 --
--- A legacy row written by the old version appears in stock; a new column written by the new version appears
--- in the legacy row; both in the writer's own transaction. Of several legacy rows for one stock row the newest
--- counts (updated_at, then created_at, then id); the others are set aside and never written to.
+-- A fact is one column of one stock row that stock and a legacy table both hold. For each fact:
+--
+-- * Written to stock, it is given to the legacy row that counts. Written to the legacy row that counts, it is taken into
+--   stock. What a statement did not change is not written, whatever columns it names.
+-- * All else is as stock says. A row that comes to count, since it is new, has a new date, or the one before it was
+--   deleted, is brought up to date from stock: a newer row that says nothing of a fact takes nothing away from it,
+--   and a stale one brings nothing back.
+-- * Of several legacy rows the newest counts (counting_row). The others are set aside: nothing that is done to them
+--   reaches stock. Only a fact that is cleared is cleared in them, too, so that it never comes back.
+-- * With the last legacy row go the facts that stock has from there alone: listings, history, reservation.
+-- * What stock_metrics holds beside the reservation is computed from stock, whoever wrote it.
+--
+-- A trigger only says which facts were written. What they are is read after the stock row is locked, since another
+-- trigger may have written them again. So the last write wins, and triggers that set each other off end as soon as both
+-- sides say the same.
+--
+-- Until the backfill has come to a stock row, what its new columns do not say is said by its legacy rows alone: NULL
+-- and the default 0 of such a column are given only where they were written.
 --
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- No loop: every function that writes does so with soleflip.syncing = 'on', and no trigger here fires while it is on.
--- Set by hand and not by a SET clause, which only a superuser may give a function for a parameter of our own.
+-- Three settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause
+-- for a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
+-- do on the way is deeper, and is carried over. soleflip.open_TABLE has a letter for each statement that is writing to
+-- the table, and soleflip.postponed is what waits for its end.
+--
 -- Two versions that write the same stock row at the same moment, one through stock and one through a legacy
 -- table, lock the two rows in opposite order: PostgreSQL then ends one of them (SQLSTATE 40P01), to be retried.
 
--- Old to new: stock_lifecycle -------------------------------------------------------------------------------
+-- Who writes to either side of a stock row leaves a new version of the stock row, or of its row here. A REPEATABLE READ
+-- transaction whose snapshot is older meets that and is refused (SQLSTATE 40001), instead of carrying over what it cannot
+-- see. Half of each page is free, so that a new version lies beside the old one and needs no entry in the index.
+CREATE TABLE IF NOT EXISTS inventory_ops.stock_trace (
+  stock_id uuid PRIMARY KEY
+) WITH (fillfactor = 50);
 
--- What a new row leaves out is not thereby deleted: it takes over what stock knows. It does so before the
--- insert, since afterwards the first of several rows in one INSERT would have changed what the second takes over.
-CREATE OR REPLACE FUNCTION inventory_ops.complete_lifecycle()
-RETURNS trigger
+COMMENT ON TABLE inventory_ops.stock_trace IS
+  'Stock rows to whose legacy rows something was done that changed nothing in stock: each time a new version';
+
+CREATE OR REPLACE FUNCTION inventory_ops.leave_trace(target uuid)
+RETURNS void
 LANGUAGE plpgsql
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  SELECT
-    coalesce(NEW.shelf_life_days, stock.shelf_life_days),
-    coalesce(NEW.listed_on_platforms, stock.listed_on_platforms),
-    coalesce(NEW.status_history, stock.status_history)
-  INTO NEW.shelf_life_days, NEW.listed_on_platforms, NEW.status_history
-  FROM inventory.stock
-  WHERE stock.id = NEW.stock_id
-  FOR NO KEY UPDATE;
-  RETURN NEW;
+  INSERT INTO inventory_ops.stock_trace (stock_id)
+  VALUES (target)
+  ON CONFLICT (stock_id) DO UPDATE SET stock_id = excluded.stock_id;
 END
 $function$;
 
-CREATE OR REPLACE TRIGGER soleflip_complete_lifecycle
-BEFORE INSERT ON inventory.stock_lifecycle
-FOR EACH ROW
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
-EXECUTE FUNCTION inventory_ops.complete_lifecycle();
-
-CREATE OR REPLACE FUNCTION inventory_ops.lifecycle_to_stock()
-RETURNS trigger
+-- The home of the order. A query that runs before this function exists, or over all rows at once, spells it the same.
+CREATE OR REPLACE FUNCTION inventory_ops.counting_row(legacy text, target uuid)
+RETURNS uuid
 LANGUAGE plpgsql
-SECURITY DEFINER
+STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-  target uuid;
 BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
-  LOOP
-    -- Locked first, read after: the next statement then sees what an earlier writer of this row committed.
-    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-
-    UPDATE inventory.stock
-    SET listed_on_platforms = newest.listed_on_platforms, status_history = newest.status_history
-    FROM (SELECT target AS stock_id) AS written
-    LEFT JOIN LATERAL (
-      SELECT lifecycle.listed_on_platforms, lifecycle.status_history
+  IF legacy = 'stock_lifecycle' THEN
+    RETURN (
+      SELECT lifecycle.id
       FROM inventory.stock_lifecycle AS lifecycle
-      WHERE lifecycle.stock_id = written.stock_id
-      ORDER BY lifecycle.updated_at DESC, lifecycle.created_at DESC, lifecycle.id DESC
+      WHERE lifecycle.stock_id = target
+      ORDER BY lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
       LIMIT 1
-    ) AS newest ON true
-    WHERE stock.id = written.stock_id
-      AND (stock.listed_on_platforms, stock.status_history)
-        IS DISTINCT FROM (newest.listed_on_platforms, newest.status_history);
-  END LOOP;
-
-  -- stock had this column before: only a value that was really written replaces its own.
-  IF NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days AND TG_OP <> 'DELETE' THEN
-    UPDATE inventory.stock
-    SET shelf_life_days = NEW.shelf_life_days
-    WHERE stock.id = NEW.stock_id AND stock.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days;
+    );
   END IF;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE TRIGGER soleflip_lifecycle_to_stock
-AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
-FOR EACH ROW
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
-EXECUTE FUNCTION inventory_ops.lifecycle_to_stock();
-
--- Old to new: stock_metrics ---------------------------------------------------------------------------------
-
-CREATE OR REPLACE FUNCTION inventory_ops.metrics_to_stock()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-  target uuid;
-BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
-  LOOP
-    -- Locked first, compared after: a row that seems to be right may be in the backfill's hands, which read
-    -- stock_metrics before this write and is about to store what it read.
-    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-
-    -- All other columns of stock_metrics are computed from stock.
-    UPDATE inventory.stock
-    SET reserved_quantity = coalesce(metrics.reserved_quantity, 0)
-    FROM (SELECT target AS stock_id) AS written
-    LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = written.stock_id
-    WHERE stock.id = written.stock_id
-      AND stock.reserved_quantity IS DISTINCT FROM coalesce(metrics.reserved_quantity, 0);
-  END LOOP;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE TRIGGER soleflip_metrics_to_stock
-AFTER INSERT OR DELETE OR UPDATE OF stock_id, reserved_quantity ON inventory.stock_metrics
-FOR EACH ROW
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
-EXECUTE FUNCTION inventory_ops.metrics_to_stock();
-
--- Old to new: stock_financial -------------------------------------------------------------------------------
-
-CREATE OR REPLACE FUNCTION inventory_ops.complete_financial()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-  SELECT
-    coalesce(NEW.profit_per_shelf_day, stock.profit_per_shelf_day),
-    coalesce(NEW.roi, stock.roi_percentage)
-  INTO NEW.profit_per_shelf_day, NEW.roi
-  FROM inventory.stock
-  WHERE stock.id = NEW.stock_id
-  FOR NO KEY UPDATE;
-  RETURN NEW;
-END
-$function$;
-
-CREATE OR REPLACE TRIGGER soleflip_complete_financial
-BEFORE INSERT ON inventory.stock_financial
-FOR EACH ROW
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
-EXECUTE FUNCTION inventory_ops.complete_financial();
-
-CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-  target uuid;
-BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  FOR target IN SELECT DISTINCT id FROM unnest(ARRAY[OLD.stock_id, NEW.stock_id]) AS id WHERE id IS NOT NULL ORDER BY id
-  LOOP
-    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-
-    -- The three prices are NOT NULL in stock_financial, where 0 stands for the NULL that stock may hold.
-    UPDATE inventory.stock
-    SET
-      purchase_price = CASE
-        WHEN coalesce(stock.purchase_price, 0) = newest.purchase_price THEN stock.purchase_price
-        ELSE newest.purchase_price
-      END,
-      gross_purchase_price = CASE
-        WHEN coalesce(stock.gross_purchase_price, 0) = newest.gross_purchase_price THEN stock.gross_purchase_price
-        ELSE newest.gross_purchase_price
-      END,
-      vat_amount = CASE
-        WHEN coalesce(stock.vat_amount, 0) = newest.vat_amount THEN stock.vat_amount
-        ELSE newest.vat_amount
-      END,
-      profit_per_shelf_day = newest.profit_per_shelf_day,
-      roi_percentage = newest.roi
-    FROM (
-      SELECT
-        financial.purchase_price,
-        financial.gross_purchase_price,
-        financial.vat_amount,
-        financial.profit_per_shelf_day,
-        financial.roi
-      FROM inventory.stock_financial AS financial
-      WHERE financial.stock_id = target
-      ORDER BY financial.updated_at DESC, financial.created_at DESC, financial.id DESC
-      LIMIT 1
-    ) AS newest
-    WHERE stock.id = target
-      AND (
-        coalesce(stock.purchase_price, 0),
-        coalesce(stock.gross_purchase_price, 0),
-        coalesce(stock.vat_amount, 0),
-        stock.profit_per_shelf_day,
-        stock.roi_percentage
-      ) IS DISTINCT FROM (
-        newest.purchase_price,
-        newest.gross_purchase_price,
-        newest.vat_amount,
-        newest.profit_per_shelf_day,
-        newest.roi
-      );
-  END LOOP;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE TRIGGER soleflip_financial_to_stock
-AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_financial
-FOR EACH ROW
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
-EXECUTE FUNCTION inventory_ops.financial_to_stock();
-
--- Each column on its own, not (a, b) IS DISTINCT FROM (c, d): PostgreSQL prints a comparison of rows otherwise
--- after a dump and restore, and the trigger would then look as if somebody had changed it.
-
--- New to old ------------------------------------------------------------------------------------------------
-
-CREATE OR REPLACE FUNCTION inventory_ops.stock_to_lifecycle()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  UPDATE inventory.stock_lifecycle AS lifecycle
-  SET
-    shelf_life_days = CASE
-      WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN NEW.shelf_life_days
-      ELSE lifecycle.shelf_life_days
-    END,
-    listed_on_platforms = CASE
-      WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN NEW.listed_on_platforms
-      ELSE lifecycle.listed_on_platforms
-    END,
-    status_history = CASE
-      WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN NEW.status_history
-      ELSE lifecycle.status_history
-    END,
-    updated_at = greatest(lifecycle.updated_at, now())
-  WHERE lifecycle.id = (
-    SELECT newest.id
-    FROM inventory.stock_lifecycle AS newest
-    WHERE newest.stock_id = NEW.id
-    ORDER BY newest.updated_at DESC, newest.created_at DESC, newest.id DESC
+  RETURN (
+    SELECT financial.id
+    FROM inventory.stock_financial AS financial
+    WHERE financial.stock_id = target
+    ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
     LIMIT 1
   );
-  IF NOT FOUND AND (NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL) THEN
-    INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, status_history)
-    VALUES (NEW.id, NEW.shelf_life_days, NEW.listed_on_platforms, NEW.status_history);
+END
+$function$;
+
+-- What the legacy rows say of each fact: the newest of them that says anything. Where stock does not know a fact, this
+-- is what it takes.
+CREATE OR REPLACE FUNCTION inventory_ops.newest_lifecycle(targets uuid[])
+RETURNS TABLE (stock_id uuid, shelf_life_days integer, listed_on_platforms jsonb, status_history jsonb)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN QUERY
+  SELECT
+    lifecycle.stock_id,
+    (
+      array_agg(
+        lifecycle.shelf_life_days
+        ORDER BY lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
+      ) FILTER (WHERE lifecycle.shelf_life_days IS NOT NULL)
+    )[1],
+    (
+      array_agg(
+        lifecycle.listed_on_platforms
+        ORDER BY lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
+      ) FILTER (WHERE lifecycle.listed_on_platforms IS NOT NULL)
+    )[1],
+    (
+      array_agg(
+        lifecycle.status_history
+        ORDER BY lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
+      ) FILTER (WHERE lifecycle.status_history IS NOT NULL)
+    )[1]
+  FROM inventory.stock_lifecycle AS lifecycle
+  WHERE lifecycle.stock_id = ANY (targets)
+  GROUP BY lifecycle.stock_id;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.newest_financial(targets uuid[])
+RETURNS TABLE (
+  stock_id uuid,
+  purchase_price numeric,
+  gross_purchase_price numeric,
+  vat_amount numeric,
+  profit_per_shelf_day numeric,
+  roi numeric
+)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN QUERY
+  SELECT
+    financial.stock_id,
+    (
+      array_agg(
+        financial.purchase_price
+        ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+      ) FILTER (WHERE financial.purchase_price <> 0)
+    )[1],
+    (
+      array_agg(
+        financial.gross_purchase_price
+        ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+      ) FILTER (WHERE financial.gross_purchase_price <> 0)
+    )[1],
+    (
+      array_agg(
+        financial.vat_amount
+        ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+      ) FILTER (WHERE financial.vat_amount <> 0)
+    )[1],
+    (
+      array_agg(
+        financial.profit_per_shelf_day
+        ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+      ) FILTER (WHERE financial.profit_per_shelf_day IS NOT NULL)
+    )[1],
+    (
+      array_agg(
+        financial.roi
+        ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+      ) FILTER (WHERE financial.roi IS NOT NULL)
+    )[1]
+  FROM inventory.stock_financial AS financial
+  WHERE financial.stock_id = ANY (targets)
+  GROUP BY financial.stock_id;
+END
+$function$;
+
+-- What the BEFORE triggers of a statement set off must not touch the rows that it is about to write (SQLSTATE 27000). So
+-- what we would write to its table waits until it has written.
+CREATE OR REPLACE FUNCTION inventory_ops.postpone(call text, target uuid, writer uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  PERFORM set_config(
+    'soleflip.postponed',
+    concat(
+      current_setting('soleflip.postponed', true),
+      jsonb_build_object('call', call, 'target', target, 'writer', writer, 'written', written),
+      chr(10)
+    ),
+    true
+  );
+END
+$function$;
+
+-- New to old: the legacy row that counts is given what stock says --------------------------------------------------
+
+-- Clears what was written and is missing in stock, in all legacy rows of a stock row. A price that may not be NULL is 0.
+CREATE OR REPLACE FUNCTION inventory_ops.clear(legacy text, target uuid, missing text[], written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  fact text;
+BEGIN
+  FOREACH fact IN ARRAY written
+  LOOP
+    IF fact = ANY (missing) THEN
+      EXECUTE format(
+        'UPDATE inventory.%1$I SET %2$I = %3$s WHERE stock_id = $1 AND %2$I IS DISTINCT FROM %3$s',
+        legacy,
+        fact,
+        CASE WHEN fact IN ('purchase_price', 'gross_purchase_price', 'vat_amount') THEN '0' ELSE 'NULL' END
+      )
+      USING target;
+    END IF;
+  END LOOP;
+END
+$function$;
+
+-- A fact that stock does not know is left as it is, unless that was just written: then it is cleared in all rows.
+CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  given record;
+  counting uuid;
+  altered text[];
+BEGIN
+  IF current_setting('soleflip.open_stock_lifecycle', true) <> '' THEN
+    PERFORM inventory_ops.postpone('give_lifecycle', target, NULL, written);
+    RETURN;
   END IF;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
+  SELECT
+    stock.shelf_life_days,
+    stock.listed_on_platforms,
+    stock.status_history,
+    ARRAY[
+      CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
+      CASE WHEN stock.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
+      CASE WHEN stock.status_history IS NULL THEN 'status_history' END
+    ] AS missing
+  INTO given
+  FROM inventory.stock
+  WHERE stock.id = target;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+
+  IF given.missing && written THEN
+    PERFORM inventory_ops.clear('stock_lifecycle', target, given.missing, written);
+  END IF;
+  counting := inventory_ops.counting_row('stock_lifecycle', target);
+  IF counting IS NULL AND (given.listed_on_platforms IS NOT NULL OR given.status_history IS NOT NULL) THEN
+    -- Each column is named: the shop's table need not have defaults. By its id a row is known to be ours (give_way).
+    INSERT INTO inventory.stock_lifecycle (
+      id, stock_id, shelf_life_days, listed_on_platforms, status_history, created_at, updated_at
+    )
+    VALUES (
+      overlay(gen_random_uuid()::text PLACING '00000000-501e' FROM 1)::uuid,
+      target,
+      given.shelf_life_days,
+      given.listed_on_platforms,
+      given.status_history,
+      now(),
+      now()
+    )
+    RETURNING id INTO counting;
+  END IF;
+  UPDATE inventory.stock_lifecycle AS lifecycle
+  SET
+    shelf_life_days = coalesce(given.shelf_life_days, lifecycle.shelf_life_days),
+    listed_on_platforms = coalesce(given.listed_on_platforms, lifecycle.listed_on_platforms),
+    status_history = coalesce(given.status_history, lifecycle.status_history),
+    updated_at = greatest(lifecycle.updated_at, now())
+  WHERE lifecycle.stock_id = target
+    AND lifecycle.id = counting
+    AND (
+      lifecycle.shelf_life_days IS DISTINCT FROM coalesce(given.shelf_life_days, lifecycle.shelf_life_days)
+      OR lifecycle.listed_on_platforms
+        IS DISTINCT FROM coalesce(given.listed_on_platforms, lifecycle.listed_on_platforms)
+      OR lifecycle.status_history IS DISTINCT FROM coalesce(given.status_history, lifecycle.status_history)
+    )
+  RETURNING array_remove(
+    ARRAY[
+      CASE WHEN lifecycle.shelf_life_days <> given.shelf_life_days THEN 'shelf_life_days' END,
+      CASE WHEN lifecycle.listed_on_platforms <> given.listed_on_platforms THEN 'listed_on_platforms' END,
+      CASE WHEN lifecycle.status_history <> given.status_history THEN 'status_history' END
+    ],
+    NULL
+  )
+  INTO altered;
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+
+  -- A BEFORE trigger of the application had the last word.
+  IF altered <> '{}' THEN
+    PERFORM inventory_ops.take_lifecycle(target, counting, altered);
+  END IF;
+END
+$function$;
+
+-- stock_financial has no NULL for the three prices: 0 stands for it.
+CREATE OR REPLACE FUNCTION inventory_ops.give_financial(target uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  given record;
+  counting uuid;
+  altered text[];
+BEGIN
+  IF current_setting('soleflip.open_stock_financial', true) <> '' THEN
+    PERFORM inventory_ops.postpone('give_financial', target, NULL, written);
+    RETURN;
+  END IF;
+  SELECT
+    stock.purchase_price,
+    stock.gross_purchase_price,
+    stock.vat_amount,
+    stock.profit_per_shelf_day,
+    stock.roi_percentage AS roi,
+    ARRAY[
+      CASE WHEN stock.purchase_price IS NULL THEN 'purchase_price' END,
+      CASE WHEN stock.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
+      CASE WHEN stock.vat_amount IS NULL THEN 'vat_amount' END,
+      CASE WHEN stock.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
+      CASE WHEN stock.roi_percentage IS NULL THEN 'roi' END
+    ] AS missing
+  INTO given
+  FROM inventory.stock
+  WHERE stock.id = target;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+
+  IF given.missing && written THEN
+    PERFORM inventory_ops.clear('stock_financial', target, given.missing, written);
+  END IF;
+  -- Never a new row: stock has all of these columns itself, before and after Phase 2.
+  counting := inventory_ops.counting_row('stock_financial', target);
+  UPDATE inventory.stock_financial AS financial
+  SET
+    purchase_price = coalesce(given.purchase_price, financial.purchase_price),
+    gross_purchase_price = coalesce(given.gross_purchase_price, financial.gross_purchase_price),
+    vat_amount = coalesce(given.vat_amount, financial.vat_amount),
+    profit_per_shelf_day = coalesce(given.profit_per_shelf_day, financial.profit_per_shelf_day),
+    roi = coalesce(given.roi, financial.roi),
+    updated_at = greatest(financial.updated_at, now())
+  WHERE financial.stock_id = target
+    AND financial.id = counting
+    AND (
+      financial.purchase_price IS DISTINCT FROM coalesce(given.purchase_price, financial.purchase_price)
+      OR financial.gross_purchase_price
+        IS DISTINCT FROM coalesce(given.gross_purchase_price, financial.gross_purchase_price)
+      OR financial.vat_amount IS DISTINCT FROM coalesce(given.vat_amount, financial.vat_amount)
+      OR financial.profit_per_shelf_day
+        IS DISTINCT FROM coalesce(given.profit_per_shelf_day, financial.profit_per_shelf_day)
+      OR financial.roi IS DISTINCT FROM coalesce(given.roi, financial.roi)
+    )
+  RETURNING array_remove(
+    ARRAY[
+      CASE WHEN financial.purchase_price <> given.purchase_price THEN 'purchase_price' END,
+      CASE WHEN financial.gross_purchase_price <> given.gross_purchase_price THEN 'gross_purchase_price' END,
+      CASE WHEN financial.vat_amount <> given.vat_amount THEN 'vat_amount' END,
+      CASE WHEN financial.profit_per_shelf_day <> given.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+      CASE WHEN financial.roi <> given.roi THEN 'roi' END
+    ],
+    NULL
+  )
+  INTO altered;
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+
+  IF altered <> '{}' THEN
+    PERFORM inventory_ops.take_financial(target, counting, altered);
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.give_metrics(target uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  given record;
+  counting uuid;
+  became integer;
+BEGIN
+  IF current_setting('soleflip.open_stock_metrics', true) <> '' THEN
+    PERFORM inventory_ops.postpone('give_metrics', target, NULL, written);
+    RETURN;
+  END IF;
+  SELECT
+    metrics.id,
+    reserved.quantity AS reserved_quantity,
+    -- A quantity that is not known counts as nothing.
+    coalesce(stock.quantity - reserved.quantity, 0) AS available_quantity,
+    stock.gross_purchase_price AS total_cost,
+    CASE WHEN stock.roi_percentage > 0 THEN stock.gross_purchase_price * (stock.roi_percentage / 100) END::numeric(15, 2)
+      AS expected_profit
+  INTO given
+  FROM inventory.stock
+  LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
+  CROSS JOIN LATERAL (
+    SELECT
+      CASE
+        WHEN stock.reserved_quantity <> 0 OR 'reserved_quantity' = ANY (written)
+          THEN coalesce(stock.reserved_quantity, 0)
+        ELSE coalesce(metrics.reserved_quantity, 0)
+      END AS quantity
+  ) AS reserved
+  WHERE stock.id = target;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+
+  counting := given.id;
+  IF counting IS NULL AND given.reserved_quantity <> 0 THEN
+    INSERT INTO inventory.stock_metrics (
+      id,
+      stock_id,
+      available_quantity,
+      reserved_quantity,
+      total_cost,
+      expected_profit,
+      last_calculated_at,
+      created_at,
+      updated_at
+    )
+    VALUES (
+      overlay(gen_random_uuid()::text PLACING '00000000-501e' FROM 1)::uuid,
+      target,
+      given.available_quantity,
+      given.reserved_quantity,
+      given.total_cost,
+      given.expected_profit,
+      now(),
+      now(),
+      now()
+    )
+    RETURNING id INTO counting;
+  END IF;
+  UPDATE inventory.stock_metrics AS metrics
+  SET
+    available_quantity = given.available_quantity,
+    reserved_quantity = given.reserved_quantity,
+    total_cost = given.total_cost,
+    expected_profit = given.expected_profit,
+    last_calculated_at = now(),
+    updated_at = greatest(metrics.updated_at, now())
+  WHERE metrics.stock_id = target
+    AND metrics.id = counting
+    AND (
+      metrics.available_quantity IS DISTINCT FROM given.available_quantity
+      OR metrics.reserved_quantity IS DISTINCT FROM given.reserved_quantity
+      OR metrics.total_cost IS DISTINCT FROM given.total_cost
+      OR metrics.expected_profit IS DISTINCT FROM given.expected_profit
+    )
+  RETURNING metrics.reserved_quantity INTO became;
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+
+  IF became <> given.reserved_quantity THEN
+    PERFORM inventory_ops.take_metrics(target, counting, '{reserved_quantity}');
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.stock_to_legacy()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    PERFORM inventory_ops.leave_trace(NEW.id);
+  END IF;
+  IF TG_ARGV[0] = 'stock_lifecycle' THEN
+    PERFORM inventory_ops.give_lifecycle(
+      NEW.id,
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
+          CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
+          CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
+        ],
+        NULL
+      )
+    );
+  ELSIF TG_ARGV[0] = 'stock_financial' THEN
+    PERFORM inventory_ops.give_financial(
+      NEW.id,
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.purchase_price IS DISTINCT FROM OLD.purchase_price THEN 'purchase_price' END,
+          CASE WHEN NEW.gross_purchase_price IS DISTINCT FROM OLD.gross_purchase_price THEN 'gross_purchase_price' END,
+          CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
+          CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+          CASE WHEN NEW.roi_percentage IS DISTINCT FROM OLD.roi_percentage THEN 'roi' END
+        ],
+        NULL
+      )
+    );
+  ELSE
+    PERFORM inventory_ops.give_metrics(
+      NEW.id,
+      array_remove(
+        ARRAY[CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN 'reserved_quantity' END], NULL
+      )
+    );
+  END IF;
   RETURN NULL;
 END
 $function$;
 
+-- Without a list of columns, which would not see what a BEFORE trigger changes. Each column on its own, not
+-- (a, b) IS DISTINCT FROM (c, d): PostgreSQL prints a comparison of rows otherwise after a dump and restore, and the
+-- trigger would then look as if somebody had changed it.
 CREATE OR REPLACE TRIGGER soleflip_stock_update_to_lifecycle
-AFTER UPDATE OF shelf_life_days, listed_on_platforms, status_history ON inventory.stock
+AFTER UPDATE ON inventory.stock
 FOR EACH ROW
 WHEN (
   (OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
     OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
     OR OLD.status_history IS DISTINCT FROM NEW.status_history)
-  AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
+  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
 )
-EXECUTE FUNCTION inventory_ops.stock_to_lifecycle();
-
-CREATE OR REPLACE TRIGGER soleflip_stock_insert_to_lifecycle
-AFTER INSERT ON inventory.stock
-FOR EACH ROW
-WHEN (NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL)
-EXECUTE FUNCTION inventory_ops.stock_to_lifecycle();
-
-CREATE OR REPLACE FUNCTION inventory_ops.stock_to_metrics()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-  -- Until the backfill comes to a stock row its reservations are in stock_metrics alone: a write to another
-  -- column must not carry the default over.
-  written boolean := TG_OP = 'INSERT' OR NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity;
-  reserved integer := coalesce(NEW.reserved_quantity, 0);
-  profit numeric := CASE WHEN NEW.roi_percentage > 0 THEN NEW.gross_purchase_price * (NEW.roi_percentage / 100) END;
-BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  IF written AND reserved <> 0 THEN
-    INSERT INTO inventory.stock_metrics AS metrics (
-      stock_id, available_quantity, reserved_quantity, total_cost, expected_profit
-    )
-    VALUES (NEW.id, NEW.quantity - reserved, reserved, NEW.gross_purchase_price, profit)
-    ON CONFLICT (stock_id) DO UPDATE
-    SET
-      available_quantity = excluded.available_quantity,
-      reserved_quantity = excluded.reserved_quantity,
-      total_cost = excluded.total_cost,
-      expected_profit = excluded.expected_profit,
-      last_calculated_at = now(),
-      updated_at = greatest(metrics.updated_at, now());
-  ELSE
-    -- Nothing new reserved needs no row; one that is there is kept right.
-    UPDATE inventory.stock_metrics AS metrics
-    SET
-      available_quantity = NEW.quantity - CASE WHEN written THEN 0 ELSE metrics.reserved_quantity END,
-      reserved_quantity = CASE WHEN written THEN 0 ELSE metrics.reserved_quantity END,
-      total_cost = NEW.gross_purchase_price,
-      expected_profit = profit,
-      last_calculated_at = now(),
-      updated_at = greatest(metrics.updated_at, now())
-    WHERE metrics.stock_id = NEW.id;
-  END IF;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
-  RETURN NULL;
-END
-$function$;
+EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_lifecycle');
 
 CREATE OR REPLACE TRIGGER soleflip_stock_update_to_metrics
-AFTER UPDATE OF quantity, reserved_quantity, gross_purchase_price, roi_percentage ON inventory.stock
+AFTER UPDATE ON inventory.stock
 FOR EACH ROW
 WHEN (
   (OLD.quantity IS DISTINCT FROM NEW.quantity
     OR OLD.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity
     OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
     OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
-  AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
+  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
 )
-EXECUTE FUNCTION inventory_ops.stock_to_metrics();
-
-CREATE OR REPLACE TRIGGER soleflip_stock_insert_to_metrics
-AFTER INSERT ON inventory.stock
-FOR EACH ROW
-WHEN (NEW.reserved_quantity <> 0)
-EXECUTE FUNCTION inventory_ops.stock_to_metrics();
-
-CREATE OR REPLACE FUNCTION inventory_ops.stock_to_financial()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
-BEGIN
-  PERFORM set_config('soleflip.syncing', 'on', true);
-  -- Never a new row: stock has all of these columns itself, before and after Phase 2.
-  UPDATE inventory.stock_financial AS financial
-  SET
-    purchase_price = coalesce(NEW.purchase_price, 0),
-    gross_purchase_price = coalesce(NEW.gross_purchase_price, 0),
-    vat_amount = coalesce(NEW.vat_amount, 0),
-    profit_per_shelf_day = NEW.profit_per_shelf_day,
-    roi = NEW.roi_percentage,
-    updated_at = greatest(financial.updated_at, now())
-  WHERE financial.id = (
-    SELECT newest.id
-    FROM inventory.stock_financial AS newest
-    WHERE newest.stock_id = NEW.id
-    ORDER BY newest.updated_at DESC, newest.created_at DESC, newest.id DESC
-    LIMIT 1
-  );
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
-  RETURN NULL;
-END
-$function$;
+EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_metrics');
 
 CREATE OR REPLACE TRIGGER soleflip_stock_update_to_financial
-AFTER UPDATE OF purchase_price, gross_purchase_price, vat_amount, profit_per_shelf_day, roi_percentage
-ON inventory.stock
+AFTER UPDATE ON inventory.stock
 FOR EACH ROW
 WHEN (
   (OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
@@ -390,9 +553,565 @@ WHEN (
     OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
     OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
     OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
-  AND current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on'
+  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
 )
-EXECUTE FUNCTION inventory_ops.stock_to_financial();
+EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_financial');
+
+-- A new stock row, or one with a new id. Its legacy rows may be there before it, where no foreign key forbids that or not before the end of the
+-- transaction: they left a trace, and say what it leaves out.
+CREATE OR REPLACE FUNCTION inventory_ops.stock_arrived()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM inventory_ops.stock_trace AS trace WHERE trace.stock_id = NEW.id) THEN
+    PERFORM inventory_ops.take_lifecycle(
+      NEW.id,
+      inventory_ops.counting_row('stock_lifecycle', NEW.id),
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.shelf_life_days IS NULL THEN 'shelf_life_days' END,
+          CASE WHEN NEW.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
+          CASE WHEN NEW.status_history IS NULL THEN 'status_history' END
+        ],
+        NULL
+      )
+    );
+    PERFORM inventory_ops.take_financial(
+      NEW.id,
+      inventory_ops.counting_row('stock_financial', NEW.id),
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.purchase_price IS NULL THEN 'purchase_price' END,
+          CASE WHEN NEW.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
+          CASE WHEN NEW.vat_amount IS NULL THEN 'vat_amount' END,
+          CASE WHEN NEW.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
+          CASE WHEN NEW.roi_percentage IS NULL THEN 'roi' END
+        ],
+        NULL
+      )
+    );
+    PERFORM inventory_ops.take_metrics(
+      NEW.id,
+      (SELECT metrics.id FROM inventory.stock_metrics AS metrics WHERE metrics.stock_id = NEW.id),
+      array_remove(ARRAY[CASE WHEN coalesce(NEW.reserved_quantity, 0) = 0 THEN 'reserved_quantity' END], NULL)
+    );
+  ELSE
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+      PERFORM inventory_ops.leave_trace(NEW.id);
+    END IF;
+    IF NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL THEN
+      PERFORM inventory_ops.give_lifecycle(NEW.id, '{}');
+    END IF;
+    IF NEW.reserved_quantity <> 0 THEN
+      PERFORM inventory_ops.give_metrics(NEW.id, '{}');
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_stock_insert_to_legacy
+AFTER INSERT ON inventory.stock
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.stock_arrived();
+
+CREATE OR REPLACE TRIGGER soleflip_stock_renamed_to_legacy
+AFTER UPDATE ON inventory.stock
+FOR EACH ROW
+WHEN (OLD.id <> NEW.id)
+EXECUTE FUNCTION inventory_ops.stock_arrived();
+
+-- Old to new: stock takes what was written to the legacy row that counts -------------------------------------------
+
+-- writer: the row that was written, NULL if it is no longer there. Of a row that is set aside stock takes only what
+-- neither stock nor a newer row knows.
+CREATE OR REPLACE FUNCTION inventory_ops.take_lifecycle(target uuid, writer uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  held record;
+  stated record;
+  as_stated boolean;
+BEGIN
+  IF current_setting('soleflip.open_stock', true) <> ''
+    OR current_setting('soleflip.open_stock_lifecycle', true) <> ''
+  THEN
+    PERFORM inventory_ops.postpone('take_lifecycle', target, writer, written);
+    RETURN;
+  END IF;
+  SELECT stock.shelf_life_days, stock.listed_on_platforms, stock.status_history INTO held
+  FROM inventory.stock
+  WHERE stock.id = target
+  FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    IF writer IS NOT NULL THEN
+      PERFORM inventory_ops.leave_trace(target);
+    END IF;
+    RETURN;
+  END IF;
+
+  IF inventory_ops.counting_row('stock_lifecycle', target) IS NOT DISTINCT FROM writer THEN
+    SELECT lifecycle.shelf_life_days, lifecycle.listed_on_platforms, lifecycle.status_history INTO stated
+    FROM inventory.stock_lifecycle AS lifecycle
+    WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
+  ELSE
+    SELECT
+      coalesce(held.shelf_life_days, newest.shelf_life_days) AS shelf_life_days,
+      coalesce(held.listed_on_platforms, newest.listed_on_platforms) AS listed_on_platforms,
+      coalesce(held.status_history, newest.status_history) AS status_history
+    INTO stated
+    FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest;
+  END IF;
+  UPDATE inventory.stock
+  SET
+    shelf_life_days = CASE
+      WHEN 'shelf_life_days' = ANY (written) THEN stated.shelf_life_days
+      ELSE stock.shelf_life_days
+    END,
+    listed_on_platforms = CASE
+      WHEN 'listed_on_platforms' = ANY (written) THEN stated.listed_on_platforms
+      ELSE stock.listed_on_platforms
+    END,
+    status_history = CASE
+      WHEN 'status_history' = ANY (written) THEN stated.status_history
+      ELSE stock.status_history
+    END
+  WHERE stock.id = target
+    AND (
+      ('shelf_life_days' = ANY (written) AND stock.shelf_life_days IS DISTINCT FROM stated.shelf_life_days)
+      OR ('listed_on_platforms' = ANY (written)
+        AND stock.listed_on_platforms IS DISTINCT FROM stated.listed_on_platforms)
+      OR ('status_history' = ANY (written) AND stock.status_history IS DISTINCT FROM stated.status_history)
+    )
+  RETURNING
+    ('shelf_life_days' <> ALL (written) OR stock.shelf_life_days IS NOT DISTINCT FROM stated.shelf_life_days)
+    AND ('listed_on_platforms' <> ALL (written)
+      OR stock.listed_on_platforms IS NOT DISTINCT FROM stated.listed_on_platforms)
+    AND ('status_history' <> ALL (written) OR stock.status_history IS NOT DISTINCT FROM stated.status_history)
+  INTO as_stated;
+  IF NOT FOUND THEN
+    PERFORM inventory_ops.leave_trace(target);
+  END IF;
+  -- Where stock changed, its own triggers have done this.
+  IF as_stated IS NOT TRUE THEN
+    PERFORM inventory_ops.give_lifecycle(target, written);
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.take_financial(target uuid, writer uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  held record;
+  stated record;
+  as_stated boolean;
+BEGIN
+  IF current_setting('soleflip.open_stock', true) <> ''
+    OR current_setting('soleflip.open_stock_financial', true) <> ''
+  THEN
+    PERFORM inventory_ops.postpone('take_financial', target, writer, written);
+    RETURN;
+  END IF;
+  SELECT
+    stock.purchase_price,
+    stock.gross_purchase_price,
+    stock.vat_amount,
+    stock.profit_per_shelf_day,
+    stock.roi_percentage
+  INTO held
+  FROM inventory.stock
+  WHERE stock.id = target
+  FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    IF writer IS NOT NULL THEN
+      PERFORM inventory_ops.leave_trace(target);
+    END IF;
+    RETURN;
+  END IF;
+
+  IF inventory_ops.counting_row('stock_financial', target) IS NOT DISTINCT FROM writer THEN
+    SELECT
+      financial.purchase_price,
+      financial.gross_purchase_price,
+      financial.vat_amount,
+      financial.profit_per_shelf_day,
+      financial.roi
+    INTO stated
+    FROM inventory.stock_financial AS financial
+    WHERE financial.stock_id = target AND financial.id = writer;
+  ELSE
+    SELECT
+      coalesce(held.purchase_price, newest.purchase_price) AS purchase_price,
+      coalesce(held.gross_purchase_price, newest.gross_purchase_price) AS gross_purchase_price,
+      coalesce(held.vat_amount, newest.vat_amount) AS vat_amount,
+      coalesce(held.profit_per_shelf_day, newest.profit_per_shelf_day) AS profit_per_shelf_day,
+      coalesce(held.roi_percentage, newest.roi) AS roi
+    INTO stated
+    FROM inventory_ops.newest_financial(ARRAY[target]) AS newest;
+  END IF;
+  UPDATE inventory.stock
+  SET
+    -- The 0 of a price is no news where stock has NULL.
+    purchase_price = CASE
+      WHEN 'purchase_price' = ANY (written) AND coalesce(stock.purchase_price, 0) <> coalesce(stated.purchase_price, 0)
+        THEN stated.purchase_price
+      ELSE stock.purchase_price
+    END,
+    gross_purchase_price = CASE
+      WHEN 'gross_purchase_price' = ANY (written)
+        AND coalesce(stock.gross_purchase_price, 0) <> coalesce(stated.gross_purchase_price, 0)
+        THEN stated.gross_purchase_price
+      ELSE stock.gross_purchase_price
+    END,
+    vat_amount = CASE
+      WHEN 'vat_amount' = ANY (written) AND coalesce(stock.vat_amount, 0) <> coalesce(stated.vat_amount, 0)
+        THEN stated.vat_amount
+      ELSE stock.vat_amount
+    END,
+    profit_per_shelf_day = CASE
+      WHEN 'profit_per_shelf_day' = ANY (written) THEN stated.profit_per_shelf_day
+      ELSE stock.profit_per_shelf_day
+    END,
+    roi_percentage = CASE WHEN 'roi' = ANY (written) THEN stated.roi ELSE stock.roi_percentage END
+  WHERE stock.id = target
+    AND (
+      ('purchase_price' = ANY (written) AND coalesce(stock.purchase_price, 0) <> coalesce(stated.purchase_price, 0))
+      OR ('gross_purchase_price' = ANY (written)
+        AND coalesce(stock.gross_purchase_price, 0) <> coalesce(stated.gross_purchase_price, 0))
+      OR ('vat_amount' = ANY (written) AND coalesce(stock.vat_amount, 0) <> coalesce(stated.vat_amount, 0))
+      OR ('profit_per_shelf_day' = ANY (written)
+        AND stock.profit_per_shelf_day IS DISTINCT FROM stated.profit_per_shelf_day)
+      OR ('roi' = ANY (written) AND stock.roi_percentage IS DISTINCT FROM stated.roi)
+    )
+  RETURNING
+    ('purchase_price' <> ALL (written) OR coalesce(stock.purchase_price, 0) = coalesce(stated.purchase_price, 0))
+    AND ('gross_purchase_price' <> ALL (written)
+      OR coalesce(stock.gross_purchase_price, 0) = coalesce(stated.gross_purchase_price, 0))
+    AND ('vat_amount' <> ALL (written) OR coalesce(stock.vat_amount, 0) = coalesce(stated.vat_amount, 0))
+    AND ('profit_per_shelf_day' <> ALL (written)
+      OR stock.profit_per_shelf_day IS NOT DISTINCT FROM stated.profit_per_shelf_day)
+    AND ('roi' <> ALL (written) OR stock.roi_percentage IS NOT DISTINCT FROM stated.roi)
+  INTO as_stated;
+  IF NOT FOUND THEN
+    PERFORM inventory_ops.leave_trace(target);
+  END IF;
+  IF as_stated IS NOT TRUE THEN
+    PERFORM inventory_ops.give_financial(target, written);
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.take_metrics(target uuid, writer uuid, written text[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  reserved integer;
+  became integer;
+BEGIN
+  IF current_setting('soleflip.open_stock', true) <> ''
+    OR current_setting('soleflip.open_stock_metrics', true) <> ''
+  THEN
+    PERFORM inventory_ops.postpone('take_metrics', target, writer, written);
+    RETURN;
+  END IF;
+  PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    IF writer IS NOT NULL THEN
+      PERFORM inventory_ops.leave_trace(target);
+    END IF;
+    RETURN;
+  END IF;
+
+  -- Without a row nothing is reserved.
+  SELECT metrics.reserved_quantity INTO reserved
+  FROM inventory.stock_metrics AS metrics
+  WHERE metrics.stock_id = target;
+  reserved := coalesce(reserved, 0);
+  UPDATE inventory.stock
+  SET reserved_quantity = reserved
+  WHERE stock.id = target
+    AND stock.reserved_quantity IS DISTINCT FROM reserved
+    AND 'reserved_quantity' = ANY (written)
+  RETURNING stock.reserved_quantity INTO became;
+  IF NOT FOUND THEN
+    PERFORM inventory_ops.leave_trace(target);
+  END IF;
+  IF became IS DISTINCT FROM reserved THEN
+    PERFORM inventory_ops.give_metrics(target, written);
+  END IF;
+END
+$function$;
+
+-- A row that is gone or has moved away takes along what stock has from it alone, unless other rows are left. What a new
+-- or moved row says is written; of a row that stayed, what differs.
+CREATE OR REPLACE FUNCTION inventory_ops.lifecycle_to_stock()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+    PERFORM inventory_ops.take_lifecycle(OLD.stock_id, NULL, '{listed_on_platforms,status_history}');
+    OLD.shelf_life_days := NULL;
+    OLD.listed_on_platforms := NULL;
+    OLD.status_history := NULL;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM inventory_ops.take_lifecycle(
+      NEW.stock_id,
+      NEW.id,
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
+          CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
+          CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
+        ],
+        NULL
+      )
+    );
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_lifecycle_to_stock
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
+FOR EACH ROW
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
+EXECUTE FUNCTION inventory_ops.lifecycle_to_stock();
+
+CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+    PERFORM inventory_ops.take_financial(OLD.stock_id, NULL, '{}');
+    OLD.purchase_price := NULL;
+    OLD.gross_purchase_price := NULL;
+    OLD.vat_amount := NULL;
+    OLD.profit_per_shelf_day := NULL;
+    OLD.roi := NULL;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM inventory_ops.take_financial(
+      NEW.stock_id,
+      NEW.id,
+      array_remove(
+        ARRAY[
+          CASE WHEN NEW.purchase_price IS DISTINCT FROM OLD.purchase_price THEN 'purchase_price' END,
+          CASE WHEN NEW.gross_purchase_price IS DISTINCT FROM OLD.gross_purchase_price THEN 'gross_purchase_price' END,
+          CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
+          CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+          CASE WHEN NEW.roi IS DISTINCT FROM OLD.roi THEN 'roi' END
+        ],
+        NULL
+      )
+    );
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_financial_to_stock
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_financial
+FOR EACH ROW
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
+EXECUTE FUNCTION inventory_ops.financial_to_stock();
+
+CREATE OR REPLACE FUNCTION inventory_ops.metrics_to_stock()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+    PERFORM inventory_ops.take_metrics(OLD.stock_id, NULL, '{reserved_quantity}');
+    OLD.reserved_quantity := NULL;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM inventory_ops.take_metrics(
+      NEW.stock_id,
+      NEW.id,
+      CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN ARRAY['reserved_quantity'] ELSE '{}' END
+    );
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_metrics_to_stock
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
+FOR EACH ROW
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
+EXECUTE FUNCTION inventory_ops.metrics_to_stock();
+
+-- A version that writes to both sides adds its own legacy row after we have added ours: ours gives way, as if it had never
+-- been there. In the transaction that made us add it always; later only to a plain INSERT that the table has no room for,
+-- since an INSERT with ON CONFLICT counts on the row that it meets. To a trigger DO NOTHING looks like a plain INSERT; the
+-- client's statement tells them apart. Where it does not, in a function, the INSERT is refused, as beside any other row.
+CREATE OR REPLACE FUNCTION inventory_ops.give_way()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  is_plain boolean;
+BEGIN
+  -- Whoever is adding ours at this moment is waited for.
+  PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
+  is_plain := current_query() ~* '\m(insert|copy)\M'
+    AND current_query() !~* '\mon\s+conflict\M'
+    AND EXISTS (
+      SELECT
+      FROM pg_index
+      JOIN pg_attribute ON pg_attribute.attrelid = pg_index.indrelid AND pg_attribute.attnum = pg_index.indkey[0]
+      WHERE pg_index.indrelid = TG_RELID
+        AND pg_index.indisunique
+        AND pg_index.indnkeyatts = 1
+        AND pg_attribute.attname = 'stock_id'
+    );
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+  IF TG_TABLE_NAME = 'stock_metrics' THEN
+    DELETE FROM inventory.stock_metrics AS ours
+    WHERE ours.stock_id = NEW.stock_id
+      AND ours.id::text LIKE '00000000-501e-%'
+      AND (ours.created_at = now() OR is_plain);
+  ELSE
+    DELETE FROM inventory.stock_lifecycle AS ours
+    WHERE ours.stock_id = NEW.stock_id
+      AND ours.id::text LIKE '00000000-501e-%'
+      AND (ours.created_at = now() OR is_plain);
+  END IF;
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+  RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_give_way
+BEFORE INSERT ON inventory.stock_lifecycle
+FOR EACH ROW
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
+EXECUTE FUNCTION inventory_ops.give_way();
+
+CREATE OR REPLACE TRIGGER soleflip_give_way
+BEFORE INSERT ON inventory.stock_metrics
+FOR EACH ROW
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
+EXECUTE FUNCTION inventory_ops.give_way();
+
+-- Which statements are writing -------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION inventory_ops.open_statement()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  PERFORM set_config(TG_ARGV[0], concat(current_setting(TG_ARGV[0], true), 'x'), true);
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  postponed text := current_setting('soleflip.postponed', true);
+  line text;
+  one jsonb;
+BEGIN
+  -- What must wait on, for another statement, is postponed again.
+  PERFORM set_config('soleflip.postponed', '', true);
+  FOREACH line IN ARRAY string_to_array(rtrim(postponed, chr(10)), chr(10))
+  LOOP
+    one := line;
+    IF one ->> 'call' LIKE 'take%' THEN
+      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
+      USING
+        (one ->> 'target')::uuid,
+        (one ->> 'writer')::uuid,
+        ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
+    ELSE
+      EXECUTE format('SELECT inventory_ops.%I($1, $2)', one ->> 'call')
+      USING (one ->> 'target')::uuid, ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END
+$function$;
+
+-- The end is noted in a condition, which PostgreSQL looks at when the last row is written; the function itself would come
+-- after all other triggers of the statement.
+CREATE OR REPLACE TRIGGER soleflip_open_statement
+BEFORE UPDATE OR DELETE ON inventory.stock
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock');
+
+CREATE OR REPLACE TRIGGER soleflip_carry_postponed
+AFTER UPDATE OR DELETE ON inventory.stock
+FOR EACH STATEMENT
+WHEN (
+  set_config('soleflip.open_stock', substr(current_setting('soleflip.open_stock', true), 2), true) IS NULL
+  OR current_setting('soleflip.postponed', true) <> ''
+)
+EXECUTE FUNCTION inventory_ops.carry_postponed();
+
+CREATE OR REPLACE TRIGGER soleflip_open_statement
+BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_financial
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_financial');
+
+CREATE OR REPLACE TRIGGER soleflip_carry_postponed
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_financial
+FOR EACH STATEMENT
+WHEN (
+  set_config('soleflip.open_stock_financial', substr(current_setting('soleflip.open_stock_financial', true), 2), true) IS NULL
+  OR current_setting('soleflip.postponed', true) <> ''
+)
+EXECUTE FUNCTION inventory_ops.carry_postponed();
+
+CREATE OR REPLACE TRIGGER soleflip_open_statement
+BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_lifecycle');
+
+CREATE OR REPLACE TRIGGER soleflip_carry_postponed
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
+FOR EACH STATEMENT
+WHEN (
+  set_config('soleflip.open_stock_lifecycle', substr(current_setting('soleflip.open_stock_lifecycle', true), 2), true) IS NULL
+  OR current_setting('soleflip.postponed', true) <> ''
+)
+EXECUTE FUNCTION inventory_ops.carry_postponed();
+
+CREATE OR REPLACE TRIGGER soleflip_open_statement
+BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_metrics');
+
+CREATE OR REPLACE TRIGGER soleflip_carry_postponed
+AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
+FOR EACH STATEMENT
+WHEN (
+  set_config('soleflip.open_stock_metrics', substr(current_setting('soleflip.open_stock_metrics', true), 2), true) IS NULL
+  OR current_setting('soleflip.postponed', true) <> ''
+)
+EXECUTE FUNCTION inventory_ops.carry_postponed();
 
 -- What no row-by-row rule can carry over -----------------------------------------------------------------------
 

@@ -64,40 +64,40 @@ $function$;
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_financial
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_financial
 REFERENCING OLD TABLE AS deleted
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_lifecycle
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_lifecycle
 REFERENCING OLD TABLE AS deleted
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_metrics
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_metrics
 REFERENCING OLD TABLE AS deleted
 FOR EACH STATEMENT
-WHEN (current_setting('soleflip.syncing', true) IS DISTINCT FROM 'on')
+WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
 EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

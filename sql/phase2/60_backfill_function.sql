@@ -1,4 +1,7 @@
--- The function that copies one batch of legacy lifecycle and reservation data into stock.
+-- The function that copies one batch of legacy data into stock, and brings the legacy rows that count up to date.
+--
+-- What stock does not know it takes from the newest legacy row that does. Then the row that counts says what stock says:
+-- also of the facts that a newer row left out, of a shelf life that differed, and of what stock_metrics computes.
 --
 -- Locks: none by itself. Each call locks at most `size` stock rows (FOR NO KEY UPDATE) until its commit.
 -- Again: safe.
@@ -16,11 +19,8 @@ SET plan_cache_mode = force_custom_plan
 AS $function$
 DECLARE
   ids uuid[];
-  syncing_outside text := coalesce(current_setting('soleflip.syncing', true), '');
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
 BEGIN
-  -- The triggers of the synchronisation leave alone what is copied here: it comes from where they would put it.
-  PERFORM set_config('soleflip.syncing', 'on', true);
-
   -- The rows are locked in one statement and the legacy rows read in the next, with a newer snapshot: in
   -- one statement, a row that a writer held meanwhile would get the legacy values from before that writer.
   WITH batch AS (
@@ -36,40 +36,93 @@ BEGIN
   seen := coalesce(cardinality(ids), 0);
   last_id := ids[seen];
 
+  -- The triggers of the synchronisation leave alone what is copied here; what they would do is done for all rows below.
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
   WITH legacy AS (
-    SELECT DISTINCT ON (batch.id)
-      batch.id,
-      lifecycle.id IS NOT NULL AS has_lifecycle,
-      lifecycle.listed_on_platforms,
-      lifecycle.status_history,
-      metrics.reserved_quantity
-    FROM unnest(ids) AS batch (id)
-    LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = batch.id
-    LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = batch.id
-    ORDER BY batch.id, lifecycle.updated_at DESC, lifecycle.created_at DESC, lifecycle.id DESC
+    SELECT
+      stock.id,
+      coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms) AS listed_on_platforms,
+      coalesce(stock.status_history, lifecycle.status_history) AS status_history,
+      coalesce(stock.shelf_life_days, lifecycle.shelf_life_days) AS shelf_life_days,
+      coalesce(metrics.reserved_quantity, stock.reserved_quantity, 0) AS reserved_quantity,
+      coalesce(stock.purchase_price, financial.purchase_price) AS purchase_price,
+      coalesce(stock.gross_purchase_price, financial.gross_purchase_price) AS gross_purchase_price,
+      coalesce(stock.vat_amount, financial.vat_amount) AS vat_amount,
+      coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day) AS profit_per_shelf_day,
+      coalesce(stock.roi_percentage, financial.roi) AS roi_percentage
+    FROM inventory.stock
+    LEFT JOIN inventory_ops.newest_lifecycle(ids) AS lifecycle ON lifecycle.stock_id = stock.id
+    LEFT JOIN inventory_ops.newest_financial(ids) AS financial ON financial.stock_id = stock.id
+    LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
+    WHERE stock.id = ANY (ids)
   )
   UPDATE inventory.stock
   SET
-    listed_on_platforms = CASE
-      WHEN legacy.has_lifecycle THEN legacy.listed_on_platforms
-      ELSE stock.listed_on_platforms
-    END,
-    status_history = CASE WHEN legacy.has_lifecycle THEN legacy.status_history ELSE stock.status_history END,
-    reserved_quantity = coalesce(legacy.reserved_quantity, stock.reserved_quantity, 0)
+    listed_on_platforms = legacy.listed_on_platforms,
+    status_history = legacy.status_history,
+    shelf_life_days = legacy.shelf_life_days,
+    reserved_quantity = legacy.reserved_quantity,
+    purchase_price = legacy.purchase_price,
+    gross_purchase_price = legacy.gross_purchase_price,
+    vat_amount = legacy.vat_amount,
+    profit_per_shelf_day = legacy.profit_per_shelf_day,
+    roi_percentage = legacy.roi_percentage
   FROM legacy
   WHERE stock.id = legacy.id
     AND (
-      (legacy.has_lifecycle AND stock.listed_on_platforms IS DISTINCT FROM legacy.listed_on_platforms)
-      OR (legacy.has_lifecycle AND stock.status_history IS DISTINCT FROM legacy.status_history)
-      OR stock.reserved_quantity IS DISTINCT FROM coalesce(legacy.reserved_quantity, stock.reserved_quantity, 0)
+      stock.listed_on_platforms IS DISTINCT FROM legacy.listed_on_platforms
+      OR stock.status_history IS DISTINCT FROM legacy.status_history
+      OR stock.shelf_life_days IS DISTINCT FROM legacy.shelf_life_days
+      OR stock.reserved_quantity IS DISTINCT FROM legacy.reserved_quantity
+      OR stock.purchase_price IS DISTINCT FROM legacy.purchase_price
+      OR stock.gross_purchase_price IS DISTINCT FROM legacy.gross_purchase_price
+      OR stock.vat_amount IS DISTINCT FROM legacy.vat_amount
+      OR stock.profit_per_shelf_day IS DISTINCT FROM legacy.profit_per_shelf_day
+      OR stock.roi_percentage IS DISTINCT FROM legacy.roi_percentage
     );
-
   GET DIAGNOSTICS changed = ROW_COUNT;
-  PERFORM set_config('soleflip.syncing', syncing_outside, true);
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+
+  PERFORM inventory_ops.give_lifecycle(lifecycle.stock_id, '{}')
+  FROM inventory.stock_lifecycle AS lifecycle
+  JOIN inventory.stock ON stock.id = lifecycle.stock_id
+  WHERE lifecycle.stock_id = ANY (ids)
+    AND (
+      lifecycle.shelf_life_days IS DISTINCT FROM stock.shelf_life_days
+      OR lifecycle.listed_on_platforms IS DISTINCT FROM stock.listed_on_platforms
+      OR lifecycle.status_history IS DISTINCT FROM stock.status_history
+    )
+    AND lifecycle.id = inventory_ops.counting_row('stock_lifecycle', stock.id);
+
+  PERFORM inventory_ops.give_financial(financial.stock_id, '{}')
+  FROM inventory.stock_financial AS financial
+  JOIN inventory.stock ON stock.id = financial.stock_id
+  WHERE financial.stock_id = ANY (ids)
+    AND (
+      financial.purchase_price IS DISTINCT FROM coalesce(stock.purchase_price, 0)
+      OR financial.gross_purchase_price IS DISTINCT FROM coalesce(stock.gross_purchase_price, 0)
+      OR financial.vat_amount IS DISTINCT FROM coalesce(stock.vat_amount, 0)
+      OR financial.profit_per_shelf_day IS DISTINCT FROM stock.profit_per_shelf_day
+      OR financial.roi IS DISTINCT FROM stock.roi_percentage
+    )
+    AND financial.id = inventory_ops.counting_row('stock_financial', stock.id);
+
+  PERFORM inventory_ops.give_metrics(metrics.stock_id, '{}')
+  FROM inventory.stock_metrics AS metrics
+  JOIN inventory.stock ON stock.id = metrics.stock_id
+  WHERE metrics.stock_id = ANY (ids)
+    AND (
+      metrics.reserved_quantity IS NULL
+      OR metrics.available_quantity IS DISTINCT FROM coalesce(stock.quantity - stock.reserved_quantity, 0)
+      OR metrics.total_cost IS DISTINCT FROM stock.gross_purchase_price
+      OR metrics.expected_profit IS DISTINCT FROM CASE
+        WHEN stock.roi_percentage > 0 THEN stock.gross_purchase_price * (stock.roi_percentage / 100)
+      END::numeric(15, 2)
+    );
 END
 $function$;
 
 COMMENT ON FUNCTION inventory_ops.backfill_stock(uuid, integer) IS
-  'Copies the newest legacy values of the next stock rows, in order of id, into the new columns';
+  'Copies the newest legacy values of the next stock rows, in order of id, into what stock does not know';
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;
