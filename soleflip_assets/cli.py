@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy.engine import URL
 
+from soleflip_assets import __version__
 from soleflip_assets.settings import FILES, ConfigurationError, Settings
 
 # Whatever imports Dagster is imported by the command that needs it: that takes a second, or several, which
@@ -76,7 +77,7 @@ def _examples(*examples: tuple[str, str]) -> str:
         ("soleflip status --json", "for a monitor"),
     ),
 )
-@click.version_option(package_name="soleflip-assets")
+@click.version_option(__version__, prog_name="soleflip")
 def main() -> None:
     """SoleFlip's inventory data platform.
 

@@ -12,7 +12,8 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from soleflip_assets.database import query_one
-from soleflip_assets.phase2.deployer import Deployer, DeploymentError, Outcome
+from soleflip_assets.phase2.changes import Outcome
+from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.preflight import dependents
 from soleflip_assets.sql_files import SqlFile, sql_files
 from soleflip_assets.tables import STOCK_METRICS_VIEW
@@ -93,6 +94,8 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
             _make_read_model(deployer)
         else:
             deployer.execute(MATERIALIZED_VIEW)
+            for file in mode.files:
+                deployer.apply(file)
         deployer.grant()
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)

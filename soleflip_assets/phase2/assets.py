@@ -15,8 +15,9 @@ from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.database import Database, OwnerDatabase, query_file, query_one
 from soleflip_assets.phase2 import ledger, steps
+from soleflip_assets.phase2.catalog import State
+from soleflip_assets.phase2.changes import Outcome
 from soleflip_assets.phase2.countdown import count_down_to_retirement
-from soleflip_assets.phase2.deployer import Outcome
 from soleflip_assets.phase2.dump import Dump, take_dump
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
 from soleflip_assets.phase2.report import write_report
@@ -62,10 +63,13 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
     """What a deployment step did, for the materialization; nothing of a mere refresh."""
     if not outcomes:
         return {}
-    mended = [changed for outcome in outcomes for changed in outcome.mended]
+    found = {
+        state.value: [name for outcome in outcomes for name in outcome.names(state)]
+        for state in State
+    }
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        "mended": dg.MetadataValue.json(mended),
+        **{state: dg.MetadataValue.json(names) for state, names in found.items()},
     }
 
 
@@ -133,9 +137,12 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
 def preflight(
     context: dg.AssetExecutionContext, owner_database: OwnerDatabase, state: StateFolder
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Run every expectation of sql/preflight."""
+    """Run every expectation of sql/preflight; where none stops, say what a deployment would do."""
     with owner_database.connect() as connection:
         found = run_preflight(connection, state.dumps)
+        foreseen = [] if found.stopping else steps.foresee(connection)
+    for outcome in foreseen:
+        context.log.info(outcome.foreseen)
     for finding in found.findings:
         if not finding.as_expected:
             context.log.log("INFO" if finding.passed else "WARNING", str(finding))
@@ -143,6 +150,7 @@ def preflight(
         metadata={
             "stops": len(found.stopping),
             "columns": dg.MetadataValue.md(_columns_table(found)),
+            "steps": dg.MetadataValue.md("\n".join(f"- {one.foreseen}" for one in foreseen)),
         },
         check_results=[_check_result(finding) for finding in found.findings],
     )

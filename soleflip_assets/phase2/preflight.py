@@ -212,6 +212,10 @@ def _known(
     )
     copied = query_file(connection, "report/backups.sql") if ledger.exists(connection) else []
     return {
+        "code_not_older": {
+            "newer": ledger.newer_version(connection),
+            "present": ledger.VERSION,
+        },
         "server_usable": {"oldest": OLDEST_SERVER},
         "tables_as_expected": {
             "expected": json.dumps(_expected_columns(connection)),

@@ -58,7 +58,12 @@ def make(folder: Path) -> None:
                 reach(deployer)
             location = url.render_as_string(hide_password=False)
             dump = subprocess.run(
-                [programs / "pg_dump", "--no-owner", "--rows-per-insert=100", f"--dbname={location}"],
+                [
+                    programs / "pg_dump",
+                    "--no-owner",
+                    "--rows-per-insert=100",
+                    f"--dbname={location}",
+                ],
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,

@@ -12,7 +12,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from soleflip_assets.database import create_database_engine
 from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
 from soleflip_assets.phase2 import backfill, deployer
-from soleflip_assets.phase2.deployer import AnotherDeployerError, Deployer, DeploymentError, Outcome
+from soleflip_assets.phase2.catalog import State
+from soleflip_assets.phase2.changes import Action, Outcome
+from soleflip_assets.phase2.deployer import (
+    AnotherDeployerError,
+    Deployer,
+    DeploymentError,
+    NewerDatabaseError,
+)
 from soleflip_assets.settings import Sample
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
@@ -23,7 +30,7 @@ INDEX = "70_idx_stock_reserved"
 REFRESH = "function inventory.refresh_stock_metrics"
 VIEW = "materialized view inventory.stock_metrics_view"
 
-# What somebody does by hand; the step that notices; what it says it mended.
+# What somebody does by hand; the step that notices; what it says was altered: nothing where it is missing.
 TAMPERINGS = {
     "function body": (
         "CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics() RETURNS void LANGUAGE sql AS 'SELECT'",
@@ -117,9 +124,9 @@ TAMPERINGS = {
 }
 
 
-@pytest.mark.parametrize(("change", "step", "mended"), TAMPERINGS.values(), ids=TAMPERINGS)
+@pytest.mark.parametrize(("change", "step", "altered"), TAMPERINGS.values(), ids=TAMPERINGS)
 def test_mends_what_was_changed_by_hand_and_says_so(
-    deployed: URL, undisturbed: State, change: str, step: str, mended: list[str]
+    deployed: URL, undisturbed: State, change: str, step: str, altered: list[str]
 ) -> None:
     with connect(deployed) as connection:
         connection.execute(text(change))
@@ -127,7 +134,10 @@ def test_mends_what_was_changed_by_hand_and_says_so(
 
     outcomes = run_deployment(deployed)
 
-    assert [(o.step, [*o.mended]) for o in outcomes if o.applied] == [(step, mended)]
+    (outcome,) = (o for o in outcomes if o.applied)
+    assert (outcome.step, outcome.action) == (step, Action.MEND)
+    assert outcome.names(State.ALTERED) == altered
+    assert bool(outcome.names(State.MISSING)) != bool(altered)
     assert logical(deployed) == undisturbed
 
 
