@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from soleflip_assets.database import query_one
+from soleflip_assets.phase2 import ledger
 from soleflip_assets.phase2.changes import Outcome
 from soleflip_assets.phase2.deployer import Deployer, DeploymentError
 from soleflip_assets.phase2.preflight import dependents
@@ -109,6 +110,8 @@ def _make_read_model(deployer: Deployer) -> None:
     deployer.execute(FILL)
     deployer.apply(INDEXES)
     deployer.apply(VIEW)
+    # The materialized view has gone with its indexes.
+    ledger.forget_missing(deployer.connection)
 
 
 def _drop_read_model(deployer: Deployer) -> None:
