@@ -196,19 +196,25 @@ def up(port: int) -> None:
 
 @main.command(
     epilog=_examples(
-        ("soleflip deploy --check", "only look: names each row in the way, with the fix"),
+        ("soleflip deploy --check", "only look: what is in the way, and what each step would do"),
         ("soleflip deploy", "while the shop goes on"),
     )
 )
-@click.option("--check", is_flag=True, help="Only look for what would stop it; change nothing.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only look for what would stop it, and say what it would do; change nothing.",
+)
 @_with_environment
 def deploy(environment: Environment, *, check: bool) -> None:  # noqa: ARG001
-    """Deploy Phase 2, or go on with a deployment, or mend one.
+    """Deploy Phase 2, resume a deployment, upgrade or mend one.
 
     Looks for trouble, dumps the database, backs up the legacy tables, consolidates them into
     inventory.stock, makes the view, validates and reports; readers and writers go on meanwhile. Safe to run
-    again: a run that died is gone on with; what is in force already is left alone; a view, index, function
-    or trigger that somebody changed by hand is mended.
+    again: a run that died is resumed; what is in force already is left alone; a view, index, function or
+    trigger that is missing, outdated (an older version made it) or altered (somebody changed it) is made
+    again; one that is orphaned (no file defines it any more) is dropped, never with CASCADE. Code that is
+    older than the database changes nothing.
 
     Writes: schema inventory_ops; in inventory three backups, three columns, three indexes, the view with its
     refresh function, and triggers on stock and the legacy tables, which keep old and new in step; a dump and

@@ -31,8 +31,8 @@ from soleflip_assets.sql_files import SqlFile
 from soleflip_assets.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
 
 _MEANING = (
-    "The schema is not as this version makes it. Missing or altered: somebody changed it by hand. Outdated or "
-    "orphaned: an older version made it. `soleflip deploy --check` says what `soleflip deploy` would do about it."
+    "The schema is not as this version makes it. Missing or altered: somebody changed it by hand. Outdated "
+    "or orphaned: an older version made it. `soleflip deploy --check` says what a deployment would do."
 )
 _OLDER_CODE = "A newer version than this one deployed here; update this code."
 
@@ -95,7 +95,7 @@ def drift_monitor(
     return Monitor(
         f"{table.name}_schema_as_deployed",
         table.key,
-        f"Columns, indexes, functions, triggers and definition of {table.name} are as this version makes them.",
+        f"Columns, indexes, functions, triggers and definition of {table.name} are as this version makes it.",
         _MEANING,
         look,
     )

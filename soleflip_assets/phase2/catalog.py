@@ -196,7 +196,7 @@ def _is_as_made(connection: Connection, made: DatabaseObject) -> bool:
 
 
 def _expected_if_possible(connection: Connection, wanted: DatabaseObject) -> str | None:
-    """None where it cannot be made here: what it needs comes with an earlier step, or went with a later one."""
+    """None where it cannot be made here, for instance since an earlier step makes what it needs."""
     try:
         return expected_definition(connection, wanted)
     except ProgrammingError as error:

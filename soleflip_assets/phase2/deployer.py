@@ -1,11 +1,11 @@
 """How a step of sql/phase2 is put into force on a live database.
 
 One deployer at a time, one lock-taking statement per transaction, short lock timeouts with retries, a
-ledger entry for each step. A step that is in force already is left alone; an object that is missing, outdated or
-altered is made again; an orphaned one is dropped. Triggers that are in force already change together, in one
-transaction: a write meets the old ones or the new ones, never some of each. Any step may die at any line: the
-next run looks at what is there and resumes. Not here: what there is to do (changes.py), which steps there are
-(assets.py) and what they do (sql/phase2).
+ledger entry for each step. A step that is in force already is left alone; an object that is missing, outdated
+or altered is made again; an orphaned one is dropped. Triggers that are in force already change together, in
+one transaction: a write meets the old ones or the new ones, never some of each. Any step may die at any line:
+the next run looks at what is there and resumes. Not here: what there is to do (changes.py), which steps there
+are (assets.py) and what they do (sql/phase2).
 """
 
 import itertools
@@ -61,8 +61,8 @@ _LOCK_TIMEOUTS_MS = range(500, 2001, 100)
 # CONCURRENTLY waits for every transaction older than itself and nobody waits for it meanwhile; cut short, it
 # would leave an invalid index.
 _CONCURRENT_LOCK_TIMEOUTS_MS = (600_000,)
-# While one table is locked and the next one is waited for: a writer that holds that one may be waiting for the
-# first. Far below the second after which PostgreSQL would end one of the two.
+# While one table is locked and the next one is waited for: a writer that holds that one may be waiting for
+# the first. Far below the second after which PostgreSQL would end one of the two.
 _NEXT_LOCK_TIMEOUT_MS = 100
 _LOCK_NOT_AVAILABLE = "55P03"
 _DEADLOCK_DETECTED = "40P01"
@@ -278,8 +278,8 @@ class Deployer(AbstractContextManager["Deployer"]):
     def _swap(self, file: SqlFile, outcome: Outcome) -> None:
         """Change what is in force of a step with triggers, in one transaction.
 
-        Writers of the triggers' tables wait for its end, and none is between two triggers meanwhile. Readers wait
-        only where a trigger is dropped.
+        Writers of the triggers' tables wait for its end, and none is between two triggers meanwhile. Readers
+        wait only where a trigger is dropped.
         """
         wrong = {one.object: one for one in outcome.found}
         orphaned = [one.object for one in outcome.found if one.state is State.ORPHANED]

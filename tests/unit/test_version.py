@@ -27,4 +27,4 @@ def test_it_is_numbers_and_written_once() -> None:
 
 def test_command_line_and_ledger_say_it() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"soleflip, version {__version__}\n"
-    assert ledger.VERSION == __version__
+    assert __version__ == ledger.VERSION

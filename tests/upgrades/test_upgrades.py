@@ -157,7 +157,11 @@ def test_released_database_becomes_a_fresh_one_while_the_shop_writes(
         assert {one.action for one in foresee(connection)} == {Action.NOTHING}
     upgraded, made_anew = objects(url), fresh(databases_of_each_version, file.stem)
     for kind, expected in made_anew.items():
-        assert upgraded[kind] == expected, kind
+        if file.stem == "retired":
+            # A fresh one keeps what it needed before the retirement; an upgrade no longer makes that.
+            assert set(upgraded[kind]) <= set(expected), kind
+        else:
+            assert upgraded[kind] == expected, kind
 
 
 @pytest.mark.parametrize("file", RELEASED, ids=_id)
@@ -179,12 +183,10 @@ def test_texts_of_a_version_without_a_record_are_those_that_it_deployed(
             return
         rows = connection.execute(text("SELECT step, checksum FROM inventory_ops.ledger")).all()
 
-    deployed = {step: checksum for step, checksum in rows}
-    kept = {one.name: one.checksum for one in sql_files("released/0.1.0")}
-    assert {step: deployed[step] for step in kept if step in deployed} == {
-        step: checksum for step, checksum in kept.items() if step in deployed
-    }
-    assert len(deployed.keys() & kept.keys()) >= 10
+    steps = {step for step, _ in rows}
+    kept = {(one.name, one.checksum) for one in sql_files("released/0.1.0") if one.name in steps}
+    assert len(kept) >= 10
+    assert kept <= {(step, checksum) for step, checksum in rows}
 
 
 # What an older version may have left: each object as its own statement made it, by its own step.
@@ -223,21 +225,17 @@ ORPHANED = """
 """
 
 
+# What the older statement cannot put in the place of the present one.
+REPLACED = {"backfill_stock", "idx_stock_reserved", "stock_metrics_now"}
+
+
 def make_as_an_older_version(connection: Connection, step: str, statement: str) -> str:
     """Make an object by another statement than the present one, and record that."""
     statement = statement.strip()
     defined = object_defined_by(statement)
     assert defined is not None
-    if defined.kind == "trigger":
-        execute_statement(
-            connection, f"DROP TRIGGER IF EXISTS {defined.name} ON inventory.{defined.relation}"
-        )
-    elif defined.kind != "table":
-        execute_statement(
-            connection, f"DROP {defined.kind} IF EXISTS {defined.schema}.{defined.name}"
-        ) if (
-            defined.name in {"backfill_stock", "idx_stock_reserved", "stock_metrics_now"}
-        ) else None
+    if defined.name in REPLACED:
+        execute_statement(connection, f"DROP {defined.kind} {defined.schema}.{defined.name}")
     execute_statement(connection, statement)
     connection.execute(
         text(

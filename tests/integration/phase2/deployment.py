@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import URL
 
 from soleflip_assets.database import create_database_engine
-from soleflip_assets.phase2.deployer import Deployer, Log, Outcome
+from soleflip_assets.phase2.changes import Outcome
+from soleflip_assets.phase2.deployer import Deployer, Log
 from soleflip_assets.phase2.steps import deploy
 
 PATIENCE_SECONDS = 30.0

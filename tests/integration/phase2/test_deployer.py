@@ -11,14 +11,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.database import create_database_engine
 from soleflip_assets.local.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.phase2 import backfill, deployer
-from soleflip_assets.phase2.catalog import State
+from soleflip_assets.phase2 import backfill, catalog, deployer
 from soleflip_assets.phase2.changes import Action, Outcome
 from soleflip_assets.phase2.deployer import (
     AnotherDeployerError,
     Deployer,
     DeploymentError,
-    NewerDatabaseError,
 )
 from soleflip_assets.settings import Sample
 from tests.conftest import Databases, connect
@@ -136,8 +134,8 @@ def test_mends_what_was_changed_by_hand_and_says_so(
 
     (outcome,) = (o for o in outcomes if o.applied)
     assert (outcome.step, outcome.action) == (step, Action.MEND)
-    assert outcome.names(State.ALTERED) == altered
-    assert bool(outcome.names(State.MISSING)) != bool(altered)
+    assert outcome.names(catalog.State.ALTERED) == altered
+    assert bool(outcome.names(catalog.State.MISSING)) != bool(altered)
     assert logical(deployed) == undisturbed
 
 
