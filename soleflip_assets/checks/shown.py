@@ -14,7 +14,8 @@ import dagster as dg
 from dagster import BetaWarning
 
 from soleflip_assets.checks.question import Answer
-from soleflip_assets.deploying.deployer import Outcome
+from soleflip_assets.deploying.catalog import State
+from soleflip_assets.deploying.changes import Outcome
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
@@ -134,8 +135,11 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
     """What a deployment step did, for the materialization; nothing of a mere refresh."""
     if not outcomes:
         return {}
-    mended = [changed for outcome in outcomes for changed in outcome.mended]
+    found = {
+        state.value: [name for outcome in outcomes for name in outcome.names(state)]
+        for state in State
+    }
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        "mended": dg.MetadataValue.json(mended),
+        **{state: dg.MetadataValue.json(names) for state, names in found.items()},
     }

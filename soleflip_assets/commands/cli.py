@@ -11,6 +11,7 @@ from typing import cast
 
 import click
 
+from soleflip_assets import __version__
 from soleflip_assets.commands.terminal import configuration_errors, examples
 
 # In the order of a deployment's life: each command with its module in this folder and its line of the help. A
@@ -20,7 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "up": ("start", "Start everything and serve the UI until Ctrl-C."),
     },
     "Deploy": {
-        "deploy": ("deploy", "Deploy Phase 2, resume a deployment, or repair one."),
+        "deploy": ("deploy", "Deploy Phase 2, resume a deployment, upgrade or mend one."),
         "verify": ("deploy", "Run every validation of the deployment."),
     },
     "Refresh and watch": {
@@ -86,7 +87,7 @@ class _Sections(click.Group):
         ("soleflip status --json", "for a monitor"),
     ),
 )
-@click.version_option(package_name="soleflip-assets")
+@click.version_option(__version__, prog_name="soleflip")
 def main() -> None:
     """SoleFlip's inventory data platform.
 

@@ -13,19 +13,25 @@ from soleflip_assets.commands.work import run, with_environment
 
 @click.command(
     epilog=examples(
-        ("soleflip deploy --check", "only look: names each row in the way, with the fix"),
+        ("soleflip deploy --check", "only look: what is in the way, and what each step would do"),
         ("soleflip deploy", "while the shop goes on"),
     )
 )
-@click.option("--check", is_flag=True, help="Only look for what would stop it; change nothing.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only look for what would stop it, and say what it would do; change nothing.",
+)
 @with_environment
 def deploy(*, check: bool) -> None:
-    """Deploy Phase 2, resume a deployment, or repair one.
+    """Deploy Phase 2, resume a deployment, upgrade or mend one.
 
     Looks for trouble, dumps the database, backs up the legacy tables, consolidates them into
     inventory.stock, makes the view, validates and reports; readers and writers go on meanwhile. Safe to run
-    again: it resumes a run that died, leaves alone what is done already, and repairs a view, index,
-    function or trigger that somebody changed by hand.
+    again: it resumes a run that died and leaves alone what is done already. It makes a view, index, function
+    or trigger again that is missing, outdated (an older version made it) or altered (somebody changed it), and
+    drops one that is orphaned (no file defines it any more), never with CASCADE. Code that is older than the
+    database changes nothing.
 
     Writes: schema inventory_ops; in inventory three backups, three columns, three indexes, the view with its
     refresh function, and triggers on stock and the legacy tables, which keep old and new in step; a dump and

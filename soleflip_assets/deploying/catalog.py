@@ -2,19 +2,24 @@
 
 An object is the same when PostgreSQL prints it as it prints a fresh one made from our statement; the fresh
 one is made among the session's temporary objects and rolled back. So no text of ours has to guess how
-a version of PostgreSQL spells a definition, and no live object is touched or locked. Here: functions,
-triggers, indexes and views. Not here: columns, which are only ever added.
+a version of PostgreSQL spells a definition, and no live object is touched or locked. The same comparison with
+the statement of an older version tells what that version made from what somebody changed. Here: functions,
+triggers, indexes, views, and whether a table is there. Not here: columns, which are only ever added.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, cast
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
+from sqlalchemy.exc import ProgrammingError
 
 from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block, run_file
 
-Kind = Literal["function", "index", "trigger", "view", "materialized view"]
+Kind = Literal["function", "index", "trigger", "view", "materialized view", "table"]
 
 _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
     "function": re.compile(r"CREATE OR REPLACE FUNCTION (?P<schema>\w+)\.(?P<name>\w+)\("),
@@ -32,6 +37,7 @@ _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
         r"CREATE MATERIALIZED VIEW (?P<schema>\w+)\.(?P<name>\w+) AS(?P<query>.*?)(WITH NO DATA)?$",
         re.DOTALL,
     ),
+    "table": re.compile(r"CREATE TABLE IF NOT EXISTS (?P<schema>\w+)\.(?P<name>\w+)"),
 }
 
 # A trigger is printed with its function; a stand-in spares whoever looks the right to that function.
@@ -63,9 +69,54 @@ class DatabaseObject:
         return f"{self.kind} {name}{where}"
 
     @property
-    def replaceable(self) -> bool:
-        """Whether its statement replaces a differing one, so that none has to be dropped first."""
-        return self.kind in {"function", "trigger"}
+    def identity(self) -> str:
+        """What no two objects of a database share: tables, views and indexes have their names in common."""
+        if self.kind in {"function", "trigger"}:
+            return str(self)
+        return f"relation {self.schema}.{self.name}"
+
+
+class State(StrEnum):
+    """How an object is, if not as its statement makes it."""
+
+    MISSING = "missing"
+    """It is not there."""
+    OUTDATED = "outdated"
+    """It is as an older version made it."""
+    ALTERED = "altered"
+    """It is as no version made it: somebody changed it."""
+    ORPHANED = "orphaned"
+    """An older version made it, and no file defines it any more."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """An object that is not as its statement makes it.
+
+    Attributes:
+        object: which, as it should be; an orphan as it was made.
+        state: in which of the four ways.
+        expected: how it should be, as PostgreSQL prints it; as written where it cannot be made yet.
+        live: how it is; empty if it is missing.
+    """
+
+    object: DatabaseObject
+    state: State
+    expected: str
+    live: str
+
+    @property
+    def has_to_be_dropped(self) -> bool:
+        """Whether its statement cannot replace the live one."""
+        if self.object.kind == "function":
+            # Another name, argument or result: the first two lines of its definition.
+            return bool(self.live) and self.live.split("\n")[:2] != self.expected.split("\n")[:2]
+        return bool(self.live) and self.object.kind != "trigger"
+
+
+def objects_defined_by(statements: Iterable[str]) -> list[DatabaseObject]:
+    """The objects that statements create, in their order."""
+    return [defined for statement in statements if (defined := object_defined_by(statement))]
 
 
 def object_defined_by(statement: str) -> DatabaseObject | None:
@@ -90,7 +141,12 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
     Args:
         connection: one that runs each statement by itself, outside of any transaction.
         wanted: the object; the table or view that it belongs to must exist.
+
+    Raises:
+        sqlalchemy.exc.ProgrammingError: it cannot be made here, for instance for want of a column.
     """
+    if wanted.kind == "table":
+        return wanted.kind
     execute_statement(connection, "BEGIN")
     try:
         if wanted.relation:
@@ -111,17 +167,43 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
     return re.sub(r"\bpg_temp(_\d+)?\.", f"{wanted.schema}.", printed)
 
 
-def difference(connection: Connection, wanted: DatabaseObject) -> tuple[str, str] | None:
-    """Expected and live definition of an object that is not what its statement makes.
+def deviation(
+    connection: Connection, wanted: DatabaseObject, made: DatabaseObject | None
+) -> Deviation | None:
+    """How an object differs from what its statement makes.
+
+    Args:
+        connection: one that runs each statement by itself, outside of any transaction.
+        wanted: the object.
+        made: what a deployment made last under its name; None if none did.
 
     Returns:
-        None if the live object is the same; an empty live definition if there is none.
+        None if the live object is the same.
     """
     live = live_definition(connection, wanted)
     if live is None:
-        return wanted.statement, ""
-    expected = expected_definition(connection, wanted)
-    return None if live == expected else (expected, live)
+        return Deviation(wanted, State.MISSING, wanted.statement, "")
+    expected = _expected_if_possible(connection, wanted)
+    if live == expected:
+        return None
+    state = State.OUTDATED if made and _is_as_made(connection, made) else State.ALTERED
+    return Deviation(wanted, state, expected or wanted.statement, live)
+
+
+def _is_as_made(connection: Connection, made: DatabaseObject) -> bool:
+    live = live_definition(connection, made)
+    return live is not None and live == _expected_if_possible(connection, made)
+
+
+def _expected_if_possible(connection: Connection, wanted: DatabaseObject) -> str | None:
+    """None where it cannot be made here, for instance since an earlier step makes what it needs."""
+    try:
+        return expected_definition(connection, wanted)
+    except ProgrammingError as error:
+        # Not being allowed to look says nothing of what is there.
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise
+        return None
 
 
 def _temporary(wanted: DatabaseObject) -> str:

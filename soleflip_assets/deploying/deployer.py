@@ -1,28 +1,51 @@
 """How a step of sql/phase2 is put into force on a live database.
 
 One deployer at a time, one lock-taking statement per transaction, short lock timeouts with retries, a
-ledger entry for each step. A step that is in force already is left alone; an object that somebody changed by
-hand is made again. Any step may die at any line: the next run looks at what is there and goes on. Not here:
-which steps there are (assets.py) and what they do (sql/phase2).
+ledger entry for each step. A step that is in force already is left alone; an object that is missing, outdated
+or altered is made again; an orphaned one is dropped. Triggers that are in force already change together, in
+one transaction: a write meets the old ones or the new ones, never some of each. Any step may die at any line:
+the next run looks at what is there and resumes. Not here: what there is to do (changes.py), which steps there
+are (assets.py) and what they do (sql/phase2).
 """
 
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from psycopg import sql
+from psycopg.errors import DependentObjectsStillExist
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.deploying import ledger
-from soleflip_assets.deploying.catalog import DatabaseObject, difference, object_defined_by
-from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block, run_file
+from soleflip_assets.deploying.catalog import (
+    DatabaseObject,
+    Deviation,
+    State,
+    object_defined_by,
+    objects_defined_by,
+)
+from soleflip_assets.deploying.changes import (
+    REMOVAL,
+    Action,
+    Outcome,
+    deviations,
+    outcome_of,
+    removal,
+    units,
+)
+from soleflip_assets.ground.database import (
+    execute_statement,
+    query_file,
+    query_one,
+    roll_back_block,
+    run_file,
+)
 from soleflip_assets.ground.sql_files import SqlFile
 
 Log = Callable[[str], None]
@@ -40,6 +63,11 @@ _LOCK_TIMEOUTS_MS = range(500, 2001, 100)
 # CONCURRENTLY waits for every transaction older than itself and nobody waits for it meanwhile; cut short, it
 # would leave an invalid index.
 _CONCURRENT_LOCK_TIMEOUTS_MS = (600_000,)
+# To lock several tables at once. A writer that waits for the first one may hold the next one, and the longer
+# the first one is waited for, the more of them do: so the waits are short, far below the second after which
+# PostgreSQL would end a writer, and many. Beside four writers without a pause these took 5 s; waits of 0.5 to
+# 2 s took 26 s, or all tries.
+_TABLES_TIMEOUTS_MS = range(20, 220, 5)
 _LOCK_NOT_AVAILABLE = "55P03"
 _DEADLOCK_DETECTED = "40P01"
 
@@ -52,24 +80,8 @@ class AnotherDeployerError(DeploymentError):
     """Somebody else is deploying at this moment."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What applying a step came to.
-
-    Attributes:
-        step: its name.
-        applied: False if it was in force already.
-        mended: objects that were there but differed from the step's definition.
-    """
-
-    step: str
-    applied: bool
-    mended: Sequence[str] = ()
-
-    def __str__(self) -> str:
-        if self.mended:
-            return f"{self.step}: mended {', '.join(self.mended)}"
-        return f"{self.step}: {'applied' if self.applied else 'in force already'}"
+class NewerDatabaseError(DeploymentError):
+    """A newer version of this code has deployed here, and this one would put older objects in their place."""
 
 
 class Deployer(AbstractContextManager["Deployer"]):
@@ -81,6 +93,7 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     Raises:
         AnotherDeployerError: somebody else holds the lock; the message says who.
+        NewerDatabaseError: a newer version has deployed here; the message names both.
     """
 
     def __init__(self, engine: Engine, log: Log) -> None:
@@ -89,10 +102,15 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             self._lock()
+        except BaseException:
+            self.connection.close()
+            raise
+        try:
+            self._refuse_if_newer()
             if not ledger.exists(self.connection):
                 self._found_ledger()
         except BaseException:
-            self.connection.close()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
@@ -129,21 +147,41 @@ class Deployer(AbstractContextManager["Deployer"]):
         Raises:
             DeploymentError: a lock was not to be had, or an object is not what its statement makes.
         """
+        ledger.begin_record(self.connection)
         entry = self.entries.get(file.name)
-        rerun = _must_rerun(file, entry)
-        units = list(_units(file.statements))
-        if not rerun and not any(self._wrong(unit) for unit in units):
-            return Outcome(file.name, applied=False)
+        outcome = self._retrying(lambda: outcome_of(self.connection, file, entry))
+        if outcome.applied:
+            with self.recorded(file.name, file.checksum) as details:
+                if entry and entry["finished_at"] and _has_triggers(file):
+                    self._retrying(partial(self._swap, file, outcome))
+                # Comments are lost with the object they were on: what may be run again is.
+                rerun = outcome.action is Action.APPLY or _may_rerun(file)
+                for unit in units(file.statements):
+                    self._apply_unit(unit, rerun=rerun)
+                details |= {state: outcome.names(state) for state in State}
+            self.log(str(outcome))
+        ledger.record_made(self.connection, file.name, objects_defined_by(file.statements))
+        return outcome
 
-        # Comments are lost with the object they were on: what may be run again is.
-        rerun = rerun or _may_rerun(file)
-        mended: list[str] = []
-        with self.recorded(file.name, file.checksum) as details:
-            for unit in units:
-                mended += self._apply_unit(unit, rerun=rerun)
-            details["mended"] = mended
-        outcome = Outcome(file.name, applied=True, mended=mended)
-        self.log(str(outcome))
+    def remove_orphans(self) -> Outcome:
+        """Drop what an older version made and no file defines any more.
+
+        What others have built on stays, and so does a table with rows; the log says so.
+        """
+        ledger.begin_record(self.connection)
+        found = self._retrying(lambda: removal(self.connection)).found
+        gone = [
+            orphan
+            for orphan in found
+            if self._retrying(
+                partial(self._remove, orphan), _timeouts_ms([orphan.object.statement])
+            )
+        ]
+        outcome = Outcome(REMOVAL, Action.REMOVE if gone else Action.NOTHING, gone)
+        if outcome.applied:
+            with self.recorded(REMOVAL, checksum="") as details:
+                details[State.ORPHANED] = outcome.names(State.ORPHANED)
+            self.log(str(outcome))
         return outcome
 
     def execute(self, file: SqlFile) -> None:
@@ -152,9 +190,11 @@ class Deployer(AbstractContextManager["Deployer"]):
         Raises:
             DeploymentError: a lock was not to be had.
         """
+        ledger.begin_record(self.connection)
         with self.recorded(file.name, file.checksum):
-            for unit in _units(file.statements):
+            for unit in units(file.statements):
                 self._retrying(partial(self._execute_all, unit), _timeouts_ms(unit))
+        ledger.forget_missing(self.connection)
         self.log(f"{file.name}: done")
 
     def grant(self) -> None:
@@ -180,72 +220,169 @@ class Deployer(AbstractContextManager["Deployer"]):
                 "wait for that to end, then run this again."
             )
 
+    def _refuse_if_newer(self) -> None:
+        if newer := ledger.newer_version(self.connection):
+            raise NewerDatabaseError(
+                f"This database was deployed by version {newer}, and this is version {ledger.VERSION}, which "
+                "would put older objects in place of newer ones: update this code; nothing was changed."
+            )
+
     def _found_ledger(self) -> None:
         """The one step that cannot be recorded before it is done."""
         run_file(self.connection, OPERATIONS_SCHEMA.path)
+        run_file(self.connection, ledger.RECORD)
         with self.recorded(OPERATIONS_SCHEMA.name, OPERATIONS_SCHEMA.checksum):
             pass
 
-    def _wrong(self, unit: Sequence[str]) -> dict[DatabaseObject, str]:
-        """The objects of a unit that are not as they should be, with their live definitions (or "")."""
-        return self._retrying(lambda: self._compare(unit))
+    def _deviations(self, statements: Sequence[str]) -> list[Deviation]:
+        return deviations(self.connection, statements, ledger.made_objects(self.connection))
 
-    def _compare(self, unit: Sequence[str]) -> dict[DatabaseObject, str]:
-        wrong = {}
-        for statement in unit:
-            defined = object_defined_by(statement)
-            if defined and (found := difference(self.connection, defined)):
-                wrong[defined] = found[1]
-                if defined.kind == "materialized view":
-                    # Its indexes go with it, and may be on columns that only the other view has.
-                    break
-        return wrong
-
-    def _apply_unit(self, unit: Sequence[str], *, rerun: bool) -> list[str]:
-        """Run what is needed of a unit.
-
-        Returns:
-            The objects that differed and were made again.
-        """
-        wrong = self._wrong(unit)
-        defines = any(object_defined_by(statement) for statement in unit)
-        if not wrong and (defines or not rerun):
-            return []
+    def _apply_unit(self, unit: Sequence[str], *, rerun: bool) -> None:
+        """Run what is needed of a unit; of one whose objects are all right, its comments may be new."""
+        wrong = self._retrying(lambda: self._deviations(unit))
+        if not wrong and objects_defined_by(unit):
+            unit = [statement for statement in unit if statement.startswith("COMMENT ")]
+        if not unit or not (wrong or rerun):
+            return
         # Compared again on each try: a try that failed may have left an invalid index.
-        self._retrying(
-            lambda: self._execute_unit(unit, self._compare(unit)),
-            _timeouts_ms(unit),
-        )
-        if still := self._wrong(unit):
+        self._retrying(lambda: self._execute_unit(unit, self._deviations(unit)), _timeouts_ms(unit))
+        if still := self._retrying(lambda: self._deviations(unit)):
             raise DeploymentError(
-                f"{', '.join(map(str, still))} is not what its statement makes it: {[*still.values()]}."
+                f"{', '.join(str(one.object) for one in still)} is not what its statement makes it: "
+                f"{[one.live for one in still]}."
             )
-        return [str(changed) for changed, live in wrong.items() if live]
 
     def _execute_all(self, unit: Sequence[str]) -> None:
         for statement in unit:
             execute_statement(self.connection, statement)
 
-    def _execute_unit(self, unit: Sequence[str], wrong: Mapping[DatabaseObject, str]) -> None:
+    def _execute_unit(self, unit: Sequence[str], wrong: Sequence[Deviation]) -> None:
+        found = {one.object: one for one in wrong}
         # A view takes its indexes along when it is dropped.
-        rebuilt = any(changed.kind == "materialized view" for changed in wrong)
+        rebuilt = any(changed.kind == "materialized view" for changed in found)
         for statement in unit:
             defined = object_defined_by(statement)
-            if defined and not rebuilt and defined not in wrong:
+            if defined and not rebuilt and defined not in found:
                 continue
-            if defined and wrong.get(defined) and not defined.replaceable:
-                self._drop(defined)
-            execute_statement(self.connection, statement)
+            if defined in found and found[defined].has_to_be_dropped:
+                self._make_again(defined, alone=len(unit) == 1)
+            else:
+                execute_statement(self.connection, statement)
 
-    def _drop(self, wrong: DatabaseObject) -> None:
-        # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is.
-        words = wrong.kind.upper()
-        if "INDEX CONCURRENTLY " in wrong.statement:
-            words += " CONCURRENTLY"
-        statement = sql.SQL("DROP {} {}").format(
-            sql.SQL(words), sql.Identifier(wrong.schema, wrong.name)
+    def _make_again(self, wrong: DatabaseObject, *, alone: bool) -> None:
+        """Drop an object and make it; nobody meets the moment between, but of an index."""
+        together = alone and not _is_concurrent([wrong.statement])
+        if together:
+            execute_statement(self.connection, "BEGIN")
+        self._drop(wrong)
+        execute_statement(self.connection, wrong.statement)
+        if together:
+            execute_statement(self.connection, "COMMIT")
+
+    def _swap(self, file: SqlFile, outcome: Outcome) -> None:
+        """Change what is in force of a step with triggers, in one transaction.
+
+        Writers of the triggers' tables wait for its end, and none is between two triggers meanwhile. Readers
+        wait only where a trigger is dropped.
+        """
+        wrong = {one.object: one for one in outcome.found}
+        orphaned = [one.object for one in outcome.found if one.state is State.ORPHANED]
+        self._lock_tables(
+            [*objects_defined_by(file.statements), *orphaned],
+            "ACCESS EXCLUSIVE" if orphaned else "SHARE ROW EXCLUSIVE",
         )
-        execute_statement(self.connection, statement.as_string())
+        for statement in file.statements:
+            defined = object_defined_by(statement)
+            if defined in wrong:
+                if wrong[defined].has_to_be_dropped:
+                    self._drop(defined)
+                execute_statement(self.connection, statement)
+        for orphan in orphaned:
+            self._drop(orphan)
+            query_file(self.connection, "ledger/forget_object.sql", object=str(orphan))
+        execute_statement(self.connection, "COMMIT")
+
+    def _lock_tables(self, objects: Sequence[DatabaseObject], mode: str) -> None:
+        """Begin a transaction that has locked the tables which triggers are on: all of them or none.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: each try met a writer.
+        """
+        tables = {(one.schema, one.relation) for one in objects if one.kind == "trigger"}
+        statements = [
+            sql.SQL("LOCK TABLE {} IN {} MODE").format(sql.Identifier(*table), sql.SQL(mode))
+            for table in sorted(tables)
+        ]
+        # Each alone, as long as any lock is waited for: a vacuum gives way only after a second.
+        for statement in statements:
+            execute_statement(self.connection, "BEGIN")
+            execute_statement(self.connection, statement.as_string())
+            execute_statement(self.connection, "ROLLBACK")
+        for timeout in _TABLES_TIMEOUTS_MS:
+            self._set("lock_timeout", f"{timeout}ms")
+            execute_statement(self.connection, "BEGIN")
+            try:
+                for statement in statements:
+                    execute_statement(self.connection, statement.as_string())
+            except OperationalError as error:
+                roll_back_block(self.connection)
+                if not gave_way(error) or timeout == _TABLES_TIMEOUTS_MS[-1]:
+                    raise
+                time.sleep(random.uniform(0, timeout / 1000))  # noqa: S311
+            else:
+                return
+
+    def _remove(self, orphan: Deviation) -> bool:
+        """Drop an orphan.
+
+        Returns:
+            False if it has to stay.
+        """
+        alone = _is_concurrent([orphan.object.statement])
+        if not alone:
+            execute_statement(self.connection, "BEGIN")
+        try:
+            if orphan.object.kind == "table" and self._has_rows(orphan.object):
+                self.log(
+                    f"{orphan.object} stays, since it has rows: move them, then drop it by hand."
+                )
+                roll_back_block(self.connection)
+                return False
+            self._drop(orphan.object)
+        except DBAPIError as error:
+            if not isinstance(error.orig, DependentObjectsStillExist):
+                raise
+            roll_back_block(self.connection)
+            others = " ".join(str(error.orig.diag.message_detail).split())
+            self.log(f"{orphan.object} stays, since others have built on it: {others}")
+            return False
+        query_file(self.connection, "ledger/forget_object.sql", object=str(orphan.object))
+        if not alone:
+            execute_statement(self.connection, "COMMIT")
+        return True
+
+    def _has_rows(self, table: DatabaseObject) -> bool:
+        name = sql.Identifier(table.schema, table.name)
+        # So that nobody adds one after the look.
+        lock = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name)
+        execute_statement(self.connection, lock.as_string())
+        look = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(name)
+        return bool(self.connection.exec_driver_sql(look.as_string()).scalar_one())
+
+    def _drop(self, unwanted: DatabaseObject) -> None:
+        # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is.
+        words = unwanted.kind.upper()
+        if _is_concurrent([unwanted.statement]):
+            words += " CONCURRENTLY"
+        if unwanted.kind == "trigger":
+            name = sql.SQL("{} ON {}").format(
+                sql.Identifier(unwanted.name), sql.Identifier(unwanted.schema, unwanted.relation)
+            )
+        else:
+            name = sql.SQL("{}").format(sql.Identifier(unwanted.schema, unwanted.name))
+        execute_statement(
+            self.connection, sql.SQL("DROP {} {}").format(sql.SQL(words), name).as_string()
+        )
 
     def _retrying(
         self, action: Callable[[], T], timeouts_ms: Sequence[int] = _LOCK_TIMEOUTS_MS
@@ -275,34 +412,20 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))
 
 
-def _must_rerun(file: SqlFile, entry: RowMapping | None) -> bool:
-    """Whether the statements that define no object have to be executed.
-
-    They have, until the step was finished once; and when its text changed, if that says it may be run again.
-    """
-    if entry is None or entry["finished_at"] is None:
-        return True
-    return entry["checksum"] != file.checksum and _may_rerun(file)
-
-
 def _may_rerun(file: SqlFile) -> bool:
     return file.fields["again"].startswith("safe")
 
 
-def _units(statements: Sequence[str]) -> Iterator[list[str]]:
-    """What is executed and retried together: a block from BEGIN to COMMIT, or a single statement."""
-    block: list[str] = []
-    for statement in statements:
-        block.append(statement)
-        if block[0].startswith("BEGIN") and statement != "COMMIT":
-            continue
-        yield block
-        block = []
+def _has_triggers(file: SqlFile) -> bool:
+    return any(defined.kind == "trigger" for defined in objects_defined_by(file.statements))
 
 
 def _timeouts_ms(unit: Sequence[str]) -> Sequence[int]:
-    concurrent = any("INDEX CONCURRENTLY " in statement for statement in unit)
-    return _CONCURRENT_LOCK_TIMEOUTS_MS if concurrent else _LOCK_TIMEOUTS_MS
+    return _CONCURRENT_LOCK_TIMEOUTS_MS if _is_concurrent(unit) else _LOCK_TIMEOUTS_MS
+
+
+def _is_concurrent(unit: Sequence[str]) -> bool:
+    return any("INDEX CONCURRENTLY " in statement for statement in unit)
 
 
 def gave_way(error: OperationalError) -> bool:

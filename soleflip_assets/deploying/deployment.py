@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import PrivateAttr
 
-from soleflip_assets.deploying.deployer import AnotherDeployerError, Deployer, Log
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError, Log
 from soleflip_assets.ground.database import OwnerDatabase
 
 
@@ -23,12 +23,12 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             log: where it tells its progress, as long as the asset that asks is at work.
 
         Raises:
-            dagster.Failure: somebody else is deploying; the run is not retried.
+            dagster.Failure: somebody else is deploying, or a newer version has; the run is not retried.
         """
         if self._deployer is None:
             try:
                 self._deployer = Deployer(self.owner_database.engine, log)
-            except AnotherDeployerError as error:
+            except DeploymentError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error
         self._deployer.log = log
         return self._deployer

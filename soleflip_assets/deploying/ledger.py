@@ -1,21 +1,83 @@
-"""The ledger: what was deployed, when, by whom, from which text. State lives here and in no one's memory."""
+"""The ledger: what was deployed, when, by whom, from which text. State lives here and in no one's memory.
+
+Beside the steps it keeps which version made each object, and by which statement. So an object that an older
+version made is told from one that somebody altered, and what no file defines any more is known to be ours.
+In a table, not in the objects' comments, which document them and which anybody may change. Here: reading
+and writing both. Not here: what follows from them, which is changes.py's.
+"""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from soleflip_assets.ground.database import query_file, query_one, run_statement
+from soleflip_assets import __version__
+from soleflip_assets.deploying.catalog import (
+    DatabaseObject,
+    live_definition,
+    object_defined_by,
+    objects_defined_by,
+)
+from soleflip_assets.ground.database import (
+    execute_statement,
+    query_file,
+    query_one,
+    roll_back_block,
+    run_file,
+    run_statement,
+)
+from soleflip_assets.ground.sql_files import sql_files
 
-VERSION = version("soleflip-assets")
+VERSION = __version__
+
+# What makes the table of made objects.
+RECORD = "ledger/made_object_table.sql"
+
+# The one released version that kept no record of its objects: sql/released holds its statements instead.
+_UNRECORDED = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object that a deployment made.
+
+    Attributes:
+        object: as it was made.
+        step: by which step.
+        version: of which version of this code.
+    """
+
+    object: DatabaseObject
+    step: str
+    version: str
 
 
 def exists(connection: Connection) -> bool:
     """Whether there is a ledger."""
     return bool(query_one(connection, "ledger/exists.sql")["ledger_exists"])
+
+
+def newest_version(connection: Connection) -> str | None:
+    """The newest version that ever began a step here, taken back or not; None before the first one."""
+    if not exists(connection):
+        return None
+    versions = [row["version"] for row in query_file(connection, "ledger/versions.sql")]
+    return max(versions, key=_comparable, default=None)
+
+
+def newer_version(connection: Connection) -> str | None:
+    """The newest version that ever began a step here, if it is newer than this code; else None."""
+    newest = newest_version(connection)
+    return newest if newest and _comparable(newest) > _comparable(VERSION) else None
+
+
+def _comparable(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def entries(connection: Connection) -> dict[str, RowMapping]:
@@ -81,3 +143,74 @@ def save_progress(connection: Connection, entry: int, details: Mapping[str, Any]
 def finish(connection: Connection, entry: int, details: Mapping[str, Any]) -> None:
     """Record that a step is done; what is in ``details`` is added to what was saved before."""
     run_statement(connection, "ledger/finish_step.sql", id=entry, details=json.dumps(details))
+
+
+def made_objects(connection: Connection) -> dict[str, Made]:
+    """What deployments made here and nobody took back since, by kind and name."""
+    found = query_one(connection, "ledger/exists.sql")
+    if not found["ledger_exists"]:
+        return {}
+    if not found["record_exists"]:
+        return _made_unrecorded()
+    made = {}
+    for row in query_file(connection, "ledger/made_objects.sql"):
+        if defined := object_defined_by(row["statement"]):
+            made[row["object"]] = Made(defined, row["step"], row["version"])
+    return made
+
+
+def begin_record(connection: Connection) -> None:
+    """Make the table of made objects where there is none, with what an older version made unrecorded."""
+    if query_one(connection, "ledger/exists.sql")["record_exists"]:
+        return
+    found = [
+        made
+        for made in made_objects(connection).values()
+        if live_definition(connection, made.object) is not None
+    ]
+    # With its rows or not at all: without them nobody would know later what that version made.
+    execute_statement(connection, "BEGIN")
+    try:
+        run_file(connection, RECORD)
+        for made in found:
+            _record(connection, made)
+        execute_statement(connection, "COMMIT")
+    except BaseException:
+        roll_back_block(connection)
+        raise
+
+
+def record_made(connection: Connection, step: str, objects: Iterable[DatabaseObject]) -> None:
+    """Record that a step has made objects; one that was made from the same statement stays as recorded."""
+    made = made_objects(connection)
+    for defined in objects:
+        known = made.get(str(defined))
+        if known is None or known.object.statement != defined.statement:
+            _record(connection, Made(defined, step, VERSION))
+
+
+def forget_missing(connection: Connection) -> None:
+    """Forget the objects that are not there any more: whatever gets such a name later is not ours."""
+    for name, made in made_objects(connection).items():
+        if live_definition(connection, made.object) is None:
+            run_statement(connection, "ledger/forget_object.sql", object=name)
+
+
+def _record(connection: Connection, made: Made) -> None:
+    run_statement(
+        connection,
+        "ledger/record_object.sql",
+        object=str(made.object),
+        statement=made.object.statement,
+        step=made.step,
+        version=made.version,
+    )
+
+
+@cache
+def _made_unrecorded() -> dict[str, Made]:
+    return {
+        str(defined): Made(defined, file.name, _UNRECORDED)
+        for file in sql_files(f"released/{_UNRECORDED}")
+        for defined in objects_defined_by(file.statements)
+    }

@@ -12,13 +12,13 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.changes import Outcome
 from soleflip_assets.deploying.dependents import dependents
 from soleflip_assets.deploying.deployer import (
     OPERATIONS,
     OPERATIONS_SCHEMA,
     Deployer,
     DeploymentError,
-    Outcome,
 )
 from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
@@ -62,11 +62,14 @@ def current_mode(connection: Connection) -> Mode:
 def deploy_view(deployer: Deployer) -> list[Outcome]:
     """Make, or mend, the view in the mode that it is in.
 
+    The last part of a deployment: now nothing uses what no file defines any more.
+
     Raises:
         DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
     """
     outcomes = [deployer.apply(file) for file in OPERATIONS]
     outcomes += _deploy_mode(deployer, current_mode(deployer.connection))
+    outcomes.append(deployer.remove_orphans())
     deployer.grant()
     return outcomes
 
@@ -107,6 +110,8 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
             _make_read_model(deployer)
         else:
             deployer.execute(MATERIALIZED_VIEW)
+            for file in mode.files:
+                deployer.apply(file)
         deployer.grant()
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)
@@ -120,6 +125,8 @@ def _make_read_model(deployer: Deployer) -> None:
     deployer.execute(FILL)
     deployer.apply(INDEXES)
     deployer.apply(VIEW_OF_READ_MODEL)
+    # The materialized view has gone with its indexes.
+    ledger.forget_missing(deployer.connection)
 
 
 def _drop_read_model(deployer: Deployer) -> None:

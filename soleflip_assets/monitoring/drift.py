@@ -1,14 +1,15 @@
-"""Schema drift: whether the live schema is what sql/ made it, and if not, how it differs.
+"""Schema drift: whether the live schema is what sql/ makes it, and if not, how it differs.
 
 Columns are compared with tables.py; indexes, functions, triggers and the view with what PostgreSQL makes
 of their statements (phase2/catalog.py). Of Phase 2 only what the ledger says was deployed is compared: a step
-that was reverted or retired is no drift. What is missing or changed fails: an error, or a warning if it is
-only an index of Phase 1. What was added breaks nothing that is here and may be the application's own, so it
-is shown and passes. Here: collecting differences. Not here: mending them, which a deployment does.
+that was reverted or retired is no drift. What is missing or altered fails: an error, or a warning if it is
+only an index of Phase 1. What is outdated or orphaned works as an older version meant it to, and fails as a
+warning. What was added breaks nothing that is here and may be the application's own, so it is shown and
+passes. Here: collecting differences. Not here: mending them, which a deployment does.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -17,46 +18,74 @@ from soleflip_assets.checks.monitors import Monitor
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.checks.shown import Markdown
 from soleflip_assets.deploying import ledger
-from soleflip_assets.deploying.catalog import DatabaseObject, difference, object_defined_by
+from soleflip_assets.deploying.catalog import (
+    DatabaseObject,
+    Deviation,
+    State,
+    deviation,
+    objects_defined_by,
+)
+from soleflip_assets.deploying.changes import orphans
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
-from soleflip_assets.metrics.mode import current_mode
+from soleflip_assets.metrics.mode import Mode, current_mode
 from soleflip_assets.phase2 import steps
 
-_MEANING = "Somebody changed the schema by hand: a deployment would make it again as it was."
+_MEANING = (
+    "The schema is not as this version makes it. Missing or altered: somebody changed it by hand. Outdated "
+    "or orphaned: an older version made it. `soleflip deploy --check` says what a deployment would do."
+)
+_OLDER_CODE = "A newer version than this one deployed here; update this code."
 
 _BEFORE = SqlFile("legacy/01_schema.sql")
+_STEPS_OF_VIEW = {file.name for mode in Mode for file in mode.files}
 
 
-def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]) -> Monitor:
+_SHOWN = 10
+
+
+def drift_monitor(
+    table: Table, files: Callable[[Connection], Sequence[SqlFile]], *, of_view: bool = False
+) -> Monitor:
     """The monitor of one table or view.
 
     Args:
         table: its columns.
         files: whose objects belong to it, in this database.
+        of_view: whether what the view's steps left behind belongs to it; else it is what all others left.
     """
 
     def look(connection: Connection) -> Answer:
+        if newer := ledger.newer_version(connection):
+            counts = {"deployed_by": newer, "this_version": ledger.VERSION}
+            return Answer(False, {"severity": "WARN", **counts, "examples": [_OLDER_CODE]})
         deployed = list(_deployed_objects(connection, files(connection)))
         before = list(_indexes_before(table))
-        errors = [*_column_changes(connection, table), *_changes(connection, deployed)]
-        warnings = list(_changes(connection, before))
+        made = ledger.made_objects(connection)
+        found = [*_deviations(connection, deployed, made)]
+        found += [
+            one for step, one in orphans(connection, made) if (step in _STEPS_OF_VIEW) == of_view
+        ]
+        of_phase_1 = [*_deviations(connection, before, made)]
+        columns = [*_column_changes(connection, table)]
         added = [
             *_added_to_columns(connection, table),
             *_added_indexes(connection, [*deployed, *before]),
         ]
-        changed = [*errors, *warnings]
+        changed = [*columns, *(_diff_of(one) for one in [*found, *of_phase_1])]
+        names = [text.partition("\n")[0].removeprefix("--- ") for text in changed]
+        by_hand = columns or any(one.state in {State.MISSING, State.ALTERED} for one in found)
         observed: dict[str, object] = {
-            "severity": "ERROR" if errors else "WARN",
+            "severity": "ERROR" if by_hand else "WARN",
             "columns_compared": len(table.columns),
             "objects_compared": len(deployed) + len(before),
             "differences": len(changed),
             "additions": len(added),
         }
         if changed:
-            names = [text.partition("\n")[0].removeprefix("--- ") for text in changed]
-            observed["changed"] = ", ".join(names)
+            more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+            observed["examples"] = [*names[:_SHOWN], *more]
             observed["difference"] = _fenced(*changed)
         if added:
             observed["added"] = _fenced("\n".join(f"+{line}" for line in added))
@@ -65,7 +94,7 @@ def drift_monitor(table: Table, files: Callable[[Connection], Sequence[SqlFile]]
     return Monitor(
         f"{table.name}_schema_as_deployed",
         table.key,
-        f"Columns, indexes, functions, triggers and definition of {table.name} are as deployed.",
+        f"Columns, indexes, functions, triggers and definition of {table.name} are as this version makes it.",
         _MEANING,
         look,
     )
@@ -75,17 +104,23 @@ def _fenced(*diffs: str) -> Markdown:
     return Markdown("\n\n".join(f"```diff\n{diff}\n```" for diff in diffs))
 
 
-def _changes(connection: Connection, objects: Sequence[DatabaseObject]) -> Iterator[str]:
-    for expected in objects:
-        if found := difference(connection, expected):
-            yield _diff(str(expected), *found)
+def _deviations(
+    connection: Connection, objects: Sequence[DatabaseObject], made: Mapping[str, ledger.Made]
+) -> Iterator[Deviation]:
+    for wanted in objects:
+        known = made.get(str(wanted))
+        if found := deviation(connection, wanted, known.object if known else None):
+            yield found
+
+
+def _diff_of(found: Deviation) -> str:
+    return _diff(f"{found.state}: {found.object}", found.expected, found.live)
 
 
 def _indexes_before(table: Table) -> Iterator[DatabaseObject]:
     """Those that Phase 1 left on the table."""
-    for statement in _BEFORE.statements:
-        defined = object_defined_by(statement)
-        if defined and defined.kind == "index" and defined.relation == table.name:
+    for defined in objects_defined_by(_BEFORE.statements):
+        if defined.kind == "index" and defined.relation == table.name:
             yield defined
 
 
@@ -97,9 +132,7 @@ def _deployed_objects(connection: Connection, files: Sequence[SqlFile]) -> Itera
         entry = entries.get(file.name)
         if entry is None or entry["finished_at"] is None or file in ended:
             continue
-        for statement in file.statements:
-            if defined := object_defined_by(statement):
-                yield defined
+        yield from objects_defined_by(file.statements)
 
 
 def _column_changes(connection: Connection, table: Table) -> Iterator[str]:
@@ -112,7 +145,11 @@ def _column_changes(connection: Connection, table: Table) -> Iterator[str]:
     ]
     expected = [_spelled(column) for column in table.columns]
     if found != expected:
-        yield _diff(f"columns of inventory.{table.name}", "\n".join(expected), "\n".join(found))
+        yield _diff(
+            f"{State.ALTERED}: columns of inventory.{table.name}",
+            "\n".join(expected),
+            "\n".join(found),
+        )
 
 
 def _added_to_columns(connection: Connection, table: Table) -> Iterator[str]:
@@ -163,5 +200,7 @@ MONITORS = [
     drift_monitor(
         STOCK, lambda _: [file for file in steps.PHASE2_FILES if file not in steps.VIEW_FILES]
     ),
-    drift_monitor(STOCK_METRICS_VIEW, lambda connection: current_mode(connection).files),
+    drift_monitor(
+        STOCK_METRICS_VIEW, lambda connection: current_mode(connection).files, of_view=True
+    ),
 ]

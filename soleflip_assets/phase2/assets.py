@@ -101,9 +101,12 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
 def preflight(
     context: dg.AssetExecutionContext, owner_database: OwnerDatabase, state: StateFolder
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Run every expectation of sql/preflight."""
+    """Run every expectation of sql/preflight; where none stops, say what a deployment would do."""
     with owner_database.connect() as connection:
         found = run_preflight(connection, state.dumps)
+        foreseen = [] if found.stopping else steps.foresee(connection)
+    for outcome in foreseen:
+        context.log.info(outcome.foreseen)
     for finding in found.findings:
         if not finding.as_expected:
             context.log.log("INFO" if finding.passed else "WARNING", str(finding))
@@ -111,6 +114,7 @@ def preflight(
         metadata={
             "stops": len(found.stopping),
             "columns": dg.MetadataValue.md(_columns_table(found)),
+            "steps": dg.MetadataValue.md("\n".join(f"- {one.foreseen}" for one in foreseen)),
         },
         check_results=[_check_result(finding) for finding in found.findings],
     )

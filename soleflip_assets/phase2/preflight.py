@@ -171,6 +171,8 @@ def _known(connection: Connection, dumps: Path) -> dict[str, Any]:
     )
     copied = query_file(connection, "report/backups.sql") if ledger.exists(connection) else []
     return {
+        "newer": ledger.newer_version(connection),
+        "present": ledger.VERSION,
         "oldest": OLDEST_SERVER,
         "expected": json.dumps(_expected_columns(connection)),
         "begun": _BEGUN in entries,

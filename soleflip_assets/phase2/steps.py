@@ -1,12 +1,16 @@
-"""The deployment in order: which files of sql/phase2 make which part of it.
+"""The deployment in order: which files of sql/phase2 make which part of it, done or only foreseen.
 
 Here: the order. Not here: how a file is applied (deployer.py) or what Dagster shows (assets.py).
 """
 
+from sqlalchemy import Connection
+
 from soleflip_assets.deploying import ledger
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, Outcome
+from soleflip_assets.deploying.changes import Action, Outcome, outcome_of, removal
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
-from soleflip_assets.metrics.mode import deploy_view
+from soleflip_assets.metrics.mode import current_mode, deploy_view
+from soleflip_assets.phase2.backfill import STEP as BACKFILL
 from soleflip_assets.phase2.backfill import Progress, backfill
 
 PHASE2_FILES = sql_files("phase2")
@@ -32,7 +36,7 @@ def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
         deployer: makes the copy, and records it.
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
-    copies = [] if _legacy_is_retired(deployer) else [BACKUP_FILES[backup]]
+    copies = [] if _legacy_is_retired(deployer.connection) else [BACKUP_FILES[backup]]
     outcomes = [deployer.apply(file) for file in [*OPERATIONS, *copies]]
     deployer.grant()
     return outcomes
@@ -44,7 +48,7 @@ def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
     The indexes come last: built before the backfill, they would be written twice. Once the old tables are
     retired there is nothing to keep in step.
     """
-    ended = SYNCHRONISATION if _legacy_is_retired(deployer) else []
+    ended = SYNCHRONISATION if _legacy_is_retired(deployer.connection) else []
     expanded = [deployer.apply(file) for file in [*OPERATIONS, *EXPAND] if file not in ended]
     progress = backfill(deployer)
     indexed = [deployer.apply(file) for file in INDEXES]
@@ -52,11 +56,40 @@ def deploy_stock(deployer: Deployer) -> tuple[list[Outcome], Progress]:
     return [*expanded, *indexed], progress
 
 
-def _legacy_is_retired(deployer: Deployer) -> bool:
-    return ledger.retired(deployer.connection, "drop_legacy_tables") is not None
+def _legacy_is_retired(connection: Connection) -> bool:
+    return ledger.retired(connection, "drop_legacy_tables") is not None
 
 
 def deploy(deployer: Deployer) -> list[Outcome]:
     """All of it, without the dump."""
     outcomes = [outcome for backup in BACKUP_FILES for outcome in deploy_backup(deployer, backup)]
     return [*outcomes, *deploy_stock(deployer)[0], *deploy_view(deployer)]
+
+
+def foresee(connection: Connection) -> list[Outcome]:
+    """What a deployment would do, step by step; it is only looked.
+
+    Args:
+        connection: one that runs each statement by itself, outside of any transaction.
+    """
+    entries = ledger.entries(connection)
+    retired = _legacy_is_retired(connection)
+    ended = [*BACKUP_FILES.values(), *SYNCHRONISATION] if retired else []
+    before = [*OPERATIONS, *BACKUP_FILES.values(), *EXPAND]
+    after = [*INDEXES, *current_mode(connection).files]
+
+    def look(files: list[SqlFile]) -> list[Outcome]:
+        return [
+            outcome_of(connection, file, entries.get(file.name))
+            for file in files
+            if file not in ended
+        ]
+
+    backfilled = entries.get(BACKFILL)
+    is_done = backfilled is not None and backfilled["finished_at"] is not None
+    steps = [
+        *look(before),
+        Outcome(BACKFILL, Action.NOTHING if is_done else Action.APPLY),
+        *look(after),
+    ]
+    return [*steps, removal(connection, steps)]

@@ -1,5 +1,7 @@
 -- One object as PostgreSQL prints it; NULL if there is none. kind: function, index, trigger, view, materialized view.
 --
+-- Of a table only that it is there: its columns are only ever added.
+--
 -- Locks: none.
 
 SELECT
@@ -38,5 +40,12 @@ SELECT
       WHERE pg_class.relnamespace = to_regnamespace(:schema)
         AND pg_class.relname = :name
         AND pg_class.relkind IN ('m', 'v')
+    )
+    WHEN 'table' THEN (
+      SELECT 'table'
+      FROM pg_class
+      WHERE pg_class.relnamespace = to_regnamespace(:schema)
+        AND pg_class.relname = :name
+        AND pg_class.relkind IN ('r', 'p')
     )
   END AS definition;

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.deploying import deployer
+from soleflip_assets.deploying import catalog, deployer
+from soleflip_assets.deploying.changes import Action, Outcome
 from soleflip_assets.deploying.deployer import (
     AnotherDeployerError,
     Deployer,
     DeploymentError,
-    Outcome,
 )
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 from soleflip_assets.ground.database import create_database_engine
@@ -29,7 +29,7 @@ INDEX = "70_idx_stock_reserved"
 REFRESH = "function inventory.refresh_stock_metrics"
 VIEW = "materialized view inventory.stock_metrics_view"
 
-# What somebody does by hand; the step that notices; what it says it mended.
+# What somebody does by hand; the step that notices; what it says was altered: nothing where it is missing.
 TAMPERINGS = {
     "function body": (
         "CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics() RETURNS void LANGUAGE sql AS 'SELECT'",
@@ -123,9 +123,9 @@ TAMPERINGS = {
 }
 
 
-@pytest.mark.parametrize(("change", "step", "mended"), TAMPERINGS.values(), ids=TAMPERINGS)
+@pytest.mark.parametrize(("change", "step", "altered"), TAMPERINGS.values(), ids=TAMPERINGS)
 def test_mends_what_was_changed_by_hand_and_says_so(
-    deployed: URL, undisturbed: State, change: str, step: str, mended: list[str]
+    deployed: URL, undisturbed: State, change: str, step: str, altered: list[str]
 ) -> None:
     with connect(deployed) as connection:
         connection.execute(text(change))
@@ -133,7 +133,10 @@ def test_mends_what_was_changed_by_hand_and_says_so(
 
     outcomes = run_deployment(deployed)
 
-    assert [(o.step, [*o.mended]) for o in outcomes if o.applied] == [(step, mended)]
+    (outcome,) = (o for o in outcomes if o.applied)
+    assert (outcome.step, outcome.action) == (step, Action.MEND)
+    assert outcome.names(catalog.State.ALTERED) == altered
+    assert bool(outcome.names(catalog.State.MISSING)) != bool(altered)
     assert logical(deployed) == undisturbed
 
 

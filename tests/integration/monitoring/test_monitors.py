@@ -213,7 +213,9 @@ def test_view_that_was_replaced_is_shown_as_a_difference(shop: Connection) -> No
     result = look(shop, "stock_metrics_view_schema_as_deployed")
 
     assert not result.passed
-    assert observed(result)["changed"] == "materialized view inventory.stock_metrics_view"
+    assert observed(result)["examples"] == [
+        "altered: materialized view inventory.stock_metrics_view"
+    ]
     assert "+  WHERE (quantity > 0);" in observed(result)["difference"]
 
 
@@ -223,7 +225,7 @@ def test_legacy_table_that_was_dropped_by_hand_is_drift(shop: Connection) -> Non
     result = look(shop, "stock_schema_as_deployed")
 
     assert not result.passed
-    assert "trigger soleflip_lifecycle_to_stock" in observed(result)["changed"]
+    assert "missing: trigger soleflip_lifecycle_to_stock" in observed(result)["difference"]
 
 
 def test_what_was_retired_with_the_legacy_tables_is_no_drift(shop: Connection) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.deploying.deployer import Deployer, Log, Outcome
+from soleflip_assets.deploying.changes import Outcome
+from soleflip_assets.deploying.deployer import Deployer, Log
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.phase2.steps import deploy
 

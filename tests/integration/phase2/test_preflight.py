@@ -210,6 +210,7 @@ def test_every_expectation_is_tried_here() -> None:
         "no_old_transactions",
         "disk_space_sufficient",
         "no_revert_unfinished",
+        "code_not_older",
     }
 
     assert tried | elsewhere == {one.name for one in preflight.EXPECTATIONS}
