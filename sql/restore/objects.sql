@@ -305,7 +305,7 @@ extension_member (classid, objid) AS MATERIALIZED (
 ),
 
 ours AS (
-  SELECT object.*
+  SELECT object.class, object.oid, object.owner, object.privileges, object.details
   FROM object
   WHERE (object.oid >= 16384 OR object.oid = to_regnamespace('public'))
     -- Lists with numbers of this server in their names.
