@@ -18,6 +18,8 @@ _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")
 _COMMENT = re.compile(r"--.*")
 _STAR = re.compile(r"\b(?:SELECT|DISTINCT|RETURNING|,)\s+(?:\w+\.)?\*", re.IGNORECASE)
 
+_STEPS_NAMED = re.compile(r"\bledger\.step (?:=|IN) (\([^)]*\)|'[^']*')")
+
 SQL_FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
 
 every_file = pytest.mark.parametrize("file", SQL_FILES, ids=lambda file: file.path)
@@ -117,6 +119,15 @@ def test_parameters_are_those_that_sqlalchemy_binds(file: SqlFile) -> None:
     bound = [sqlalchemy.text(statement).compile().params for statement in file.statements]
 
     assert file.parameters == {name for names in bound for name in names}
+
+
+@every_file
+def test_step_that_is_looked_for_in_the_ledger_is_one_that_is_recorded(file: SqlFile) -> None:
+    """Else the question is answered as if it had never been done."""
+    recorded = {known.name for known in SQL_FILES} | {"backfill", "database_dump", "restore_drill"}
+    named = _STEPS_NAMED.findall(file.text)
+
+    assert {step for names in named for step in re.findall(r"'([^']+)'", names)} <= recorded
 
 
 @every_step
