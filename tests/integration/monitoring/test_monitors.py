@@ -260,7 +260,7 @@ def test_freshness_warns_then_errs(
 ) -> None:
     execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
 
-    result = monitor_of_file("view_is_fresh", **seconds).result(shop)
+    result = monitor_of_file("view_is_fresh", lambda: seconds).result(shop)
 
     assert (result.passed, result.severity.value) == (passed, severity)
     assert observed(result)["total_records"] == 1172
