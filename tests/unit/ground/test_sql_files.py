@@ -108,6 +108,21 @@ def test_header_uses_words_that_are_explained(file: SqlFile) -> None:
     assert said <= HEADER_WORDS.keys()
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("preflight", {"effect", "fix"}),
+        ("retirement/legacy", {"fix"}),
+        ("retirement/backups", {"fix"}),
+        ("headline_queries", {"index"}),
+    ],
+)
+def test_folder_whose_files_are_read_for_words_has_them(folder: str, words: set[str]) -> None:
+    for file in sql_files(folder):
+        assert words <= file.fields.keys(), file.path
+        assert all(file.fields[word] for word in words)
+
+
 def test_every_word_that_is_explained_is_used() -> None:
     used = {word for file in SQL_FILES for part in (file.fields, *file.checks) for word in part}
 
