@@ -7,7 +7,6 @@ drift.py's and plans.py's, or when anything is looked at, which is monitoring/jo
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -56,12 +55,12 @@ class Monitor:
         )
 
 
-def monitor_of_file(name: str, **known: Any) -> Monitor:
+def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dict) -> Monitor:
     """The monitor that is one file of sql/monitoring/.
 
     Args:
         name: the file's, and the check's.
-        known: the values of the statement's ``:names``.
+        parameters: gives the values of the statement's ``:names``, at each look.
     """
     (question,) = questions_of(SqlFile(f"monitoring/{name}.sql"))
     return Monitor(
@@ -69,7 +68,7 @@ def monitor_of_file(name: str, **known: Any) -> Monitor:
         question.asset_key,
         question.expected,
         question.advice,
-        partial(question.ask, known=known),
+        lambda connection: question.ask(connection, parameters()),
     )
 
 

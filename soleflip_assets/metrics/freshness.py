@@ -50,4 +50,4 @@ def _minutes(variable: str, default: int) -> timedelta:
     return timedelta(minutes=positive_number(variable, default, "minutes"))
 
 
-FRESHNESS = [monitor_of_file("view_is_fresh", **Freshness.from_environment().seconds)]
+FRESHNESS = [monitor_of_file("view_is_fresh", lambda: Freshness.from_environment().seconds)]

@@ -256,7 +256,28 @@ def test_run_that_an_alert_points_at_stays(transaction: Connection, runs: Sequen
         savepoint.rollback()
 
 
-def test_who_dies_between_two_batches_is_gone_on_with(
+def test_newest_event_of_each_partition_stays(transaction: Connection, runs: Sequence[str]) -> None:
+    """By it the UI knows the partition's state, whatever ran for another one since."""
+    now = time.time()
+    age(transaction, now, dict.fromkeys(runs, ("SUCCESS", 50 * DAY)))
+    planned = [
+        found
+        for found in sorted(read(transaction, now).events)
+        if found.type == "ASSET_MATERIALIZATION_PLANNED" and found.asset == VIEW.to_string()
+    ]
+    march, *_, last = planned
+    transaction.execute(
+        text("UPDATE event_logs SET partition = 'march' WHERE id = :id"), {"id": march.id}
+    )
+
+    prune(transaction, RETENTION, None, now)
+
+    assert {march, last} <= read(transaction, now).events
+    assert read(transaction, now).events.isdisjoint(planned[1:-1])
+    assert len(planned) > 2
+
+
+def test_who_dies_between_two_batches_is_resumed(
     storage: str, runs: Sequence[str], monkeypatch: pytest.MonkeyPatch, databases: Databases
 ) -> None:
     """Each batch is committed: what is left is neither more nor less than without the death."""

@@ -304,7 +304,7 @@ class DeathError(BaseException):
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_switch_that_died_is_gone_on_with(deployed: URL, mode: Mode) -> None:
+def test_switch_that_died_is_resumed(deployed: URL, mode: Mode) -> None:
     """It dies after each of its steps in turn; writers and refreshes go on meanwhile."""
     switch_to(deployed, OTHER[mode])
     for step in ("10_", "20_", "30_", "40_"):
@@ -327,7 +327,7 @@ def test_switch_that_died_is_gone_on_with(deployed: URL, mode: Mode) -> None:
         assert failing(connection) == set()
 
 
-def test_deployment_cleans_up_after_a_switch_that_is_not_gone_on_with(deployed: URL) -> None:
+def test_deployment_cleans_up_after_a_switch_that_is_not_resumed(deployed: URL) -> None:
     before = logical(deployed)
     with connect(deployed) as connection:
         connection.execute(text("CREATE TABLE inventory_ops.stock_metrics_read_model (x int)"))

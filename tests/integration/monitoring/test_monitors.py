@@ -20,7 +20,7 @@ from soleflip_assets.ground.database import (
     query_one,
     run_file,
 )
-from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
 from tests.conftest import Databases, connect, open_folder
@@ -262,7 +262,7 @@ def test_freshness_warns_then_errs(
 ) -> None:
     execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
 
-    result = monitor_of_file("view_is_fresh", **seconds).result(shop)
+    result = monitor_of_file("view_is_fresh", lambda: seconds).result(shop)
 
     assert (result.passed, result.severity.value) == (passed, severity)
     assert observed(result)["total_records"] == 1172
@@ -397,6 +397,47 @@ def test_refresh_that_takes_three_times_the_median_is_noticed(
     _refreshes(shop, seconds)
 
     assert look(shop, "refresh_duration_steady").passed is passed
+
+
+@pytest.mark.parametrize("step", ["50_view_of_read_model", "10_materialized_view"])
+def test_refresh_is_not_compared_with_those_of_the_other_mode(shop: Connection, step: str) -> None:
+    """A refresh of all rows takes longer than one of the changes; that is no fault of either."""
+    assert step in {
+        file.name for mode in ("incremental", "materialized") for file in sql_files(mode)
+    }
+    switched = ledger.start(shop, step, checksum="")
+    for started, seconds in [(2, 2)] * 9 + [(0, 60)]:
+        shop.execute(
+            text(
+                "INSERT INTO inventory_ops.metrics_refresh (horizon, started_at, finished_at)"
+                " SELECT pg_current_xact_id(), began, began + make_interval(secs => :seconds)"
+                " FROM (SELECT now() - make_interval(hours => :hours) AS began) AS refresh"
+            ),
+            {"hours": started, "seconds": seconds},
+        )
+    assert not look(shop, "refresh_duration_steady").passed
+
+    ledger.finish(shop, switched, {})
+    shop.execute(
+        text("UPDATE inventory_ops.ledger SET finished_at = now() - interval '1 h' WHERE id = :id"),
+        {"id": switched},
+    )
+    assert look(shop, "refresh_duration_steady").passed
+
+
+def test_index_that_is_invalid_is_a_warning(shop: Connection) -> None:
+    """It costs each write and answers nothing: a CREATE INDEX CONCURRENTLY that died leaves one."""
+    execute_statement(
+        shop,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'inventory.idx_stock_value'::regclass",
+    )
+
+    result = look(shop, "index_usage")
+
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert observed(result)["invalid"] == 1
+    assert "| invalid: rebuild it |" in observed(result)["usage"]
 
 
 def test_bloat_of_the_view_is_noticed(shop: Connection) -> None:

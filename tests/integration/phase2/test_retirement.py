@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.deploying import deployer
+from soleflip_assets.deploying import deployer, ledger
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
@@ -200,8 +200,35 @@ def test_mending_does_not_begin_the_deployment_anew(ready: URL) -> None:
     assert "deployed_14_days" not in closed(ready, now=datetime.now(UTC))
 
 
+def test_deployment_that_was_reverted_does_not_count(ready: URL) -> None:
+    """The present one began when its own last step was done, however old an earlier one is."""
+    execute(
+        ready,
+        "INSERT INTO inventory_ops.ledger (step, checksum, version, started_at, finished_at, reverted_at) "
+        "SELECT '81_stock_metrics_view', '', '', moment, moment, moment + interval '1 day' "
+        "FROM (SELECT now() - interval '100 days' AS moment) AS earlier",
+    )
+
+    assert "deployed_14_days" in closed(ready, now=datetime.now(UTC) + timedelta(days=13))
+    assert closed(ready) == {}
+
+
+def test_deployment_counts_from_its_last_step_to_the_first_of_a_revert(deployed: URL) -> None:
+    def deployed_at() -> datetime | None:
+        with connect(deployed) as connection:
+            return ledger.deployed_at(connection)
+
+    assert deployed_at() is not None
+    execute(deployed, "UPDATE inventory_ops.ledger SET finished_at = NULL WHERE step LIKE '81%%'")
+    assert deployed_at() is None
+    execute(deployed, "UPDATE inventory_ops.ledger SET finished_at = now() WHERE step LIKE '81%%'")
+    assert deployed_at() is not None
+    execute(deployed, LEDGER + "('20_drop_view', '', '', now(), NULL, '{}')")
+    assert deployed_at() is None
+
+
 def test_writes_of_applications_are_remembered(databases: Databases) -> None:
-    """Each kind of write to each table, once an hour; never what the synchronisation does."""
+    """Each kind of write to each table, once an hour of each; never what the synchronisation does."""
     url = databases.deployed("busy")
     engine = create_database_engine(url, application_name="old till")
     with engine.begin() as connection:
@@ -213,19 +240,20 @@ def test_writes_of_applications_are_remembered(databases: Databases) -> None:
         )
     assert writers(url) == []
 
+    other = create_database_engine(url, application_name="new till")
     for statement in (
         "UPDATE inventory.stock_metrics SET total_cost = 1",
         "INSERT INTO inventory.stock_lifecycle (stock_id) SELECT id FROM inventory.stock LIMIT 1",
         "DELETE FROM inventory.stock_financial WHERE id = (SELECT id FROM inventory.stock_financial LIMIT 1)",
     ):
-        for _ in range(3):
-            with engine.begin() as connection:
+        for application in (engine, engine, other, engine, other):
+            with application.begin() as connection:
                 connection.exec_driver_sql(statement)
 
     assert writers(url) == [
-        ("stock_financial", "old till"),
-        ("stock_lifecycle", "old till"),
-        ("stock_metrics", "old till"),
+        (table, application)
+        for table in ("stock_financial", "stock_lifecycle", "stock_metrics")
+        for application in ("new till", "old till")
     ]
 
 
@@ -361,6 +389,25 @@ def run_job(name: str, *, dry_run: bool | None = None) -> dg.ExecuteInProcessRes
         return defs.resolve_job_def(name).execute_in_process(
             instance=instance, run_config=config, raise_on_error=False
         )
+
+
+@pytest.mark.usefixtures("environment")
+@DAGSTERS_OWN_WARNING
+def test_what_a_verification_finds_is_what_the_gate_knows(ready: URL) -> None:
+    """Each validation, whether it passed, and since when it fails."""
+    execute(ready, "DELETE FROM inventory_ops.validation")
+    assert run_job("verify_phase2").success
+    assert "validations_passed_within_a_day" not in closed(ready, now=datetime.now(UTC))
+
+    execute(
+        ready,
+        "UPDATE inventory.stock SET reserved_quantity = quantity + 1 "
+        "WHERE id = (SELECT id FROM inventory.stock LIMIT 1)",
+        "SELECT inventory.refresh_stock_metrics()",
+    )
+    assert not run_job("verify_phase2").success
+    gates = closed(ready, now=datetime.now(UTC))
+    assert "records_with_reservations fails since" in gates["validations_passed_within_a_day"]
 
 
 @pytest.mark.usefixtures("environment")

@@ -302,7 +302,7 @@ def revert_until_crash(url: URL, number: int) -> tuple[bool, int]:
     return False, crash.count
 
 
-def test_revert_that_died_is_gone_on_with(databases: Databases) -> None:
+def test_revert_that_died_is_resumed(databases: Databases) -> None:
     """At each statement that changes something; and no deployment begins before it is finished."""
     legacy = databases.legacy("production")
     before = schema(legacy), contents(legacy)

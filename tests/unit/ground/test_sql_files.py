@@ -18,6 +18,8 @@ _PARAMETER = re.compile(r"(?<![:\w]):(?=[a-z])\w+")
 _COMMENT = re.compile(r"--.*")
 _STAR = re.compile(r"\b(?:SELECT|DISTINCT|RETURNING|,)\s+(?:\w+\.)?\*", re.IGNORECASE)
 
+_STEPS_NAMED = re.compile(r"\bledger\.step (?:=|IN) (\([^)]*\)|'[^']*')")
+
 SQL_FILES = [SqlFile(str(path.relative_to(SQL))) for path in sorted(SQL.rglob("*.sql"))]
 
 every_file = pytest.mark.parametrize("file", SQL_FILES, ids=lambda file: file.path)
@@ -119,6 +121,21 @@ def test_header_uses_words_that_are_explained(file: SqlFile) -> None:
     assert said <= HEADER_WORDS.keys()
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("preflight", {"effect", "fix"}),
+        ("retirement/legacy", {"fix"}),
+        ("retirement/backups", {"fix"}),
+        ("headline_queries", {"index"}),
+    ],
+)
+def test_folder_whose_files_are_read_for_words_has_them(folder: str, words: set[str]) -> None:
+    for file in sql_files(folder):
+        assert words <= file.fields.keys(), file.path
+        assert all(file.fields[word] for word in words)
+
+
 def test_every_word_that_is_explained_is_used() -> None:
     used = {word for file in SQL_FILES for part in (file.fields, *file.checks) for word in part}
 
@@ -130,6 +147,15 @@ def test_parameters_are_those_that_sqlalchemy_binds(file: SqlFile) -> None:
     bound = [sqlalchemy.text(statement).compile().params for statement in file.statements]
 
     assert file.parameters == {name for names in bound for name in names}
+
+
+@every_file
+def test_step_that_is_looked_for_in_the_ledger_is_one_that_is_recorded(file: SqlFile) -> None:
+    """Else the question is answered as if it had never been done."""
+    recorded = {known.name for known in SQL_FILES} | {"backfill", "database_dump", "restore_drill"}
+    named = _STEPS_NAMED.findall(file.text)
+
+    assert {step for names in named for step in re.findall(r"'([^']+)'", names)} <= recorded
 
 
 @every_step
