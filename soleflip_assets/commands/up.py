@@ -196,9 +196,8 @@ def _deployed(stopping: threading.Event, tell: Tell) -> bool:
 
 
 def _start_webserver(port: int, logs: Path) -> Child:
-    return _start(
-        "webserver", logs, "dagster-webserver", "--host", _HOST, "--port", str(port)
-    )  # fmt: skip
+    webserver = (sys.executable, "-m", "soleflip_assets.commands.webserver")
+    return _start("webserver", logs, *webserver, "--host", _HOST, "--port", str(port))
 
 
 def _start_daemon(logs: Path) -> Child:
