@@ -158,7 +158,7 @@ def _finish(success: bool, errors: list[str]) -> None:
     epilog=_examples(
         ("soleflip up", "the sample, in .soleflip"),
         (
-            "SOLEFLIP_SAMPLE=busy SOLEFLIP_HOME=/tmp/busy soleflip up",
+            "SOLEFLIP_SAMPLE=busy SOLEFLIP_HOME=~/busy soleflip up",
             "another, where old tables are full",
         ),
         ("SOLEFLIP_DATABASE_URL=postgresql://… soleflip up --port 3100", "your own database"),
@@ -253,7 +253,7 @@ def revert(environment: Environment) -> None:  # noqa: ARG001
 
     Exits with 1 when it refuses or a step failed; run again, it goes on.
     """
-    run = _run("revert_phase2")
+    run = _run("revert_phase2", {"ops": {"take_back": {"config": {"dry_run": False}}}})
     _finish(run.success, run.errors)
 
 
@@ -425,7 +425,8 @@ def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
 
     Exits with 1 when the two differ or a step failed; run again, it goes on.
     """
-    run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    config = {"mode": mode.upper(), "dry_run": False}
+    run = _run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
     _finish(run.success, run.errors)
 
 

@@ -47,8 +47,9 @@ def _op(name: str, **config: Any) -> Config:
     return {"ops": {name: {"config": config}}}
 
 
-INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL")
-MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED")
+INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL", dry_run=False)
+MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED", dry_run=False)
+REVERT = _op("take_back", dry_run=False)
 DROP_LEGACY = _op("retire_legacy_tables", dry_run=False)
 DROP_BACKUPS = _op("retire_backup_tables", dry_run=False)
 
@@ -72,7 +73,7 @@ BY_THE_OWNER: list[tuple[str, Config]] = [
     ("restore_drill", {}),
     ("drop_legacy_tables", DROP_LEGACY),
     ("drop_backup_tables", DROP_BACKUPS),
-    ("revert_phase2", {}),
+    ("revert_phase2", REVERT),
 ]
 
 
@@ -231,7 +232,7 @@ def test_every_job_succeeds_with_its_role(
         for job in BY_THE_CLOCK:
             succeed(orchestrator, nowhere, job)
         succeed(orchestrator, owner, "switch_metrics_mode", mode)
-    succeed(orchestrator, owner, "revert_phase2")
+    succeed(orchestrator, owner, "revert_phase2", REVERT)
     succeed(orchestrator, owner, "deploy_phase2")
     succeed(orchestrator, nowhere, "verify_phase2")
     _two_months_pass(legacy)
