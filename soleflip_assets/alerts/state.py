@@ -258,6 +258,10 @@ class News:
     alerts: Sequence[Alert] = field(default_factory=list)
 
 
+# What makes one message: whether it was refused before, of which kind it is, and of which run.
+_Group = tuple[bool, Kind, str]
+
+
 class State(BaseModel):
     """All that has to be remembered from tick to tick.
 
@@ -353,21 +357,21 @@ class State(BaseModel):
         """
         if self._is_enough(target, now):
             return []
-        groups: dict[tuple[Kind, str], list[Alert]] = {}
+        groups: dict[_Group, list[Alert]] = {}
         for alert in sorted(self.alerts.values(), key=lambda alert: alert.seen_at):
             kind = alert.due(target, accepts, now)
-            if alert.subject == subject_of(target) or (target in alert.refused and not again):
+            refused = target in alert.refused
+            if alert.subject == subject_of(target) or (refused and not again):
                 continue
             if kind and alert.settled(unfinished, now):
                 run_id = "" if kind is Kind.REMINDER else alert.run_id
-                groups.setdefault((kind, run_id), []).append(alert)
+                groups.setdefault((refused, kind, run_id), []).append(alert)
         if len(groups) > MOST_MESSAGES_AT_ONCE:
             groups = _one_of_each_kind(groups)
-        news = [
+        return [
             News(kind, run_id, sorted(alerts, key=lambda alert: -alert.severity))
-            for (kind, run_id), alerts in groups.items()
+            for (_, kind, run_id), alerts in sorted(groups.items(), key=lambda group: group[0][0])
         ]
-        return sorted(news, key=lambda one: any(target in alert.refused for alert in one.alerts))
 
     def _is_enough(self, target: str, now: float) -> bool:
         """Whether a target had so many messages of late that the next ones wait, to come together."""
@@ -437,10 +441,8 @@ def subject_of(target: str) -> str:
     return f"target:{target}"
 
 
-def _one_of_each_kind(
-    groups: Mapping[tuple[Kind, str], list[Alert]],
-) -> dict[tuple[Kind, str], list[Alert]]:
-    merged: dict[tuple[Kind, str], list[Alert]] = {}
-    for (kind, _), alerts in groups.items():
-        merged.setdefault((kind, ""), []).extend(alerts)
+def _one_of_each_kind(groups: Mapping[_Group, list[Alert]]) -> dict[_Group, list[Alert]]:
+    merged: dict[_Group, list[Alert]] = {}
+    for (refused, kind, _), alerts in groups.items():
+        merged.setdefault((refused, kind, ""), []).extend(alerts)
     return merged

@@ -69,9 +69,9 @@ def running_sink() -> Iterator[Sink]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = sink.status
-            picky = sink.refuses and sink.refuses[0] == self.path
-            if picky and sink.refuses[1].encode() in body:
-                status = 400
+            if sink.refuses:
+                path, word = sink.refuses
+                status = 400 if path == self.path and word.encode() in body else status
             if len(json.loads(body)["message"]) > sink.longest:
                 status = 413
             with sink.changed:
