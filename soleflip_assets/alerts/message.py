@@ -24,6 +24,8 @@ _SECTIONS = {
     "schedule": "a-tick-failed",
     "sensor": "a-tick-failed",
     "stopped": "a-schedule-or-sensor-is-stopped",
+    "target": "a-target-takes-no-alerts",
+    "alerts": "too-many-alerts",
 }
 
 
@@ -42,17 +44,62 @@ class Message:
     severity: Severity | None
 
 
-def compose(news: News) -> Message:
-    """Put news into words."""
-    recovered = all(alert.recovered_at is not None for alert in news.alerts)
+@dataclass(frozen=True)
+class Limits:
+    """How long a message may be, in characters.
+
+    Attributes:
+        title: its title.
+        body: the rest.
+    """
+
+    title: int = 250
+    body: int = 32_000
+
+
+def compose(news: News, limits: Limits | None = None) -> Message:
+    """Put news into words.
+
+    Args:
+        news: what to tell.
+        limits: how long it may be. What is left out is counted; the worst stays.
+    """
+    limits = limits or Limits()
+    flapping = news.kind is Kind.FLAPPING
+    recovered = all(alert.recovered_at is not None for alert in news.alerts) and not flapping
     severity = None if recovered else max(alert.severity for alert in news.alerts)
     label = "recovered" if severity is None else severity.name
-    lines = [line for alert in news.alerts for line in (*_paragraph(alert), "")]
-    if news.run_id:
-        lines.append(f"Run: {_ui_url()}/runs/{news.run_id}")
-    else:
-        lines.append(f"UI: {_ui_url()}")
-    return Message(f"[SoleFlip] {label}: {_summary(news)}", "\n".join(lines), severity)
+    title = _shortened(f"[SoleFlip] {label}: {_summary(news)}", limits.title)
+    return Message(title, _body(news, limits.body), severity)
+
+
+def _body(news: News, room: int) -> str:
+    """A paragraph for each alert, as many as there is room for, and where to look on."""
+    link = f"Run: {_ui_url()}/runs/{news.run_id}" if news.run_id else f"UI: {_ui_url()}"
+    paragraphs = ["\n".join(_paragraph(alert, news.kind)) for alert in news.alerts]
+    whole = "\n\n".join([*paragraphs, link])
+    if len(whole) <= room:
+        return whole
+    left = room - len(link) - len(_left_out(len(paragraphs))) - 2 * len("\n\n")
+    kept: list[str] = []
+    for paragraph in paragraphs:
+        left -= len(paragraph) + len("\n\n")
+        if left < 0:
+            break
+        kept.append(paragraph)
+    if not kept:
+        # One alone is too long: its first line says what fails.
+        kept = [_shortened(paragraphs[0], max(left + len(paragraphs[0]), room // 2))]
+    missing = len(paragraphs) - len(kept)
+    return _shortened("\n\n".join([*kept, *([_left_out(missing)] if missing else []), link]), room)
+
+
+def _left_out(number: int) -> str:
+    return f"… and {number:,} more that have no room here."
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _summary(news: News) -> str:
@@ -69,9 +116,12 @@ def _is_stopped(alert: Alert) -> bool:
     return alert.subject.startswith("stopped:")
 
 
-def _paragraph(alert: Alert) -> list[str]:
+def _paragraph(alert: Alert, kind: Kind) -> list[str]:
     mark = "✗" if alert.recovered_at is None else "✓"
     lines = [f"{mark} {_what(alert)}: {alert.severity.name}, {_since(alert)}"]
+    if kind is Kind.FLAPPING:
+        lines.append("  It fails and recovers again and again. The next message comes when it has")
+        lines.append("  stayed one way for an hour.")
     if alert.detail:
         lines.append(f"  {alert.detail}")
     if alert.recovered_at is None:
@@ -117,6 +167,8 @@ def _what(alert: Alert) -> str:
         "schedule": f"ticks of the schedule {rest}",
         "sensor": f"ticks of the sensor {rest}",
         "stopped": f"{rest} is stopped",
+        "target": f"messages to {rest}",
+        "alerts": "more than can be told one by one",
     }[kind]
 
 

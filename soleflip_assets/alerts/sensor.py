@@ -44,12 +44,15 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     sent = deliver(
         state, targets, now, unfinished_runs(context.instance, state), context.log.warning
     )
-    if state.heartbeat_due and not ping():
-        context.log.warning(f"{HEARTBEAT_URL} does not answer")
-    else:
-        state.heartbeat_due = False
     state.forget({target.name: target.accepts for target in targets}, now)
     context.update_cursor(state.to_cursor())
+    # After what was sent is remembered: a fault of the outside monitor's must not have it sent again.
+    if state.heartbeat_due:
+        if ping():
+            state.heartbeat_due = False
+            context.update_cursor(state.to_cursor())
+        else:
+            context.log.warning(f"{HEARTBEAT_URL} does not answer")
     return dg.SkipReason(_summary(state, targets, sent))
 
 

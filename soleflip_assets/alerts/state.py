@@ -2,7 +2,8 @@
 
 One :class:`Alert` for each thing that is wrong, and in it, target by target, what that target was told. What
 a target is still to be told follows from the two, so there is no queue that could grow while a target is
-down: a check that failed and recovered a hundred times meanwhile is one message when the target is back.
+down: a check that failed and recovered a hundred times meanwhile is one message when the target is back. It
+is bounded, too: by the number of alerts that are kept apart, and by what is kept of each.
 
 The state is the cursor of the ``alerts`` sensor, as JSON. Not a table in SoleFlip's database, which is gone
 just when there is something to tell; not a file, which a second machine would not see. Dagster stores the
@@ -27,6 +28,27 @@ REMINDERS = (1 * HOUR, 6 * HOUR, 24 * HOUR)
 FIRST_RETRY_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 900.0
 
+# What fails and recovers three times within an hour flaps: that is said once, and nothing more until it has
+# stayed one way for an hour.
+CHANGES_THAT_FLAP = 6
+CALM_SECONDS = HOUR
+
+# A message that a target refuses is given up after this long, and the other targets are told.
+GIVEN_UP_AFTER_SECONDS = 24 * HOUR
+
+# Of more messages at once, those of a kind are made one. After so many in an hour, ten minutes pass before
+# the next, and what is due then comes together.
+MOST_MESSAGES_AT_ONCE = 5
+MOST_MESSAGES_AN_HOUR = 10
+PAUSE_SECONDS = 600.0
+
+# What a shop has of checks, jobs, schedules and sensors is below a hundred. Of more failing at once one alert
+# tells, and warnings leave room for errors. With what is kept of each, the state is 200 kB at most.
+MOST_ALERTS = 100
+MOST_WARNINGS = 50
+LONGEST_TEXT = 500
+TOO_MANY = "alerts:too_many"
+
 # All checks of a run make one message, so the run's end is awaited; but not for ever.
 LONGEST_WAIT_FOR_RUN_SECONDS = 600.0
 
@@ -44,6 +66,7 @@ class Kind(StrEnum):
     FAILING = "failing"
     REMINDER = "still failing"
     RECOVERED = "recovered"
+    FLAPPING = "flapping"
 
 
 @dataclass(frozen=True)
@@ -78,10 +101,18 @@ class Told(BaseModel):
     at: float
     reminders: int = 0
     recovered: bool = False
+    flapping: bool = False
 
 
 class Alert(BaseModel):
-    """Something that is wrong, or was until ``recovered_at`` and not every target knows."""
+    """Something that is wrong, or was until ``recovered_at`` and not every target knows.
+
+    Attributes:
+        changes: when it began to fail and when it recovered, the last times.
+        flapping: whether it did so too often, and has not been calm since.
+        told: by target, what that was told last.
+        refused: by target, since when that refuses what it is to be told.
+    """
 
     subject: str
     severity: Severity
@@ -93,13 +124,34 @@ class Alert(BaseModel):
     meaning: str
     lasting: bool
     recovered_at: float | None = None
+    changes: list[float] = []
+    flapping: bool = False
     told: dict[str, Told] = {}
+    refused: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, seen: Observation) -> Self:
+        """What was seen failing for the first time."""
+        return cls(
+            subject=seen.subject,
+            severity=seen.severity,
+            since=seen.at,
+            failures=1,
+            seen_at=seen.at,
+            run_id=seen.run_id,
+            detail=seen.detail[:LONGEST_TEXT],
+            meaning=seen.meaning[:LONGEST_TEXT],
+            lasting=seen.lasting,
+            changes=[seen.at],
+        )
 
     def again(self, seen: Observation) -> None:
         """It was seen failing once more."""
         if self.recovered_at is not None:
-            # Who knows of the recovery is told anew; who does not, never learns that there was one.
-            self.told = {name: told for name, told in self.told.items() if not told.recovered}
+            self._changed(seen.at)
+            if not self.is_flapping(seen.at):
+                # Who knows of the recovery is told anew; who does not, never learns that there was one.
+                self.told = {name: told for name, told in self.told.items() if not told.recovered}
             self.recovered_at = None
             self.since = seen.at
             self.failures = 0
@@ -111,24 +163,40 @@ class Alert(BaseModel):
     def recover(self, seen: Observation) -> None:
         """It was seen well."""
         if self.recovered_at is None:
+            self._changed(seen.at)
             self.recovered_at = seen.at
             self._seen(seen)
 
+    def is_flapping(self, now: float) -> bool:
+        """Whether it fails and recovers again and again."""
+        return self.flapping and now < self.changes[-1] + CALM_SECONDS
+
+    def _changed(self, at: float) -> None:
+        was_flapping = self.is_flapping(at)
+        self.changes = [*self.changes, at][-CHANGES_THAT_FLAP:]
+        if was_flapping:
+            return
+        self.flapping = len(self.changes) == CHANGES_THAT_FLAP and at - self.changes[0] <= HOUR
+        if self.flapping:
+            for told in self.told.values():
+                told.flapping = False
+
     def _seen(self, seen: Observation) -> None:
         self.seen_at, self.run_id = seen.at, seen.run_id
-        self.detail = seen.detail
-        self.meaning = seen.meaning or self.meaning
+        self.detail = seen.detail[:LONGEST_TEXT]
+        self.meaning = seen.meaning[:LONGEST_TEXT] or self.meaning
 
     def due(self, target: str, accepts: Callable[[Severity], bool], now: float) -> Kind | None:
         """What a target is to be told now."""
         told = self.told.get(target)
-        if told is None:
-            return Kind.FAILING if accepts(self.severity) else None
-        if self.recovered_at is not None:
+        if self.is_flapping(now):
+            known = told is not None and told.flapping
+            return Kind.FLAPPING if accepts(self.severity) and not known else None
+        if told is not None and self.recovered_at is not None:
             return None if told.recovered else Kind.RECOVERED
         if not accepts(self.severity):
             return None
-        if told.severity < self.severity:
+        if told is None or told.recovered or told.severity < self.severity:
             return Kind.FAILING
         wait = REMINDERS[min(told.reminders, len(REMINDERS) - 1)]
         return Kind.REMINDER if self.lasting and now >= told.at + wait else None
@@ -142,7 +210,13 @@ class Alert(BaseModel):
             at=now,
             reminders=reminded,
             recovered=self.recovered_at is not None,
+            flapping=kind is Kind.FLAPPING,
         )
+        self.refused.pop(target, None)
+
+    def is_calm(self, now: float) -> bool:
+        """Whether nothing more is to be remembered of it once everybody knows that it recovered."""
+        return not self.changes or now >= self.changes[-1] + CALM_SECONDS
 
     def settled(self, unfinished: Iterable[str], now: float) -> bool:
         """Whether all that its run has to say is known."""
@@ -150,7 +224,7 @@ class Alert(BaseModel):
 
 
 class Reach(BaseModel):
-    """How a target has answered."""
+    """How a target has answered: when what it refused is tried again."""
 
     failures: int = 0
     retry_at: float = 0.0
@@ -184,6 +258,10 @@ class News:
     alerts: Sequence[Alert] = field(default_factory=list)
 
 
+# What makes one message: whether it was refused before, of which kind it is, and of which run.
+_Group = tuple[bool, Kind, str]
+
+
 class State(BaseModel):
     """All that has to be remembered from tick to tick.
 
@@ -192,7 +270,9 @@ class State(BaseModel):
         after: the event log's id up to which every event was looked at.
         ticks: by schedule or sensor, the time of the last tick that was looked at.
         alerts: by subject.
-        targets: by name, how they have answered.
+        targets: by name, how those have answered that refuse something.
+        sent: by target, when the last messages were taken.
+        more: failing subjects that are not kept apart, since the last moment in which all were.
         heartbeat_due: whether a good refresh was not yet reported to the outside monitor.
         last_message: what was delivered last.
     """
@@ -202,6 +282,8 @@ class State(BaseModel):
     ticks: dict[str, float] = {}
     alerts: dict[str, Alert] = {}
     targets: dict[str, Reach] = {}
+    sent: dict[str, list[float]] = {}
+    more: int = 0
     heartbeat_due: bool = False
     last_message: LastMessage | None = None
 
@@ -222,22 +304,33 @@ class State(BaseModel):
         """Take note of what was seen."""
         alert = self.alerts.get(seen.subject)
         if alert is None:
-            if seen.failing:
-                self.alerts[seen.subject] = Alert(
-                    subject=seen.subject,
-                    severity=seen.severity,
-                    since=seen.at,
-                    failures=1,
-                    seen_at=seen.at,
-                    run_id=seen.run_id,
-                    detail=seen.detail,
-                    meaning=seen.meaning,
-                    lasting=seen.lasting,
-                )
+            if seen.failing and self._has_room(seen):
+                self.alerts[seen.subject] = Alert.of(seen)
         elif seen.failing:
             alert.again(seen)
         else:
             alert.recover(seen)
+
+    def _has_room(self, seen: Observation) -> bool:
+        """Whether one more is kept apart; if not, one alert tells how many more there are."""
+        most = MOST_ALERTS if seen.severity is Severity.ERROR else MOST_WARNINGS
+        if len(self.alerts) < most:
+            return True
+        self.more += 1
+        about_more = Observation(
+            TOO_MANY,
+            failing=True,
+            at=seen.at,
+            severity=seen.severity,
+            detail=f"{self.more:,} more, the last of them {seen.subject}",
+            meaning="More fails at once than is told one by one: it has one cause, most likely.",
+        )
+        known = self.alerts.get(TOO_MANY)
+        if known is None:
+            self.alerts[TOO_MANY] = Alert.of(about_more)
+        else:
+            known.again(about_more)
+        return False
 
     def is_failing(self, subject: str) -> bool:
         """Whether an alert is open on it."""
@@ -250,30 +343,77 @@ class State(BaseModel):
         accepts: Callable[[Severity], bool],
         now: float,
         unfinished: Iterable[str] = (),
+        *,
+        again: bool = True,
     ) -> list[News]:
-        """The messages that a target is to get now, oldest first.
+        """The messages that a target is to get now, oldest first; what it refused before comes last.
 
         Args:
             target: its name.
             accepts: which severities it is for.
             now: the time.
             unfinished: the runs that still go on; their alerts wait.
+            again: also what it refused before.
         """
-        groups: dict[tuple[Kind, str], list[Alert]] = {}
+        if self._is_enough(target, now):
+            return []
+        groups: dict[_Group, list[Alert]] = {}
         for alert in sorted(self.alerts.values(), key=lambda alert: alert.seen_at):
             kind = alert.due(target, accepts, now)
+            refused = target in alert.refused
+            if alert.subject == subject_of(target) or (refused and not again):
+                continue
             if kind and alert.settled(unfinished, now):
                 run_id = "" if kind is Kind.REMINDER else alert.run_id
-                groups.setdefault((kind, run_id), []).append(alert)
+                groups.setdefault((refused, kind, run_id), []).append(alert)
+        if len(groups) > MOST_MESSAGES_AT_ONCE:
+            groups = _one_of_each_kind(groups)
         return [
             News(kind, run_id, sorted(alerts, key=lambda alert: -alert.severity))
-            for (kind, run_id), alerts in groups.items()
+            for (_, kind, run_id), alerts in sorted(groups.items(), key=lambda group: group[0][0])
         ]
+
+    def _is_enough(self, target: str, now: float) -> bool:
+        """Whether a target had so many messages of late that the next ones wait, to come together."""
+        sent = self.sent.get(target, [])
+        return (
+            len(sent) == MOST_MESSAGES_AN_HOUR
+            and sent[0] > now - HOUR
+            and now < sent[-1] + PAUSE_SECONDS
+        )
 
     def told(self, target: str, news: News, now: float) -> None:
         """Record a delivery."""
         for alert in news.alerts:
             alert.tell(target, news.kind, now)
+
+    def took(self, target: str, now: float) -> None:
+        """Record that a target took a message, which it may do only so often."""
+        self.sent[target] = [*self.sent.get(target, []), now][-MOST_MESSAGES_AN_HOUR:]
+
+    def refused(self, target: str, news: News, title: str, now: float) -> None:
+        """Record that a target did not take a message; after a day it is given up, and the others are told.
+
+        Args:
+            target: its name.
+            news: what it was to be told.
+            title: of the message.
+            now: the time.
+        """
+        for alert in news.alerts:
+            alert.refused.setdefault(target, now)
+        if min(alert.refused[target] for alert in news.alerts) > now - GIVEN_UP_AFTER_SECONDS:
+            return
+        self.told(target, news, now)
+        self.observe(
+            Observation(
+                subject_of(target),
+                failing=True,
+                at=now,
+                detail=f"given up after a day: {title}",
+                meaning="It does not take what it is sent, so who reads it does not know of this.",
+            )
+        )
 
     def forget(self, accepting: Mapping[str, Callable[[Severity], bool]], now: float) -> None:
         """Drop what is over and known to everybody, and the targets that are no more.
@@ -283,9 +423,26 @@ class State(BaseModel):
             now: the time.
         """
         self.targets = {name: reach for name, reach in self.targets.items() if name in accepting}
+        self.sent = {name: sent for name, sent in self.sent.items() if name in accepting}
+        if self.more and len(self.alerts) < MOST_WARNINGS:
+            self.more = 0
+            self.observe(Observation(TOO_MANY, failing=False, at=now))
         self.alerts = {
             subject: alert
             for subject, alert in self.alerts.items()
             if (alert.lasting and alert.recovered_at is None)
+            or (alert.lasting and alert.told and not alert.is_calm(now))
             or any(alert.due(name, accepts, now) for name, accepts in accepting.items())
         }
+
+
+def subject_of(target: str) -> str:
+    """What an alert of a target itself is called; that one is not told of it."""
+    return f"target:{target}"
+
+
+def _one_of_each_kind(groups: Mapping[_Group, list[Alert]]) -> dict[_Group, list[Alert]]:
+    merged: dict[_Group, list[Alert]] = {}
+    for (refused, kind, _), alerts in groups.items():
+        merged.setdefault((refused, kind, ""), []).extend(alerts)
+    return merged

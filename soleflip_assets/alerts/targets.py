@@ -9,9 +9,11 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from soleflip_assets.alerts.bounded import within
+from soleflip_assets.alerts.message import Limits
 from soleflip_assets.alerts.state import Severity
 from soleflip_assets.ground.settings import ConfigurationError
 
@@ -25,6 +27,8 @@ _TAGGED = re.compile(
 _TAGS = {None: None, "warn": Severity.WARN, "error": Severity.ERROR}
 
 _SEND_TIMEOUT_SECONDS = 10
+
+_WITHOUT_ESCAPES = 0.9
 
 
 class Send(Protocol):
@@ -41,11 +45,13 @@ class Target:
         name: stable, and no secret.
         severity: the only one it is for; None means all.
         send: sends a message.
+        limits: how long that may be.
     """
 
     name: str
     severity: Severity | None
     send: Send
+    limits: Limits = field(default_factory=Limits)
 
     def accepts(self, severity: Severity) -> bool:
         """Whether it is for alerts of this severity."""
@@ -88,16 +94,17 @@ def _parse(number: int, entry: str) -> Target:
     scheme = url.partition("://")[0].lower()
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     tag = f"{match['tag']}=" if match["tag"] else ""
-    send = _apprise_sender(number, scheme, url)
-    return Target(f"{tag}{scheme}#{digest}", _TAGS[match["tag"]], send)
+    name = f"{tag}{scheme}#{digest}"
+    send, limits = _apprise_sender(number, scheme, url, name)
+    return Target(name, _TAGS[match["tag"]], send, limits)
 
 
-def _apprise_sender(number: int, scheme: str, url: str) -> Send:
+def _apprise_sender(number: int, scheme: str, url: str, name: str) -> tuple[Send, Limits]:
     import apprise  # noqa: PLC0415 it takes long to import, and only the sensor needs it
 
     # What they log quotes URLs, tokens and all: of services that they cannot parse or reach.
-    for name in ("apprise", "urllib3"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for logger in ("apprise", "urllib3"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     service = apprise.Apprise()
     if not service.add(url):
         raise ConfigurationError(
@@ -111,14 +118,20 @@ def _apprise_sender(number: int, scheme: str, url: str) -> Send:
     }
 
     def send(title: str, body: str, severity: Severity | None) -> bool:
-        return bool(
-            service.notify(
-                body,
-                title,
-                kinds[severity],
-                body_format=apprise.NotifyFormat.TEXT,
-                timeout=_SEND_TIMEOUT_SECONDS,
-            )
-        )
+        def notify() -> bool:
+            text = apprise.NotifyFormat.TEXT
+            return bool(service.notify(body, title, kinds[severity], body_format=text))
 
-    return send
+        return within(_SEND_TIMEOUT_SECONDS, name, notify)
+
+    return send, _limits(service[0])
+
+
+def _limits(service: Any) -> Limits:
+    """What a service of Apprise takes. What it says is the length after escaping, which we do not know."""
+    body = int(service.body_maxlen * _WITHOUT_ESCAPES)
+    if service.title_maxlen > 0 and not service.overflow_amalgamate_title:
+        return Limits(title=service.title_maxlen, body=body)
+    # The title is the body's first line there.
+    title = min(service.title_maxlen or body, body // 2)
+    return Limits(title=title, body=body - title)

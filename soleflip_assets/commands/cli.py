@@ -110,7 +110,8 @@ def main() -> None:
       DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
       SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
                              tagged warn= or error= (unset: the log)
-      SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
+      SOLEFLIP_UI_URL        where alerts link to; the one host name, beside those of
+                             loopback, that the UI answers (default: the URL of soleflip up)
       SOLEFLIP_RUNBOOK_URL   where docs/runbook.md is to be read; alerts link to its sections
       SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
                              age of the metrics that alerts (default: 75 and 120)

@@ -4,7 +4,6 @@ Here: what every command does before it runs a job. Not here: the job, or the pr
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.embedded.postgres import PostgresServer, server_account
 from soleflip_assets.ground.database import (
     create_database_engine,
     query_one,
@@ -20,12 +19,16 @@ from soleflip_assets.ground.database import (
     require_same,
     require_usable,
 )
+from soleflip_assets.ground.private_files import (
+    private_folder,
+    require_ours_within,
+    write_private_file,
+)
 from soleflip_assets.ground.settings import (
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
     FILES,
     HOME,
-    ConfigurationError,
     Sample,
     Settings,
 )
@@ -54,6 +57,8 @@ class Environment:
 def prepared(settings: Settings) -> Iterator[Environment]:
     """Everything a job needs, for the length of the block; also for the processes started in it.
 
+    What is written meanwhile, also by Dagster, only we can read.
+
     Raises:
         ConfigurationError: the database cannot be worked on.
     """
@@ -64,7 +69,17 @@ def prepared(settings: Settings) -> Iterator[Environment]:
             require_usable(DATABASE_URL, settings.database_url)
     if settings.dagster_storage_url is not None:
         require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
-    _make_home(settings.home)
+    make_home(settings.home)
+    umask = os.umask(0o077)
+    try:
+        with _environment(settings) as environment:
+            yield environment
+    finally:
+        os.umask(umask)
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[Environment]:
     if settings.database_url is not None and settings.dagster_storage_url is not None:
         yield _enter(settings, settings.database_url, settings.dagster_storage_url)
         return
@@ -92,32 +107,29 @@ def server_running(settings: Settings) -> Iterator[URL]:
     if settings.database_url is not None:
         yield settings.owner_database_url or settings.database_url
         return
-    _make_home(settings.home)
+    make_home(settings.home)
     with PostgresServer(settings.embedded_data).running() as server:
         yield server.url(_DATABASE)
 
 
-def _make_home(home: Path) -> None:
-    try:
-        # As root, the server runs as another account, which has to pass through here but not to look around.
-        home.mkdir(mode=0o711, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-    else:
-        if os.access(home, os.W_OK | os.X_OK):
-            return
-        reason = "it belongs to somebody else"
-    raise ConfigurationError(
-        f"{HOME} is {home}, where nothing can be written ({reason}): set it to a folder of your own."
-    )
+def make_home(home: Path) -> None:
+    """Make ``SOLEFLIP_HOME``, or see that it and what is in it are ours.
+
+    Raises:
+        ConfigurationError: somebody else made it, or something in it; or nothing can be written there.
+    """
+    # As root, the server runs as another account, which has to pass through here but not to look around.
+    account = server_account()
+    private_folder(home, passable=account is not None)
+    require_ours_within(home, accounts=frozenset({account.pw_uid} if account else ()))
 
 
 def _enter(settings: Settings, database_url: URL, dagster_storage_url: URL) -> Environment:
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.dagster_home)
     # Put in place whole: processes of a running `soleflip up` read it at any moment.
-    copy = settings.dagster_home / f"dagster.yaml.{os.getpid()}"
-    shutil.copyfile(FILES / "dagster.yaml", copy)
-    copy.replace(settings.dagster_home / "dagster.yaml")
+    write_private_file(
+        settings.dagster_home / "dagster.yaml", (FILES / "dagster.yaml").read_text(encoding="utf-8")
+    )
     os.environ |= {
         HOME: str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),

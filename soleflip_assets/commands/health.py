@@ -112,6 +112,8 @@ def _require_loaded_code(port: int | None) -> None:
 
 def _get(port: int | None, path: str, body: dict[str, Any] | None = None) -> bytes:
     host = os.environ.get("DAGSTER_WEBSERVER_HOST", "127.0.0.1")
+    # Who listens everywhere listens there, too; by the name 0.0.0.0 it does not answer.
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     url = f"http://{host}:{port or os.environ.get('DAGSTER_WEBSERVER_PORT', '3000')}"
     request = urllib.request.Request(  # noqa: S310 our own address
         url + path,

@@ -17,7 +17,7 @@ from soleflip_assets.metrics.freshness import Freshness
     epilog=examples(
         ("soleflip up", "the sample, in .soleflip"),
         (
-            "SOLEFLIP_SAMPLE=busy SOLEFLIP_HOME=/tmp/busy soleflip up",
+            "SOLEFLIP_SAMPLE=busy SOLEFLIP_HOME=~/busy soleflip up",
             "another, where old tables are full",
         ),
         ("SOLEFLIP_DATABASE_URL=postgresql://… soleflip up --port 3100", "your own database"),

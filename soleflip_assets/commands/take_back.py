@@ -28,7 +28,7 @@ def revert() -> None:
 
     Exits with 1 when it refuses or a step failed; run again, it resumes.
     """
-    done = run("revert_phase2")
+    done = run("revert_phase2", {"ops": {"take_back": {"config": {"dry_run": False}}}})
     finish(done.success, done.errors)
 
 

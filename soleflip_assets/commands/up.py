@@ -24,6 +24,7 @@ from typing import Any
 
 from soleflip_assets.alerts.message import UI_URL
 from soleflip_assets.commands.environment import Environment
+from soleflip_assets.ground.private_files import private_file, private_folder
 from soleflip_assets.ground.settings import FILES, ConfigurationError
 
 Tell = Callable[[str], None]
@@ -131,8 +132,7 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
     Returns:
         The exit code: 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
     """
-    logs = environment.settings.home / "logs"
-    logs.mkdir(exist_ok=True)
+    logs = private_folder(environment.settings.home / "logs")
     # Alerts link to it; behind a proxy it has another name.
     os.environ.setdefault(UI_URL, f"http://{_HOST}:{port}")
     stopping = threading.Event()
@@ -196,9 +196,8 @@ def _deployed(stopping: threading.Event, tell: Tell) -> bool:
 
 
 def _start_webserver(port: int, logs: Path) -> Child:
-    return _start(
-        "webserver", logs, "dagster-webserver", "--host", _HOST, "--port", str(port)
-    )  # fmt: skip
+    webserver = (sys.executable, "-m", "soleflip_assets.commands.webserver")
+    return _start("webserver", logs, *webserver, "--host", _HOST, "--port", str(port))
 
 
 def _start_daemon(logs: Path) -> Child:
@@ -208,7 +207,7 @@ def _start_daemon(logs: Path) -> Child:
 def _start(name: str, logs: Path, program: str, *arguments: str) -> Child:
     log = logs / f"{name}.log"
     command = [str(Path(sysconfig.get_path("scripts")) / program), *arguments]
-    with log.open("ab") as output:
+    with os.fdopen(private_file(log), "ab") as output:
         process = subprocess.Popen(
             [*command, "--workspace", str(FILES / "workspace.yaml")],
             stdin=subprocess.DEVNULL,

@@ -75,7 +75,8 @@ def metrics(*, mode: str) -> None:
 
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """
-    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": {"mode": mode.upper()}}}})
+    config = {"mode": mode.upper(), "dry_run": False}
+    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
     finish(done.success, done.errors)
 
 

@@ -6,23 +6,32 @@ for ever, and as root it opens every folder above the data to everyone. The same
 PostgreSQL 15 in the tests. Not here: what is in the database.
 """
 
+import errno
 import fcntl
-import hashlib
 import importlib.util
 import os
 import pwd
+import re
+import shlex
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
+from soleflip_assets.ground.private_files import (
+    private_file,
+    private_folder,
+    unwritable,
+    write_private_file,
+)
 from soleflip_assets.ground.settings import ConfigurationError
 
 
@@ -41,6 +50,26 @@ _UNPRIVILEGED_ACCOUNT = "postgres"
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux, with the name of the socket in it.
 _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
+# What a URL, a list of hosts and a shell write as it is. To libpq each comma is one between two hosts.
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
+_FULL = "No space left on device"
+# After its reason, a program says what it cleans up.
+_LINES_OF_A_FAILURE = 10
+
+
+def server_account() -> pwd.struct_passwd | None:
+    """Whom PostgreSQL's programs run as; None for ourselves, whoever we are but root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(_UNPRIVILEGED_ACCOUNT)
+    except KeyError:
+        subprocess.run(["useradd", "--system", _UNPRIVILEGED_ACCOUNT], check=True)
+        return pwd.getpwnam(_UNPRIVILEGED_ACCOUNT)
+
+
+def _is_plain(path: Path) -> bool:
+    return _PLAIN.fullmatch(str(path)) is not None
 
 
 @dataclass(frozen=True)
@@ -73,7 +102,7 @@ class PostgresServer:
         Raises:
             ConfigurationError: it cannot be made or started; the message holds PostgreSQL's own words.
         """
-        self.data.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.data.parent, passable=server_account() is not None)
         with self._lock_file("users") as users:
             with self._exclusive("startup"):
                 fcntl.flock(users, fcntl.LOCK_SH)
@@ -94,7 +123,12 @@ class PostgresServer:
             mode: pg_ctl's: ``fast`` ends sessions and writes a checkpoint, ``immediate`` is a crash.
         """
         if self._is_up():
-            self._run("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", str(self.data))
+            self._run("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", self._pgdata)
+            if self._socket_record.exists():
+                # What a crash left in it, the next start takes.
+                with suppress(OSError):
+                    self._socket_folder.rmdir()
+                    self._socket_record.unlink()
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
@@ -108,23 +142,28 @@ class PostgresServer:
     def _start(self) -> None:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        self._own(self._socket_folder)
+        if not self._may_hold_socket:
+            self._find_socket_folder()
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._socket_folder),
             **self.parameters,
         }
-        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        log = self.data / "server.log"
+        # For the shell by which pg_ctl starts the server.
+        options = " ".join(
+            f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items()
+        )
+        log = f"{self._pgdata}/server.log"
         self._run(
             "pg_ctl", "start", "--wait", "--silent", "--timeout", "60",
-            "--pgdata", str(self.data), "--log", str(log), "--options", options,
+            "--pgdata", self._pgdata, "--log", log, "--options", options,
         )  # fmt: skip
 
     def _initialise(self) -> None:
-        self._own(self.data)
+        private_folder(self.data)
+        self._hand_over(self.data)
         self._run(
-            "initdb", "--pgdata", str(self.data), "--username", "postgres", "--auth", "trust",
+            "initdb", "--pgdata", self._pgdata, "--username", "postgres", "--auth", "trust",
             "--encoding", "UTF8", "--no-locale", "--data-checksums",
         )  # fmt: skip
 
@@ -132,34 +171,66 @@ class PostgresServer:
         if not (self.data / "postmaster.pid").exists():
             return False
         # pg_ctl also knows a postmaster.pid left by a crash whose number another process has now.
-        status = [str(self.programs / "pg_ctl"), "status", "--pgdata", str(self.data)]
-        done = subprocess.run(status, capture_output=True, user=self._account, check=False)
+        status = [str(self.programs / "pg_ctl"), "status", "--pgdata", self._pgdata]
+        done = subprocess.run(status, capture_output=True, check=False, **self._as_account())
         return done.returncode == 0
 
-    @property
-    def _account(self) -> str | None:
-        """Whom PostgreSQL's programs run as; None for ourselves."""
-        if os.geteuid() != 0:
-            return None
-        try:
-            return pwd.getpwnam(_UNPRIVILEGED_ACCOUNT).pw_name
-        except KeyError:
-            subprocess.run(["useradd", "--system", _UNPRIVILEGED_ACCOUNT], check=True)
-            return _UNPRIVILEGED_ACCOUNT
+    def _as_account(self) -> dict[str, Any]:
+        """Arguments of subprocess.run: as whom, and where; without a group of root's."""
+        where = {"cwd": "/" if _is_plain(self.data) else self.data.parent}
+        account = server_account()
+        if account is None:
+            return where
+        return {**where, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
-    def _own(self, folder: Path) -> None:
-        """Make a folder that only the account which runs the server can enter."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._account:
-            account = pwd.getpwnam(self._account)
+    @property
+    def _pgdata(self) -> str:
+        """The data directory for pg_ctl, which writes it into a shell's command between double quotes."""
+        return str(self.data) if _is_plain(self.data) else f"./{self.data.name}"
+
+    @staticmethod
+    def _hand_over(folder: Path) -> None:
+        """Give a folder of ours to the account that runs the server."""
+        account = server_account()
+        if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
 
     @property
+    def _may_hold_socket(self) -> bool:
+        """Whether the data directory can hold the socket: its path is short, and a URL can write it."""
+        return len(str(self.data)) <= _LONGEST_SOCKET_FOLDER and _is_plain(self.data)
+
+    @property
+    def _socket_record(self) -> Path:
+        """Where it is written which folder holds the socket, if not the data directory."""
+        return self.data.with_name(f"{self.data.name}.socket")
+
+    @property
     def _socket_folder(self) -> Path:
-        if len(str(self.data)) <= _LONGEST_SOCKET_FOLDER:
+        if self._may_hold_socket:
             return self.data
-        name = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"soleflip-{os.geteuid()}-{name}"
+        if not self._socket_record.exists():
+            raise ConfigurationError(f"The embedded server of {self.data.parent} is not running.")
+        with os.fdopen(private_file(self._socket_record)) as record:
+            return Path(record.read())
+
+    def _find_socket_folder(self) -> None:
+        """A folder in the temporary one, of a name that nobody can know before; after a crash the same."""
+        if self._socket_record.exists() and self._is_servers_own(self._socket_folder):
+            return
+        folder = Path(tempfile.mkdtemp(prefix="soleflip-"))
+        self._hand_over(folder)
+        write_private_file(self._socket_record, str(folder))
+
+    @staticmethod
+    def _is_servers_own(folder: Path) -> bool:
+        account = server_account()
+        owner = account.pw_uid if account else os.geteuid()
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == owner
 
     def _run(self, program: str, *arguments: str) -> None:
         # Files, not pipes: the server that pg_ctl starts inherits them and would hold a pipe open.
@@ -169,26 +240,28 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                user=self._account,
-                cwd="/",
                 check=False,
+                **self._as_account(),
             )
             if done.returncode == 0:
                 return
             output.seek(0)
-            said = output.read().splitlines()[-1:]
+            said = output.read().splitlines()
         log = self.data / "server.log"
-        if program == "pg_ctl" and log.exists():
-            said = log.read_text().splitlines()[-1:]
+        # Who runs the server could have put a link there, to a file that only root may read.
+        if program == "pg_ctl" and log.exists() and not log.is_symlink():
+            said = log.read_text().splitlines()
+        if any(_FULL in line for line in said[-_LINES_OF_A_FAILURE:]):
+            raise unwritable(self.data, OSError(errno.ENOSPC, _FULL))
         raise ConfigurationError(
-            f"PostgreSQL's {program} failed on {self.data} ({' '.join(said)}): "
+            f"PostgreSQL's {program} failed on {self.data} ({' '.join(said[-1:])}): "
             "free that folder, or set SOLEFLIP_HOME to one that the server's account can enter."
         )
 
     @contextmanager
     def _lock_file(self, name: str) -> Iterator[IO[str]]:
         path = self.data.with_name(f"{self.data.name}.{name}.lock")
-        with path.open("w") as file:
+        with os.fdopen(private_file(path), "r+") as file:
             yield file
 
     @contextmanager

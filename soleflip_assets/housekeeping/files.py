@@ -1,10 +1,13 @@
-"""Old dumps and reports: which may go, and deleting them.
+"""Old dumps, reports and what runs left in files: which may go, and deleting them.
 
 A file goes when it is older than files are kept and not among the newest. Of the dumps never: the last one
 that a restore drill has proven, and that of the current deployment. What this cannot judge is left alone and
 named: a dump without a manifest, one of another database, all where no ledger says what is needed.
 """
 
+import re
+import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,8 @@ from soleflip_assets.housekeeping.retention import Retention
 
 # A dump is written to for hours at most; what is called unfinished after a day was left by somebody who died.
 _LEFT_BEHIND_AFTER_SECONDS = 86_400
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -83,22 +88,47 @@ def old_reports(folder: Path, retention: Retention, now: float) -> OldFiles:
     return OldFiles(_beyond(reports, retention.reports, retention, now))
 
 
-def delete(files: Sequence[Path]) -> int:
-    """Delete files, one after the other.
+def old_run_folders(storage: Path, retention: Retention, now: float) -> OldFiles:
+    """The folders in which Dagster keeps what a run wrote to its terminal, by the run's id.
+
+    They go with the step-by-step log of the run, which they belong to.
+
+    Args:
+        storage: where Dagster keeps them.
+        retention: how long the log is kept.
+        now: in seconds since 1970.
+    """
+    oldest_kept = now - retention.log.total_seconds()
+    folders = (path for path in storage.glob("*") if _RUN_ID.fullmatch(path.name))
+    return OldFiles(
+        [
+            path
+            for path in folders
+            if stat.S_ISDIR(path.lstat().st_mode) and path.lstat().st_mtime < oldest_kept
+        ]
+    )
+
+
+def delete(paths: Sequence[Path]) -> int:
+    """Delete files and folders, one after the other.
 
     Returns:
         Their bytes.
     """
     freed = 0
-    for file in files:
-        freed += file.stat().st_size
-        file.unlink()
+    for path in paths:
+        freed += bytes_of([path])
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return freed
 
 
-def bytes_of(files: Sequence[Path]) -> int:
-    """The bytes of files."""
-    return sum(file.stat().st_size for file in files)
+def bytes_of(paths: Sequence[Path]) -> int:
+    """The bytes of files, and of all that is in folders."""
+    files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
+    return sum(file.lstat().st_size for file in files)
 
 
 def _needed(connection: Connection, present: set[str]) -> set[str]:

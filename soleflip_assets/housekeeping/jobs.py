@@ -6,6 +6,7 @@ Here: the ops, the job and its schedule, and what they report. Not here: what ma
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 from sqlalchemy import Connection
@@ -14,7 +15,13 @@ from soleflip_assets.alerts.sensor import remembered
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
-from soleflip_assets.housekeeping.files import bytes_of, delete, old_dumps, old_reports
+from soleflip_assets.housekeeping.files import (
+    bytes_of,
+    delete,
+    old_dumps,
+    old_reports,
+    old_run_folders,
+)
 from soleflip_assets.housekeeping.retention import Retention
 
 
@@ -79,7 +86,7 @@ def delete_old_files(
     database: Database,
     state: StateFolder,
 ) -> dg.Output[int]:
-    """Delete the dumps and reports that are old and that nobody needs.
+    """Delete the dumps, reports and terminal output of runs that are old and that nobody needs.
 
     Returns:
         Files deleted.
@@ -88,7 +95,8 @@ def delete_old_files(
     with database.connect() as connection:
         dumps = old_dumps(connection, state.dumps, retention, now)
     reports = old_reports(state.reports, retention, now)
-    files = [*dumps.deletable, *reports.deletable]
+    runs = old_run_folders(Path(context.instance.storage_directory()), retention, now)
+    files = [*dumps.deletable, *reports.deletable, *runs.deletable]
     for sentence in dumps.untouched:
         context.log.warning(f"left alone: {sentence}")
     for file in files:

@@ -78,9 +78,11 @@ class ModeConfig(dg.Config):
 
     Attributes:
         mode: recompute all rows at each refresh, or those that changed.
+        dry_run: say how it is kept now; change nothing.
     """
 
     mode: Mode
+    dry_run: bool = True
 
 
 @dg.op(pool=REFRESH_POOL)
@@ -92,8 +94,16 @@ def keep_metrics(
     Returns:
         Whether it was kept in another one before.
     """
+    deployer = deployment.deployer(context.log.info)
+    if config.dry_run:
+        context.log.info(
+            f"inventory.stock_metrics_view is {current_mode(deployer.connection)}. Nothing was changed, this "
+            f"is a dry run: run `soleflip metrics --mode {config.mode}`, or launch this with dry_run set to "
+            "false."
+        )
+        return False
     try:
-        switched = switch(deployment.deployer(context.log.info), config.mode)
+        switched = switch(deployer, config.mode)
     except DeploymentError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     context.log.info(
@@ -103,7 +113,8 @@ def keep_metrics(
 
 
 @dg.job(
-    description="Keep inventory.stock_metrics_view in another way: materialized, or incremental.",
+    description="Keep inventory.stock_metrics_view in another way: materialized, or incremental. "
+    "A dry run unless configured otherwise.",
     executor_def=dg.in_process_executor,
 )
 def switch_metrics_mode() -> None:

@@ -23,6 +23,7 @@ DAILY = [
     monitor_of_file("view_not_bloated"),
     monitor_of_file("refresh_duration_steady"),
     monitor_of_file("triggers_not_bypassed"),
+    monitor_of_file("no_foreign_code"),
 ]
 
 # Nobody writes there, and comparing them reads all of them.

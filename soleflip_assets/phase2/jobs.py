@@ -42,18 +42,29 @@ verify_phase2 = dg.define_asset_job(
 )
 
 
+class RevertConfig(dg.Config):
+    """How Phase 2 is taken back.
+
+    Attributes:
+        dry_run: say whether something stands in the way; change nothing.
+    """
+
+    dry_run: bool = True
+
+
 @dg.op
-def take_back(context: dg.OpExecutionContext, deployment: Deployment) -> bool:
+def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: Deployment) -> bool:
     """Take Phase 2 back.
 
     Returns:
-        Whether there was anything to take back.
+        Whether anything was taken back.
     """
-    return revert(deployment.deployer(context.log.info))
+    return revert(deployment.deployer(context.log.info), dry_run=config.dry_run)
 
 
 @dg.job(
-    description="Take Phase 2 back: the schema as it was, with everything that was written since.",
+    description="Take Phase 2 back: the schema as it was, with everything that was written since. "
+    "A dry run unless configured otherwise.",
     executor_def=dg.in_process_executor,
 )
 def revert_phase2() -> None:

@@ -17,6 +17,7 @@ from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
+from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.phase2.retirement import DEPLOYED_14_DAYS, DEPLOYED_30_DAYS
 
@@ -29,9 +30,8 @@ def write_report(connection: Connection, folder: Path, run_id: str) -> Path:
         folder: where to; made if it is not there.
         run_id: of the Dagster run; names the file, so a run that is retried replaces its report.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"phase2_{run_id[:8]}.md"
-    path.write_text(_report(connection), encoding="utf-8")
+    path = private_folder(folder) / f"phase2_{run_id[:8]}.md"
+    write_private_file(path, _report(connection))
     return path
 
 

@@ -22,14 +22,18 @@ _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
 _NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
 
 
-def revert(deployer: Deployer) -> bool:
+def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
     """Take Phase 2 back. A revert that died is resumed.
 
     Nothing is dropped before it is proven that the legacy tables hold what the new columns hold. The backups,
     the dump and the ledger stay; a later deployment starts anew.
 
+    Args:
+        deployer: who takes it back.
+        dry_run: only say whether something stands in the way.
+
     Returns:
-        Whether there was anything to take back.
+        Whether anything was taken back.
 
     Raises:
         DeploymentError: something cannot be taken back without loss; the message lists it. Nothing was
@@ -40,6 +44,12 @@ def revert(deployer: Deployer) -> bool:
         return False
     _refuse_if_retired(deployer)
     _refuse_if_built_upon(deployer)
+    if dry_run:
+        deployer.log(
+            "Nobody has built on Phase 2, and the legacy tables are there: it can be taken back. Nothing was "
+            "changed, this is a dry run: run `soleflip revert`, or launch this with dry_run set to false."
+        )
+        return False
     if query_file(deployer.connection, "report/columns.sql"):
         _carry_back(deployer)
     switch(deployer, Mode.MATERIALIZED)

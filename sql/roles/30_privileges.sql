@@ -4,7 +4,8 @@
 -- soleflip_owner, after a role was made later than that. A role or an object that is not there is passed over.
 --
 -- Locks: none that anyone could wait for.
--- Again: safe; nothing that was granted otherwise is taken away, but that everybody may make objects here.
+-- Again: safe; nothing that was granted otherwise is taken away, but that everybody may make objects here, and that
+--        everybody may execute a function of ours, as PostgreSQL lets them until somebody says otherwise.
 
 DO $$
 DECLARE
@@ -80,6 +81,19 @@ BEGIN
       wanted.owner, wanted.schema, wanted.role
     );
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', wanted.schema);
+  END LOOP;
+
+  FOR wanted IN
+    SELECT pg_proc.oid::regprocedure AS function
+    FROM pg_proc
+    WHERE (
+      pg_proc.pronamespace = to_regnamespace('inventory_ops')
+      OR pg_proc.oid = to_regprocedure('inventory.refresh_stock_metrics()')
+    )
+      AND pg_has_role(pg_proc.proowner, 'USAGE')
+      AND EXISTS (SELECT FROM aclexplode(coalesce(pg_proc.proacl, acldefault('f', pg_proc.proowner))) WHERE grantee = 0)
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', wanted.function);
   END LOOP;
 END
 $$;

@@ -61,15 +61,22 @@ def sink() -> Iterator[Sink]:
         yield sink
 
 
+# Where the proxy listens: by these names, too, the two interfaces answer.
+PROXY = {"webserver": free_port(), "viewers": free_port()}
+
+
 @pytest.fixture(scope="module")
 def production(sink: Sink) -> Iterator[Production]:
     """All services, with the hourly refresh and the daily watch alone, and alerts to the sink."""
     if sys.platform != "linux":
         pytest.skip("the clock's library is made for Linux")
     keep = {HOURLY, "daily_watch"}
-    with running_production(
-        NOON, programs_of("15"), keep, SOLEFLIP_ALERT_URLS=sink.url()
-    ) as running:
+    variables = {
+        "SOLEFLIP_ALERT_URLS": sink.url(),
+        "SOLEFLIP_UI_URL": f"http://127.0.0.1:{PROXY['webserver']}",
+        "SOLEFLIP_VIEWERS_URL": f"http://127.0.0.1:{PROXY['viewers']}",
+    }
+    with running_production(NOON, programs_of("15"), keep, **variables) as running:
         yield running
 
 
@@ -173,7 +180,7 @@ def proxy(production: Production, tmp_path: Path) -> Iterator[dict[str, int]]:
         [caddy, "hash-password", "--plaintext", PASSWORD],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    ports = {"webserver": free_port(), "viewers": free_port()}
+    ports = PROXY
     text = (FILES / "deploy" / "Caddyfile").read_text()
     for there, here in {
         "dagster.example.com": f"http://127.0.0.1:{ports['webserver']}",

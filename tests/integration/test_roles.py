@@ -4,6 +4,7 @@ On a server of their own: roles are the whole server's, and the other tests know
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.definitions import defs
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.dumps.dump import take_dump
+from soleflip_assets.dumps.restore import restore
 from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.database import (
     OwnerDatabase,
@@ -27,10 +30,12 @@ from soleflip_assets.ground.database import (
     query_one,
     run_file,
 )
-from soleflip_assets.ground.settings import DATABASE_URL, HOME, OWNER_DATABASE_URL
+from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.phase2.revert import revert
 from tests.conftest import Databases, connect, open_folder, programs_of
+from tests.integration.attempts import ALLOWED, ATTEMPTS, STATEMENTS
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.test_retirement import make_ready
 
@@ -38,6 +43,8 @@ from tests.integration.phase2.test_retirement import make_ready
 pytestmark = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 
 ROLES = ("owner", "orchestrator", "application", "reader")
+# Besides them: who owned the tables before, and who is in no role.
+OTHERS = ("former_owner", "stranger")
 REFUSED = "42501"
 
 Config = Mapping[str, Any]
@@ -47,8 +54,9 @@ def _op(name: str, **config: Any) -> Config:
     return {"ops": {name: {"config": config}}}
 
 
-INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL")
-MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED")
+INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL", dry_run=False)
+MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED", dry_run=False)
+REVERT = _op("take_back", dry_run=False)
 DROP_LEGACY = _op("retire_legacy_tables", dry_run=False)
 DROP_BACKUPS = _op("retire_backup_tables", dry_run=False)
 
@@ -72,7 +80,7 @@ BY_THE_OWNER: list[tuple[str, Config]] = [
     ("restore_drill", {}),
     ("drop_legacy_tables", DROP_LEGACY),
     ("drop_backup_tables", DROP_BACKUPS),
-    ("revert_phase2", {}),
+    ("revert_phase2", REVERT),
 ]
 
 
@@ -105,14 +113,32 @@ def server(request: pytest.FixtureRequest) -> Iterator[Databases]:
             for role in ROLES:
                 connection.execute(text(f"CREATE ROLE {role}_login LOGIN IN ROLE soleflip_{role}"))
             connection.execute(text("ALTER ROLE owner_login SET role = soleflip_owner"))
-            connection.execute(text("CREATE ROLE nobody_login LOGIN"))
+            for name in OTHERS:
+                connection.execute(text(f"CREATE ROLE {name}_login LOGIN"))
         yield databases
         running.stop("immediate")
+
+
+# As an application's own login has made them.
+OWNED_BY_A_LOGIN = """
+DO $$
+DECLARE
+  owned regclass;
+BEGIN
+  ALTER SCHEMA inventory OWNER TO former_owner_login;
+  FOR owned IN
+    SELECT oid FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind = 'r'
+  LOOP
+    EXECUTE format('ALTER TABLE %s OWNER TO former_owner_login', owned);
+  END LOOP;
+END $$
+"""
 
 
 def _hardened(url: URL) -> Logins:
     """The roles' files run on it, and what everybody may do taken away, as docs/roles.md says."""
     with connect(url) as connection:
+        connection.execute(text(OWNED_BY_A_LOGIN))
         for file in ("10_roles", "20_ownership", "30_privileges"):
             run_file(connection, f"roles/{file}.sql")
     return _closed(url)
@@ -125,6 +151,7 @@ def _closed(url: URL) -> Logins:
         connection.execute(
             text(f"REVOKE CONNECT, TEMPORARY ON DATABASE {url.database} FROM PUBLIC")
         )
+        connection.execute(text(f"GRANT CONNECT ON DATABASE {url.database} TO former_owner_login"))
         connection.execute(text(f"ALTER DATABASE {url.database} OWNER TO soleflip_owner"))
     return Logins(url)
 
@@ -147,6 +174,18 @@ def deployed_by_owner(server: Databases) -> URL:
 def deployed(server: Databases, deployed_by_owner: URL) -> Logins:
     """A shop after Phase 2, deployed by the owner's login."""
     return _closed(server.copy(deployed_by_owner))
+
+
+@pytest.fixture(scope="module")
+def attacked(server: Databases, deployed_by_owner: URL) -> Logins:
+    """One database for all attempts, of which none changes it; with a stranger who has got in."""
+    logins = _closed(server.copy(deployed_by_owner))
+    with Deployer(create_database_engine(logins.url("owner")), ignore) as deployer:
+        switch(deployer, Mode.INCREMENTAL)
+    with connect(logins.administrator) as connection:
+        database = logins.administrator.database
+        connection.execute(text(f"GRANT CONNECT ON DATABASE {database} TO stranger_login"))
+    return logins
 
 
 @pytest.fixture
@@ -231,7 +270,7 @@ def test_every_job_succeeds_with_its_role(
         for job in BY_THE_CLOCK:
             succeed(orchestrator, nowhere, job)
         succeed(orchestrator, owner, "switch_metrics_mode", mode)
-    succeed(orchestrator, owner, "revert_phase2")
+    succeed(orchestrator, owner, "revert_phase2", REVERT)
     succeed(orchestrator, owner, "deploy_phase2")
     succeed(orchestrator, nowhere, "verify_phase2")
     _two_months_pass(legacy)
@@ -288,79 +327,11 @@ def test_monitors_see_the_same_as_the_orchestrator_and_as_the_administrator(
             assert seen[0] == seen[1]
 
 
-# What a role must not do, in its own words; each with a role that may, where there is one.
-ITEM = "(SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
-NEW_ITEM = (
-    "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)"
-    " VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'in_stock')"
-)
-REFRESH = "SELECT inventory.refresh_stock_metrics()"
-COMPARE = "SELECT inventory_ops.compare_stock_metrics()"
+NEW_ITEM = STATEMENTS["add stock"]
 TRIGGER = (
     "CREATE TRIGGER mine AFTER UPDATE ON pg_temp.mine FOR EACH ROW"
     " EXECUTE FUNCTION inventory_ops.lifecycle_to_stock()"
 )
-SCHEMA_CHANGES = {
-    "make a table": "CREATE TABLE inventory.mine ()",
-    "make a schema": "CREATE SCHEMA mine",
-    "change a table": "ALTER TABLE inventory.stock ADD mine integer",
-    "make an index": "CREATE INDEX ON inventory.stock (status)",
-    "empty a table": "TRUNCATE inventory.stock_reservation",
-    "drop the view": "DROP VIEW inventory.stock_metrics_view",
-    "drop a legacy table": "DROP TABLE inventory.stock_metrics",
-    "switch triggers off": "ALTER TABLE inventory.stock DISABLE TRIGGER USER",
-    "make a trigger": "CREATE TRIGGER mine AFTER UPDATE ON inventory.stock FOR EACH ROW"
-    " EXECUTE FUNCTION inventory_ops.lifecycle_to_stock()",
-    "change the refresh": "ALTER FUNCTION inventory.refresh_stock_metrics() SECURITY INVOKER",
-    "become the owner": "SET ROLE soleflip_owner",
-    "make a role": "CREATE ROLE mine",
-}
-RECORD_CHANGES = {
-    "write the ledger": "UPDATE inventory_ops.ledger SET reverted_at = now()",
-    "forge a ledger entry": "INSERT INTO inventory_ops.ledger (step, checksum, version) VALUES ('', '', '')",
-    "write a backup": "DELETE FROM inventory.stock_metrics_backup",
-    "record a deletion": f"INSERT INTO inventory_ops.stock_deletion (stock_id) VALUES ({ITEM})",
-    "empty the queue": "DELETE FROM inventory_ops.stock_change",
-    "backfill": "SELECT inventory_ops.backfill_stock(NULL, 1)",
-    "back up": "SELECT inventory_ops.back_up('inventory.stock')",
-}
-STOCK_CHANGES = {
-    "add stock": NEW_ITEM,
-    "remove stock": f"DELETE FROM inventory.stock WHERE id = {ITEM}",
-    "change a quantity": f"UPDATE inventory.stock SET quantity = 0 WHERE id = {ITEM}",
-    "change a price": f"UPDATE inventory.stock SET purchase_price = 0 WHERE id = {ITEM}",
-    "reserve": f"INSERT INTO inventory.stock_reservation (stock_id, reserved_quantity, status)"
-    f" VALUES ({ITEM}, 1, 'active')",
-    "lengthen a reservation": "UPDATE inventory.stock_reservation SET reserved_until = now()",
-    "write a legacy table": "UPDATE inventory.stock_metrics SET reserved_quantity = 0",
-    "write a key": "INSERT INTO inventory_ops.reservation_key VALUES ('', '{}', '{}')",
-}
-READING = {
-    "read stock": "SELECT id FROM inventory.stock LIMIT 1",
-    "read the view": "SELECT stock_id FROM inventory.stock_metrics_view LIMIT 1",
-}
-FORBIDDEN = {
-    "orchestrator": SCHEMA_CHANGES | RECORD_CHANGES | STOCK_CHANGES,
-    "application": SCHEMA_CHANGES
-    | RECORD_CHANGES
-    | {
-        "refresh": REFRESH,
-        "compare": COMPARE,
-        "read the ledger": "SELECT step FROM inventory_ops.ledger",
-        "change a key": "UPDATE inventory_ops.reservation_key SET request = '{}'",
-        "make a temporary table": "CREATE TEMPORARY TABLE mine ()",
-        "vouch for a validation": "UPDATE inventory_ops.validation SET passed = true",
-    },
-    "reader": SCHEMA_CHANGES
-    | RECORD_CHANGES
-    | STOCK_CHANGES
-    | {"refresh": REFRESH, "hold": "UPDATE inventory.stock SET reserved_quantity = 0"},
-}
-ALLOWED = {
-    "orchestrator": READING | {"refresh": REFRESH},
-    "application": READING | {name: STOCK_CHANGES[name] for name in STOCK_CHANGES},
-    "reader": READING | {"read the ledger": "SELECT step FROM inventory_ops.ledger"},
-}
 
 
 def _refusal(connection: Connection, statement: str) -> str | None:
@@ -382,16 +353,34 @@ def _transaction(url: URL) -> Iterator[Connection]:
         connection.rollback()
 
 
-def test_each_role_may_do_what_is_its_own_and_nothing_else(deployed: Logins) -> None:
-    """Each forbidden statement is refused for want of privilege, and not for another fault of it."""
-    with Deployer(create_database_engine(deployed.url("owner")), ignore) as deployer:
-        switch(deployer, Mode.INCREMENTAL)
-    for role in ("orchestrator", "application", "reader"):
-        with _transaction(deployed.url(role)) as connection:
-            answers = {name: _refusal(connection, text_) for name, text_ in FORBIDDEN[role].items()}
-            assert {name: code for name, code in answers.items() if code != REFUSED} == {}, role
-            answers = {name: _refusal(connection, text_) for name, text_ in ALLOWED[role].items()}
-            assert answers == dict.fromkeys(ALLOWED[role]), role
+def test_attempts_are_at_least_a_hundred_and_those_of_the_security_page() -> None:
+    page = (FILES / "docs" / "security.md").read_text()
+    section = page.partition("## What a login tried")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)[1:]
+    assert {name: tuple(by.split(", ")) for name, by in rows} == ATTEMPTS
+    assert {*ATTEMPTS} <= {*STATEMENTS}
+    assert sum(map(len, ATTEMPTS.values())) >= 100
+
+
+@pytest.mark.parametrize("who", [*ROLES, "former owner", "stranger"])
+def test_each_is_refused_what_is_not_theirs(attacked: Logins, who: str) -> None:
+    """For want of privilege, and not for another fault of the statement."""
+    with _transaction(attacked.url(who.replace(" ", "_"))) as connection:
+        answers = {
+            name: _refusal(connection, STATEMENTS[name])
+            for name, by in ATTEMPTS.items()
+            if who in by
+        }
+    assert answers
+    assert {name: code for name, code in answers.items() if code != REFUSED} == {}
+
+
+@pytest.mark.parametrize("who", ALLOWED)
+def test_each_may_do_what_is_theirs(attacked: Logins, who: str) -> None:
+    """So that what is refused is refused for a reason."""
+    with _transaction(attacked.url(who.replace(" ", "_"))) as connection:
+        answers = {name: _refusal(connection, STATEMENTS[name]) for name in ALLOWED[who]}
+    assert answers == dict.fromkeys(ALLOWED[who])
 
 
 def test_orchestrator_may_not_turn_a_trigger_function_to_its_own_ends(deployed: Logins) -> None:
@@ -404,27 +393,206 @@ def test_orchestrator_may_not_turn_a_trigger_function_to_its_own_ends(deployed: 
 
 def test_who_has_no_role_is_not_let_in(deployed: Logins) -> None:
     with pytest.raises(DBAPIError, match="permission denied for database"):
-        connect(deployed.url("nobody"))
+        connect(deployed.url("stranger"))
 
 
-def test_former_owner_writes_on_and_owns_nothing(server: Databases) -> None:
+def test_former_owner_writes_on_and_owns_nothing(legacy: Logins) -> None:
     """Handing over takes away nothing that an application does that logged in as the owner."""
-    url = server.legacy("production")
-    with connect(url) as connection:
-        connection.execute(text("DROP ROLE IF EXISTS shop"))
-        connection.execute(text("CREATE ROLE shop LOGIN"))
-        for table in ("stock", "stock_financial", "stock_lifecycle", "stock_metrics"):
-            connection.execute(text(f"ALTER TABLE inventory.{table} OWNER TO shop"))
-        connection.execute(text("ALTER SCHEMA inventory OWNER TO shop"))
-        for file in ("10_roles", "20_ownership", "30_privileges"):
-            run_file(connection, f"roles/{file}.sql")
-    with _transaction(url.set(username="shop")) as connection:
+    with _transaction(legacy.url("former_owner")) as connection:
         assert _refusal(connection, NEW_ITEM) is None
         assert _refusal(connection, "DELETE FROM inventory.stock") is None
-        assert _refusal(connection, "ALTER TABLE inventory.stock ADD mine integer") == REFUSED
-    run_deployment(url.set(username="owner_login"))
-    with _transaction(url.set(username="shop")) as connection:
+        assert _refusal(connection, STATEMENTS["change a table"]) == REFUSED
+    run_deployment(legacy.url("owner"))
+    with _transaction(legacy.url("former_owner")) as connection:
         assert _refusal(connection, "UPDATE inventory.stock SET quantity = 7") is None
+
+
+def test_what_an_earlier_version_gave_the_former_owner_is_taken_back(deployed: Logins) -> None:
+    """Until somebody does, the right to put triggers on the tables is a finding."""
+    with connect(deployed.administrator) as connection:
+        connection.execute(text("GRANT ALL ON inventory.stock TO former_owner_login"))
+        connection.execute(text("GRANT TRIGGER ON inventory.stock_reservation TO PUBLIC"))
+        found = query_one(connection, "monitoring/no_foreign_code.sql")
+        assert found["examples"] == [
+            "everybody may put a trigger on inventory.stock_reservation",
+            "former_owner_login may put a trigger on inventory.stock",
+        ]
+        run_file(connection, "roles/20_ownership.sql")
+        assert query_one(connection, "monitoring/no_foreign_code.sql")["passed"]
+    with _transaction(deployed.url("former_owner")) as connection:
+        for name in ("make a trigger", "empty a table"):
+            assert _refusal(connection, STATEMENTS[name]) == REFUSED
+        assert _refusal(connection, STATEMENTS["change a quantity"]) is None
+
+
+FOREIGN = {
+    "trigger mine of inventory.stock calls mine() of former_owner_login": (
+        "CREATE TRIGGER mine AFTER UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.mine()"
+    ),
+    "constraint mine on table inventory.stock of inventory.stock calls cheap(integer)"
+    " of former_owner_login": (
+        "ALTER TABLE inventory.stock ADD CONSTRAINT mine CHECK (public.cheap(quantity))"
+    ),
+    "index inventory.mine of inventory.stock calls cheap(integer) of former_owner_login": (
+        "CREATE INDEX mine ON inventory.stock (public.cheap(quantity))"
+    ),
+    "rule mine on inventory.stock_reservation": (
+        "CREATE RULE mine AS ON DELETE TO inventory.stock_reservation DO INSTEAD NOTHING"
+    ),
+    "policy mine on inventory.stock": "CREATE POLICY mine ON inventory.stock USING (true)",
+    "row security without a policy on inventory.stock_reservation": (
+        "ALTER TABLE inventory.stock_reservation ENABLE ROW LEVEL SECURITY"
+    ),
+}
+
+
+def test_code_of_somebody_else_on_our_tables_is_found(deployed: Logins) -> None:
+    """Each kind by itself, and as the orchestrator sees it; a trigger of the owner's own is none."""
+    with connect(deployed.administrator) as connection:
+        for signature, returns, body in (
+            ("mine()", "trigger LANGUAGE plpgsql", "BEGIN RETURN NULL; END"),
+            ("cheap(integer)", "boolean LANGUAGE sql IMMUTABLE", "SELECT true"),
+            ("ours()", "trigger LANGUAGE plpgsql", "BEGIN RETURN NULL; END"),
+        ):
+            owner = "soleflip_owner" if signature == "ours()" else "former_owner_login"
+            connection.execute(
+                text(f"CREATE FUNCTION public.{signature} RETURNS {returns} AS '{body}'")
+            )
+            connection.execute(text(f"ALTER FUNCTION public.{signature} OWNER TO {owner}"))
+        connection.execute(
+            text(
+                "CREATE TRIGGER ours AFTER UPDATE ON inventory.stock FOR EACH ROW"
+                " EXECUTE FUNCTION public.ours()"
+            )
+        )
+        assert query_one(connection, "monitoring/no_foreign_code.sql")["passed"]
+    with _transaction(deployed.administrator) as connection:
+        for finding, statement in FOREIGN.items():
+            nested = connection.begin_nested()
+            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("SET LOCAL ROLE soleflip_orchestrator")
+            found = query_one(connection, "monitoring/no_foreign_code.sql")
+            assert (found["passed"], found["examples"]) == (False, [finding])
+            nested.rollback()
+
+
+def _privileges(url: URL) -> list[str]:
+    """Who may do what, but for the owner: a line for each grantee, kind of object and set of privileges."""
+    with connect(url) as connection:
+        return list(connection.execute(text(PRIVILEGES)).scalars())
+
+
+PRIVILEGES = """
+WITH own AS (
+  SELECT 'tables' AS kind, oid::regclass::text AS object, relowner AS owner, relacl AS acl FROM pg_class
+  WHERE relnamespace IN (to_regnamespace('inventory'), to_regnamespace('inventory_ops'))
+  UNION ALL
+  SELECT 'columns', attrelid::regclass || '.' || attname, relowner, attacl
+  FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+  WHERE relnamespace = to_regnamespace('inventory') AND NOT attisdropped
+  UNION ALL
+  SELECT 'functions', oid::regprocedure::text, proowner, coalesce(proacl, acldefault('f', proowner))
+  FROM pg_proc WHERE pronamespace IN (to_regnamespace('inventory'), to_regnamespace('inventory_ops'))
+  UNION ALL
+  SELECT 'schemas', nspname, nspowner, nspacl FROM pg_namespace WHERE nspname LIKE 'inventory%'
+  UNION ALL
+  SELECT 'tables to come', defaclnamespace::regnamespace::text, defaclrole, defaclacl FROM pg_default_acl
+),
+granted AS (
+  SELECT grantee, kind, object, string_agg(privilege_type, ', ' ORDER BY privilege_type) AS privileges
+  FROM own, aclexplode(acl) WHERE grantee <> owner GROUP BY 1, 2, 3, privilege_type = 'MAINTAIN'
+)
+SELECT format('%s may %s %s: %s', CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+  privileges, kind, string_agg(object, ', ' ORDER BY object))
+FROM granted GROUP BY grantee, kind, privileges ORDER BY 1
+"""
+
+
+def _listed(state: str, server: Databases) -> list[str]:
+    """What privileges.txt says of a state; MAINTAIN came with PostgreSQL 17."""
+    listed = Path(__file__).with_name("privileges.txt").read_text()
+    lines = listed.partition(f"[{state}]\n")[2].partition("\n\n")[0].splitlines()
+    known = (server.server.data / "PG_VERSION").read_text().strip() >= "17"
+    return [line for line in lines if known or " may MAINTAIN " not in line]
+
+
+def test_privileges_are_those_listed_after_all_that_makes_objects(
+    legacy: Logins, server: Databases, tmp_path: Path
+) -> None:
+    """And nobody but the owner is given a function by default, as PostgreSQL does."""
+    owner = create_database_engine(legacy.url("owner"))
+
+    def expect(state: str) -> None:
+        assert _privileges(legacy.administrator) == _listed(state, server), state
+
+    expect("before")
+    run_deployment(legacy.url("owner"))
+    expect("deployed")
+    with connect(legacy.administrator) as connection:
+        for function in ("refresh_stock_metrics()", "backfill_stock(uuid, integer)"):
+            schema = "inventory" if "refresh" in function else "inventory_ops"
+            connection.execute(text(f"GRANT EXECUTE ON FUNCTION {schema}.{function} TO PUBLIC"))
+    run_deployment(legacy.url("owner"))
+    expect("deployed")
+    with Deployer(owner, ignore) as deployer:
+        switch(deployer, Mode.INCREMENTAL)
+        expect("incremental")
+        switch(deployer, Mode.MATERIALIZED)
+    expect("deployed")
+    dump = take_dump(owner, tmp_path)
+    restored = restore(legacy.url("owner"), dump.path, ignore, replace=False).database
+    assert _privileges(legacy.administrator.set(database=restored)) == _listed("deployed", server)
+    with Deployer(owner, ignore) as deployer:
+        revert(deployer)
+    expect("reverted")
+
+
+MIGRATION = """
+ALTER TABLE inventory.stock ADD vendor text;
+CREATE INDEX stock_vendor ON inventory.stock (vendor);
+ALTER TABLE inventory.stock_reservation ALTER reservation_reason TYPE varchar(500);
+CREATE TABLE inventory.vendor (id serial PRIMARY KEY, stock_id uuid REFERENCES inventory.stock);
+CREATE TABLE public.order_line (id serial PRIMARY KEY);
+UPDATE public.alembic_version SET version_num = '2';
+"""
+APPLICATIONS_WORK = [
+    "UPDATE inventory.stock SET vendor = 'somebody'",
+    "INSERT INTO inventory.vendor DEFAULT VALUES",
+    "INSERT INTO public.order_line DEFAULT VALUES",
+]
+
+
+def test_application_migrates_after_the_hand_over(legacy: Logins) -> None:
+    """By a login of its own, as docs/roles.md says; what that makes, the application's login may write."""
+    with connect(legacy.administrator) as connection:
+        connection.execute(text("GRANT CREATE ON SCHEMA public TO former_owner_login"))
+        connection.execute(text("CREATE TABLE public.alembic_version (version_num text)"))
+        connection.execute(text("ALTER TABLE public.alembic_version OWNER TO former_owner_login"))
+        page = (FILES / "docs" / "roles.md").read_text()
+        block = page.partition("## Migrations of the application")[2].partition("```sql\n")[2]
+        for statement in (
+            block.partition("\n```")[0].replace("shop", "former_owner_login").split(";")
+        ):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        database = legacy.administrator.database
+        migrator = "former_owner_login_migrations"
+        connection.execute(text(f"GRANT CONNECT ON DATABASE {database} TO {migrator}"))
+    run_deployment(legacy.url("owner"))
+    with _transaction(legacy.url("former_owner")) as connection:
+        assert _refusal(connection, MIGRATION.split(";", maxsplit=1)[0]) == REFUSED
+    with connect(legacy.administrator.set(username=migrator)) as connection:
+        for statement in MIGRATION.split(";")[:-1]:
+            connection.exec_driver_sql(statement)
+    with connect(legacy.url("former_owner")) as connection:
+        for statement in APPLICATIONS_WORK:
+            connection.exec_driver_sql(statement)
+    with connect(legacy.url("reader")) as connection:
+        connection.exec_driver_sql("SELECT * FROM inventory.vendor")
+    run_deployment(legacy.url("owner"))
+    with connect(legacy.administrator) as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {migrator}")
+        connection.exec_driver_sql(f"DROP ROLE {migrator}")
 
 
 def test_everything_made_belongs_to_the_owners_role(deployed: Logins) -> None:

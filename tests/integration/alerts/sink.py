@@ -16,6 +16,8 @@ class Sink:
     Attributes:
         port: where it listens.
         status: what it answers; only what is answered with 200 has arrived.
+        refuses: a path, and a word that it does not take there.
+        longest: how many characters it takes.
         messages: what arrived, by path.
         refused: how many it refused.
         pings: how many GET requests came.
@@ -23,6 +25,8 @@ class Sink:
 
     port: int = 0
     status: int = 200
+    refuses: tuple[str, str] | None = None
+    longest: int = 1_000_000
     messages: list[dict[str, Any]] = field(default_factory=list)
     refused: int = 0
     pings: int = 0
@@ -65,6 +69,11 @@ def running_sink() -> Iterator[Sink]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = sink.status
+            if sink.refuses:
+                path, word = sink.refuses
+                status = 400 if path == self.path and word.encode() in body else status
+            if len(json.loads(body)["message"]) > sink.longest:
+                status = 413
             with sink.changed:
                 if status == 200:
                     sink.messages.append({**json.loads(body), "path": self.path})

@@ -1,6 +1,8 @@
 """The embedded server: started by its first user, stopped by its last, whatever becomes of those between."""
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +14,11 @@ import psutil
 import psycopg
 import pytest
 
-from soleflip_assets.embedded.postgres import PostgresServer
+from soleflip_assets.embedded.postgres import PostgresServer, server_account
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.ground.settings import ConfigurationError
 from tests.conftest import open_folder
+from tests.integration.phase2.test_full_disk import mount
 
 # Another process that uses the server, says so, and goes on until its input ends.
 USER = """
@@ -164,3 +168,95 @@ def _await_end_of_backends(server: PostgresServer) -> None:
     ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def _groups(process: psutil.Process) -> set[int]:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("Groups:"))
+    return {*map(int, line.split()[1:])} | {*process.gids()}
+
+
+def test_as_root_it_runs_as_somebody_without_a_group_of_ours(server: PostgresServer) -> None:
+    account = server_account()
+    if account is None:
+        pytest.skip("only root runs it as somebody else")
+    with server.running():
+        (postmaster,) = _postmasters(server)
+        assert {*postmaster.uids()} == {account.pw_uid}
+        assert _groups(postmaster) == {account.pw_gid}
+
+
+# What a shell, a URL, a list of hosts and a quoted setting read as something else.
+ODD = """ ,;'"$`%&+#?=*~()é"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_folder_of_any_name_works(seed: int) -> None:
+    """And nothing in it is run: pg_ctl starts the server by a shell."""
+    odd = "".join(random.Random(seed).sample(ODD, len(ODD)))
+    name = f"{odd}$(touch mine)`touch mine`"
+    with open_folder() as folder:
+        own = PostgresServer(folder / name / "data", parameters={"fsync": "off"})
+        try:
+            with own.running():
+                assert answers(own)
+                assert create_database_engine(own.url("postgres")).connect().closed is False
+        finally:
+            own.stop("immediate")
+        assert [path.name for path in folder.iterdir()] == [name]
+        assert "mine" not in {path.name for path in (folder / name).iterdir()}
+
+
+def test_socket_elsewhere_is_in_a_folder_that_nobody_could_have_made_before() -> None:
+    """After a crash the same one; what others made of that name meanwhile is not taken; gone at the end."""
+    with open_folder() as folder:
+        long = PostgresServer(folder / ("l" * 100), parameters={"fsync": "off"})
+        with long.running():
+            first = Path(str(long.url("postgres").query["host"]))
+            assert first.stat().st_mode & 0o777 == 0o700
+            (postmaster,) = _postmasters(long)
+            postmaster.send_signal(signal.SIGKILL)
+            postmaster.wait()
+            _await_end_of_backends(long)
+            with long.running():
+                assert Path(str(long.url("postgres").query["host"])) == first
+                (postmaster,) = _postmasters(long)
+                postmaster.send_signal(signal.SIGKILL)
+                postmaster.wait()
+                _await_end_of_backends(long)
+            shutil.rmtree(first)
+            first.symlink_to(folder)
+            with long.running():
+                assert Path(str(long.url("postgres").query["host"])) != first
+                assert answers(long)
+            first.unlink()
+        with pytest.raises(ConfigurationError, match="not running"):
+            long.url("postgres")
+
+
+def test_lock_that_is_a_link_is_refused_and_what_it_names_is_kept(server: PostgresServer) -> None:
+    theirs = server.data.with_name("theirs")
+    theirs.write_text("kept")
+    server.data.with_name("data.users.lock").symlink_to(theirs)
+    with pytest.raises(ConfigurationError, match="symbolic link"), server.running():
+        pass
+    assert theirs.read_text() == "kept"
+
+
+def test_full_disk_is_called_that() -> None:
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a disk of a given size")
+    with open_folder() as folder:
+        try:
+            mount(folder, "size=4m,mode=0711")
+        except subprocess.CalledProcessError:
+            pytest.skip("this container may not mount anything")
+        try:
+            server = PostgresServer(folder / "data")
+            with (
+                pytest.raises(ConfigurationError, match=r"The disk of .* is full"),
+                server.running(),
+            ):
+                pass
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)

@@ -283,3 +283,30 @@ def test_log_of_old_runs_goes_and_dagster_knows_what_it_knew(
         "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'event_logs'"
     ).fetchone()
     assert vacuumed == (True,)
+
+
+def test_what_runs_wrote_to_their_terminals_goes_with_their_log(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only folders of runs, never by way of a link, and nothing in a dry run."""
+    monkeypatch.setenv(retention.LOG_DAYS, "10")
+    storage = Path(instance.storage_directory())
+    old, young, linked = (f"{digit * 8}-1111-4111-8111-{digit * 12}" for digit in "abc")
+    for name in (old, young, "another"):
+        (storage / name / "compute_logs").mkdir(parents=True)
+        (storage / name / "compute_logs" / "1.err").write_text("x" * 100)
+    (storage / linked).symlink_to(home)
+    for name in (old, "another"):
+        os.utime(storage / name, (time.time() - 11 * DAY,) * 2)
+    os.utime(storage / linked, (time.time() - 11 * DAY,) * 2, follow_symlinks=False)
+
+    would = keep_house(instance, dry_run=True)["delete_old_files"]
+    assert (storage / old).exists()
+    did = keep_house(instance)["delete_old_files"]
+
+    assert (would["files_deleted"], did["files_deleted"]) == (1, 1)
+    assert did["bytes_freed"] >= 100
+    assert not (storage / old).exists()
+    assert all((storage / name).exists() for name in (young, linked, "another"))
+    assert (home / "dumps").exists()
+    (storage / linked).unlink()

@@ -651,7 +651,12 @@ def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.Monk
 
     assert run("compare_stock_metrics").success
     for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
-        config: dict[str, object] = {"ops": {"keep_metrics": {"config": {"mode": mode.name}}}}
+        asked: dict[str, object] = {"mode": mode.name}
+        config: dict[str, object] = {"ops": {"keep_metrics": {"config": asked}}}
+        before = mode_of(deployed)
+        assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is False
+        assert mode_of(deployed) is before, "a launch of the UI changed it without being told to"
+        asked["dry_run"] = False
         assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is True
         assert mode_of(deployed) is mode
         refreshed = run("refresh_stock_metrics")

@@ -429,15 +429,25 @@ def test_old_version_goes_on_while_it_is_taken_back(
 
 
 @DAGSTERS_OWN_WARNING
-def test_job_reverts(deployed: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_reverts_when_told_to(
+    deployed: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the UI launches it, without a configuration, it changes nothing."""
     url = deployed.set(drivername="postgresql").render_as_string(hide_password=False)
     monkeypatch.setenv(DATABASE_URL, url)
     monkeypatch.setenv(HOME, str(tmp_path))
 
     with dg.DagsterInstance.ephemeral() as instance:
         job = defs.resolve_job_def("revert_phase2")
-        assert job.execute_in_process(instance=instance).success
+        for dry_run in (None, False):
+            config = (
+                {"ops": {"take_back": {"config": {"dry_run": dry_run}}}} if dry_run is False else {}
+            )
+            assert job.execute_in_process(instance=instance, run_config=config).success
+            assert _has_view(deployed) == (dry_run is None)
 
-    with connect(deployed) as connection:
+
+def _has_view(url: URL) -> bool:
+    with connect(url) as connection:
         view = connection.exec_driver_sql("SELECT to_regclass('inventory.stock_metrics_view')")
-        assert view.scalar_one() is None
+        return view.scalar_one() is not None

@@ -1,8 +1,10 @@
 """What a message says."""
 
+import re
+
 import pytest
 
-from soleflip_assets.alerts.message import compose
+from soleflip_assets.alerts.message import Limits, Message, compose
 from soleflip_assets.alerts.state import Kind, Observation, Severity, State
 
 CHECK = "check:inventory/stock:financial_data_consistent"
@@ -92,3 +94,40 @@ def test_what_is_over_before_it_could_be_told_says_so() -> None:
     )
 
     assert title == "[SoleFlip] recovered: financial_data_consistent failed and recovered"
+
+
+def told(number: int, limits: Limits) -> Message:
+    state = State(began=0, after=0)
+    for index in range(number):
+        severity = Severity.ERROR if index == number - 1 else Severity.WARN
+        state.observe(
+            Observation(
+                f"check:inventory/stock:check_{index}",
+                failing=True,
+                at=0,
+                severity=severity,
+                run_id="1",
+                detail="d" * 200,
+                meaning="m" * 200,
+            )
+        )
+    (news,) = state.news("sink", lambda _: True, 0)
+    return compose(news, limits)
+
+
+@pytest.mark.parametrize("number", [1, 8, 50])
+@pytest.mark.parametrize(("title", "body"), [(60, 80), (80, 920), (250, 1800), (250, 32_000)])
+def test_message_is_as_long_as_its_target_takes_and_counts_what_is_left_out(
+    number: int, title: int, body: int
+) -> None:
+    """From an SMS to an e-mail. The worst stays."""
+    message = told(number, Limits(title, body))
+
+    assert len(message.title) <= title
+    assert len(message.body) <= body
+    assert message.body.startswith(f"✗ check check_{number - 1} of")
+    listed = message.body.count("✗ check check_")
+    left_out = re.search(r"… and (\d+) more that have no room here", message.body)
+    if body > 500:
+        assert listed + (int(left_out[1]) if left_out else 0) == number
+        assert message.body.endswith("/runs/1")

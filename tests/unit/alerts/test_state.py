@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soleflip_assets.alerts.state import HOUR, Kind, News, Observation, Severity, State
+from soleflip_assets.alerts.state import (
+    HOUR,
+    TOO_MANY,
+    Kind,
+    News,
+    Observation,
+    Severity,
+    State,
+    subject_of,
+)
 
 CHECK = "check:inventory/stock:financial_data_consistent"
 OTHER = "check:inventory/stock:stock_records_kept"
@@ -158,8 +167,9 @@ def test_target_that_was_down_gets_one_message_however_often_it_flapped() -> Non
 
     (news,) = inbox.collect(state, 6000)
 
-    assert news.kind is Kind.FAILING
+    assert news.kind is Kind.FLAPPING
     assert news.alerts[0].recovered_at is not None
+    assert inbox.collect(state, 6000 + HOUR) == []
     assert not state.alerts
 
 
@@ -256,6 +266,108 @@ def test_state_does_not_grow_with_the_number_of_events() -> None:
     assert len(state.to_cursor()) < 1000
 
 
+def test_flapping_is_said_once_and_then_what_it_came_to() -> None:
+    """Two failures are told one by one; the third makes it flap. An hour without a change is calm."""
+    state, inbox = new_state(), Inbox()
+    for minute in range(0, 300, 10):
+        state.observe(failing(at=minute * 60) if minute % 20 == 0 else well(at=minute * 60))
+        inbox.collect(state, minute * 60)
+    for minute in range(300, 500, 10):
+        inbox.collect(state, minute * 60)
+
+    assert [(at / 60, kind) for at, kind, _ in inbox.got] == [
+        (0, Kind.FAILING),
+        (10, Kind.RECOVERED),
+        (20, Kind.FAILING),
+        (30, Kind.RECOVERED),
+        (40, Kind.FAILING),
+        (50, Kind.FLAPPING),
+    ]
+    assert not state.alerts, "it has recovered when it was told to flap, and stayed so"
+
+
+def test_what_still_fails_when_it_flaps_no_more_is_told_and_flaps_anew_later() -> None:
+    state, inbox = new_state(), Inbox()
+    for start in (0, 3 * HOUR):
+        for number in range(9):
+            now = start + number * 60
+            state.observe(failing(at=now) if number % 2 == 0 else well(at=now))
+            inbox.collect(state, now)
+        inbox.collect(state, start + 8 * 60 + HOUR)
+
+    kinds = [kind for _, kind, _ in inbox.got]
+    assert kinds.count(Kind.FLAPPING) == 2
+    assert kinds[-1] in {Kind.FAILING, Kind.REMINDER}
+
+
+def test_thousand_failing_checks_are_few_messages_and_a_bounded_state() -> None:
+    """Each in a run of its own, one every ten seconds; then all recover."""
+    state, inbox = new_state(), Inbox()
+    text, messages = "x" * 5000, 0
+    for number in range(1000):
+        state.observe(
+            Observation(
+                f"check:a:{number}",
+                failing=True,
+                at=number * 10,
+                run_id=f"run {number}",
+                detail=text,
+                meaning=text,
+            )
+        )
+        for news in state.news("sink", anything, number * 10):
+            state.told("sink", news, number * 10)
+            state.took("sink", number * 10)
+            messages += 1
+    assert len(state.to_cursor()) < 200_000
+    assert messages < 30
+    assert state.alerts[TOO_MANY].detail.startswith("900 more")
+
+    for number in range(1000):
+        state.observe(well(f"check:a:{number}", at=20_000 + number))
+    for minute in range(400, 600, 10):
+        inbox.collect(state, minute * 60)
+    assert not state.alerts
+
+
+def test_warnings_leave_room_for_errors() -> None:
+    state = new_state()
+    for number in range(1000):
+        state.observe(failing(f"check:a:{number}", severity=Severity.WARN))
+    state.observe(failing(CHECK))
+
+    assert CHECK in state.alerts
+
+
+def test_message_that_is_refused_comes_last_and_only_when_it_is_time() -> None:
+    state = new_state()
+    state.observe(failing(OTHER, run_id="a"))
+    (news,) = state.news("sink", anything, 10)
+    state.refused("sink", news, "title", 10)
+    state.observe(failing(CHECK, at=20, run_id="b"))
+
+    assert [news.run_id for news in state.news("sink", anything, 20)] == ["b", "a"]
+    assert [news.run_id for news in state.news("sink", anything, 20, again=False)] == ["b"]
+    assert [news.run_id for news in state.news("other", anything, 20, again=False)] == ["a", "b"]
+
+
+def test_message_that_is_refused_for_a_day_is_given_up_and_the_others_are_told() -> None:
+    state, other = new_state(), Inbox("other")
+    state.observe(failing())
+    for hour in range(24):
+        for news in state.news("sink", anything, hour * HOUR):
+            state.refused("sink", news, "[SoleFlip] ERROR: x", hour * HOUR)
+        other.collect(state, hour * HOUR)
+    assert subject_of("sink") not in state.alerts
+    (news,) = state.news("sink", anything, 24 * HOUR)
+    state.refused("sink", news, "[SoleFlip] ERROR: x", 24 * HOUR)
+
+    assert state.news("sink", anything, 24 * HOUR) == []
+    (told,) = state.news("other", anything, 24 * HOUR)
+    assert [alert.subject for alert in told.alerts] == ["target:sink"]
+    assert told.alerts[0].detail == "given up after a day: [SoleFlip] ERROR: x"
+
+
 STEP = st.tuples(
     st.sampled_from(["fail", "warn", "recover", "down", "up", "wait"]),
     st.sampled_from([CHECK, OTHER]),
@@ -267,7 +379,10 @@ STEP = st.tuples(
 def test_whoever_is_reached_in_the_end_knows_what_is_and_was_never_told_it_twice(
     steps: list[tuple[str, str]],
 ) -> None:
-    """At least once, and once: against a model of what a reader of the messages believes."""
+    """At least once, and once: against a model of what a reader of the messages believes.
+
+    In the end is when all has been calm for an hour: of what flaps nobody is told each change.
+    """
     state, inbox, now = new_state(), Inbox(), 0.0
     truth: dict[str, bool] = {}
     ever_failed: set[str] = set()
@@ -301,7 +416,7 @@ def test_whoever_is_reached_in_the_end_knows_what_is_and_was_never_told_it_twice
         tick()
 
     inbox.up = True
-    now += 10
+    now += HOUR + 10
     tick()
     assert told_of == ever_failed
     assert {subject for subject, fails in believed.items() if fails} == {
