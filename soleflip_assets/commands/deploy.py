@@ -29,7 +29,7 @@ def deploy(*, check: bool) -> None:
     Looks for trouble, dumps the database, backs up the legacy tables, consolidates them into
     inventory.stock, makes the view, validates and reports; readers and writers go on meanwhile. Safe to run
     again: it resumes a run that died and leaves alone what is done already. It makes a view, index, function
-    or trigger again that is missing, outdated (an older version made it) or altered (somebody changed it), and
+    or trigger again that is missing, outdated (an older version made it) or altered (somebody changed it),
     drops one that is orphaned (no file defines it any more), never with CASCADE. Code that is older than the
     database changes nothing.
 
