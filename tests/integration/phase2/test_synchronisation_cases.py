@@ -170,12 +170,6 @@ CASES: dict[str, Case] = {
         trigger("BEFORE UPDATE", "stock_financial",
                 "UPDATE inventory.stock SET purchase_price = NEW.purchase_price WHERE id = NEW.stock_id;"),
     ),
-    "S5 function in the statement": Case(
-        ["CREATE FUNCTION public.note() RETURNS text LANGUAGE plpgsql AS $$ BEGIN "
-         f"{LIFECYCLE.format(chr(39).join(['status_history = ', '[1]', '']))}; RETURN 'n'; END $$",
-         STOCK.format("notes = public.note()")],
-        {"notes": "n", "status_history": json(1)},
-    ),
     "S7 older lifecycle row inserted": Case([OLDER], AS_BEFORE),
     "S7 older lifecycle row updated": Case(
         [OLDER, "UPDATE inventory.stock_lifecycle SET shelf_life_days = 1, listed_on_platforms = '[9]', "
