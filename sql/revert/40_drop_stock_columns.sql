@@ -29,6 +29,8 @@ BEGIN
 END
 $$;
 
+DROP TABLE IF EXISTS inventory_ops.stock_trace;
+
 ALTER TABLE inventory.stock
   DROP COLUMN IF EXISTS listed_on_platforms,
   DROP COLUMN IF EXISTS status_history,
