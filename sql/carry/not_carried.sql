@@ -25,7 +25,7 @@ WITH compared AS (
       newest.listed_on_platforms,
       newest.status_history
     FROM inventory.stock_lifecycle AS newest
-    ORDER BY newest.stock_id, newest.updated_at DESC, newest.created_at DESC, newest.id DESC
+    ORDER BY newest.stock_id, newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
   ) AS lifecycle ON lifecycle.stock_id = stock.id
   LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
 ),

@@ -12,8 +12,6 @@ WITH differing AS MATERIALIZED (
   SELECT
     financial.id,
     financial.stock_id,
-    financial.updated_at,
-    financial.created_at,
     stock.id IS NULL AS orphan
   FROM inventory.stock_financial AS financial
   LEFT JOIN inventory.stock ON stock.id = financial.stock_id
@@ -36,14 +34,12 @@ WITH differing AS MATERIALIZED (
 wrong AS (
   SELECT differing.stock_id, differing.orphan
   FROM differing
-  WHERE NOT EXISTS (
-    SELECT
-    FROM inventory.stock_financial AS newer
-    WHERE newer.stock_id = differing.stock_id
-      AND (newer.updated_at, newer.created_at, newer.id)
-        > (differing.updated_at, differing.created_at, differing.id)
-    -- Asked of one row after the other, by index: the planner takes the few that differ for all of them.
-    OFFSET 0
+  WHERE differing.id = (
+    SELECT financial.id
+    FROM inventory.stock_financial AS financial
+    WHERE financial.stock_id = differing.stock_id
+    ORDER BY financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
+    LIMIT 1
   )
 ),
 found AS (

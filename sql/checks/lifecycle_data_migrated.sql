@@ -1,50 +1,49 @@
--- Each stock row holds the listings and the status history of its newest stock_lifecycle row.
+-- Each stock row says the same as its stock_lifecycle row that counts, and has one if it has listings or a history.
 --
 -- Asset: inventory/stock
 -- Locks: ACCESS SHARE on stock and stock_lifecycle for the length of the query.
--- Means: Listings or history would be lost with the old table: a migration fault or a bypassed trigger.
+-- Means: Listings, history or shelf life would be lost with the old table, or an old version reads wrong ones.
 -- Until: drop_legacy_tables
 --
--- All rows are compared first, and only those that differ are asked whether they are the newest: sorting all of
--- them to find the newest took three times as long. What is the same byte for byte is equal; only what is not has its
--- JSON compared, since 1.0 equals 1.00.
+-- All rows are compared first, and only those that differ are asked whether they count: sorting all of them to find the
+-- newest took three times as long. What is the same byte for byte is equal; only what is not has its JSON compared,
+-- since 1.0 equals 1.00.
 
 WITH differing AS MATERIALIZED (
   SELECT
+    coalesce(stock.id, lifecycle.stock_id) AS stock_id,
     lifecycle.id,
-    lifecycle.stock_id,
-    lifecycle.updated_at,
-    lifecycle.created_at,
     stock.id IS NULL AS orphan
-  FROM inventory.stock_lifecycle AS lifecycle
-  LEFT JOIN inventory.stock ON stock.id = lifecycle.stock_id
+  FROM inventory.stock
+  FULL JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id
   WHERE stock.id IS NULL
+    OR (lifecycle.id IS NULL AND (stock.listed_on_platforms IS NOT NULL OR stock.status_history IS NOT NULL))
     OR (
-      record_image_ne(
-        ROW(stock.listed_on_platforms, stock.status_history),
-        ROW(lifecycle.listed_on_platforms, lifecycle.status_history)
+      lifecycle.id IS NOT NULL
+      AND record_image_ne(
+        ROW(stock.shelf_life_days, stock.listed_on_platforms, stock.status_history),
+        ROW(lifecycle.shelf_life_days, lifecycle.listed_on_platforms, lifecycle.status_history)
       )
-      AND (stock.listed_on_platforms, stock.status_history)
-        IS DISTINCT FROM (lifecycle.listed_on_platforms, lifecycle.status_history)
+      AND (stock.shelf_life_days, stock.listed_on_platforms, stock.status_history)
+        IS DISTINCT FROM (lifecycle.shelf_life_days, lifecycle.listed_on_platforms, lifecycle.status_history)
     )
 ),
 wrong AS (
-  SELECT differing.stock_id, differing.orphan
+  SELECT differing.stock_id, differing.orphan, differing.id IS NULL AS missing
   FROM differing
-  WHERE NOT EXISTS (
-    SELECT
-    FROM inventory.stock_lifecycle AS newer
-    WHERE newer.stock_id = differing.stock_id
-      AND (newer.updated_at, newer.created_at, newer.id)
-        > (differing.updated_at, differing.created_at, differing.id)
-    -- Asked of one row after the other, by index: the planner takes the few that differ for all of them.
-    OFFSET 0
+  WHERE differing.id IS NOT DISTINCT FROM (
+    SELECT lifecycle.id
+    FROM inventory.stock_lifecycle AS lifecycle
+    WHERE lifecycle.stock_id = differing.stock_id
+    ORDER BY lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
+    LIMIT 1
   )
 ),
 found AS (
   SELECT
     count(*) AS wrong,
     count(*) FILTER (WHERE wrong.orphan) AS orphans,
+    count(*) FILTER (WHERE wrong.missing) AS missing,
     (array_agg(wrong.stock_id::text ORDER BY wrong.stock_id))[1:5] AS examples
   FROM wrong
 ),
@@ -54,9 +53,10 @@ total AS (
 )
 SELECT
   found.wrong = 0 AS passed,
-  total.stock_rows - found.wrong AS migrated,
+  total.stock_rows - (found.wrong - found.missing) AS migrated,
   found.wrong AS not_migrated,
   found.orphans,
+  found.missing AS without_legacy_row,
   total.records AS lifecycle_records,
   total.records - total.stock_rows AS set_aside,
   found.examples

@@ -22,10 +22,13 @@
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- Three settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause
--- for a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
--- do on the way is deeper, and is carried over. soleflip.open_TABLE has a letter for each statement that is writing to
--- the table, and soleflip.postponed is what waits for its end.
+-- Two settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
+-- a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
+-- do on the way is deeper, and is carried over. soleflip.postponed is what waits until a statement has written its rows.
+--
+-- No trigger has a list of columns, which would not see what a BEFORE trigger changes, nor a condition: PostgreSQL reads
+-- a condition anew for each statement, which costs a write to another column 9 us, and the same comparison in the
+-- function 5 us, of 28.
 --
 -- Two versions that write the same stock row at the same moment, one through stock and one through a legacy
 -- table, lock the two rows in opposite order: PostgreSQL then ends one of them (SQLSTATE 40P01), to be retried.
@@ -168,14 +171,34 @@ BEGIN
 END
 $function$;
 
--- What the BEFORE triggers of a statement set off must not touch the rows that it is about to write (SQLSTATE 27000). So
--- what we would write to its table waits until it has written.
-CREATE OR REPLACE FUNCTION inventory_ops.postpone(call text, target uuid, writer uuid, written text[])
-RETURNS void
+-- A BEFORE trigger of the application may write to the other side of the row that its statement is about to write. To
+-- answer it at once would be to write that row first, which ends the statement (SQLSTATE 27000). So the answer is
+-- postponed to our own trigger of that row.
+CREATE OR REPLACE FUNCTION inventory_ops.must_wait(
+  relation regclass, call text, target uuid, writer uuid, written text[]
+)
+RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+  functions text[];
+  stack text;
 BEGIN
+  SELECT array_agg(pg_proc.proname || '()') INTO functions
+  FROM pg_trigger
+  JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+  WHERE pg_trigger.tgrelid = relation
+    -- BEFORE, for each row.
+    AND pg_trigger.tgtype & 3 = 3
+    AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace;
+  IF functions IS NULL THEN
+    RETURN false;
+  END IF;
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF NOT EXISTS (SELECT FROM unnest(functions) AS function WHERE strpos(stack, function) > 0) THEN
+    RETURN false;
+  END IF;
   PERFORM set_config(
     'soleflip.postponed',
     concat(
@@ -185,6 +208,36 @@ BEGIN
     ),
     true
   );
+  RETURN true;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  postponed text := current_setting('soleflip.postponed', true);
+  line text;
+  one jsonb;
+BEGIN
+  -- What must wait on, for another statement, is postponed again.
+  PERFORM set_config('soleflip.postponed', '', true);
+  FOREACH line IN ARRAY string_to_array(rtrim(postponed, chr(10)), chr(10))
+  LOOP
+    one := line;
+    IF one ->> 'call' LIKE 'take%' THEN
+      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
+      USING
+        (one ->> 'target')::uuid,
+        (one ->> 'writer')::uuid,
+        ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
+    ELSE
+      EXECUTE format('SELECT inventory_ops.%I($1, $2)', one ->> 'call')
+      USING (one ->> 'target')::uuid, ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
+    END IF;
+  END LOOP;
 END
 $function$;
 
@@ -214,26 +267,40 @@ BEGIN
 END
 $function$;
 
--- A fact that stock does not know is left as it is, unless that was just written: then it is cleared in all rows.
-CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[])
+-- written: the facts that were just written, or cleared. Of all others the row only learns what it does not say itself, or,
+-- if it has just come to count (wholly), all that stock knows.
+CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[], wholly boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  counting uuid := inventory_ops.counting_row('stock_lifecycle', target);
   given record;
-  counting uuid;
   altered text[];
 BEGIN
-  IF current_setting('soleflip.open_stock_lifecycle', true) <> '' THEN
-    PERFORM inventory_ops.postpone('give_lifecycle', target, NULL, written);
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written)
+  THEN
     RETURN;
   END IF;
   SELECT
-    stock.shelf_life_days,
-    stock.listed_on_platforms,
-    stock.status_history,
+    CASE
+      WHEN 'shelf_life_days' = ANY (written) THEN stock.shelf_life_days
+      WHEN wholly THEN coalesce(stock.shelf_life_days, lifecycle.shelf_life_days)
+      ELSE coalesce(lifecycle.shelf_life_days, stock.shelf_life_days)
+    END AS shelf_life_days,
+    CASE
+      WHEN 'listed_on_platforms' = ANY (written) THEN stock.listed_on_platforms
+      WHEN wholly THEN coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms)
+      ELSE coalesce(lifecycle.listed_on_platforms, stock.listed_on_platforms)
+    END AS listed_on_platforms,
+    CASE
+      WHEN 'status_history' = ANY (written) THEN stock.status_history
+      WHEN wholly THEN coalesce(stock.status_history, lifecycle.status_history)
+      ELSE coalesce(lifecycle.status_history, stock.status_history)
+    END AS status_history,
     ARRAY[
       CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
       CASE WHEN stock.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
@@ -241,18 +308,21 @@ BEGIN
     ] AS missing
   INTO given
   FROM inventory.stock
+  LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id AND lifecycle.id = counting
   WHERE stock.id = target;
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    PERFORM inventory_ops.leave_trace(target);
+  END IF;
 
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
   IF given.missing && written THEN
     PERFORM inventory_ops.clear('stock_lifecycle', target, given.missing, written);
   END IF;
-  counting := inventory_ops.counting_row('stock_lifecycle', target);
   IF counting IS NULL AND (given.listed_on_platforms IS NOT NULL OR given.status_history IS NOT NULL) THEN
-    -- Each column is named: the shop's table need not have defaults. By its id a row is known to be ours (give_way).
+    -- Each column is named: the shop's table need not have defaults. By its id the row is known to be ours (give_way).
     INSERT INTO inventory.stock_lifecycle (
       id, stock_id, shelf_life_days, listed_on_platforms, status_history, created_at, updated_at
     )
@@ -269,23 +339,22 @@ BEGIN
   END IF;
   UPDATE inventory.stock_lifecycle AS lifecycle
   SET
-    shelf_life_days = coalesce(given.shelf_life_days, lifecycle.shelf_life_days),
-    listed_on_platforms = coalesce(given.listed_on_platforms, lifecycle.listed_on_platforms),
-    status_history = coalesce(given.status_history, lifecycle.status_history),
+    shelf_life_days = given.shelf_life_days,
+    listed_on_platforms = given.listed_on_platforms,
+    status_history = given.status_history,
     updated_at = greatest(lifecycle.updated_at, now())
   WHERE lifecycle.stock_id = target
     AND lifecycle.id = counting
     AND (
-      lifecycle.shelf_life_days IS DISTINCT FROM coalesce(given.shelf_life_days, lifecycle.shelf_life_days)
-      OR lifecycle.listed_on_platforms
-        IS DISTINCT FROM coalesce(given.listed_on_platforms, lifecycle.listed_on_platforms)
-      OR lifecycle.status_history IS DISTINCT FROM coalesce(given.status_history, lifecycle.status_history)
+      lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days
+      OR lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms
+      OR lifecycle.status_history IS DISTINCT FROM given.status_history
     )
   RETURNING array_remove(
     ARRAY[
-      CASE WHEN lifecycle.shelf_life_days <> given.shelf_life_days THEN 'shelf_life_days' END,
-      CASE WHEN lifecycle.listed_on_platforms <> given.listed_on_platforms THEN 'listed_on_platforms' END,
-      CASE WHEN lifecycle.status_history <> given.status_history THEN 'status_history' END
+      CASE WHEN lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days THEN 'shelf_life_days' END,
+      CASE WHEN lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms THEN 'listed_on_platforms' END,
+      CASE WHEN lifecycle.status_history IS DISTINCT FROM given.status_history THEN 'status_history' END
     ],
     NULL
   )
@@ -299,28 +368,50 @@ BEGIN
 END
 $function$;
 
--- stock_financial has no NULL for the three prices: 0 stands for it.
-CREATE OR REPLACE FUNCTION inventory_ops.give_financial(target uuid, written text[])
+-- The three prices of stock_financial may not be NULL: 0 stands for it. Never a new row: stock has all of these columns
+-- itself, before and after Phase 2.
+CREATE OR REPLACE FUNCTION inventory_ops.give_financial(target uuid, written text[], wholly boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  counting uuid := inventory_ops.counting_row('stock_financial', target);
   given record;
-  counting uuid;
   altered text[];
 BEGIN
-  IF current_setting('soleflip.open_stock_financial', true) <> '' THEN
-    PERFORM inventory_ops.postpone('give_financial', target, NULL, written);
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock_financial', 'give_financial', target, NULL, written)
+  THEN
     RETURN;
   END IF;
   SELECT
-    stock.purchase_price,
-    stock.gross_purchase_price,
-    stock.vat_amount,
-    stock.profit_per_shelf_day,
-    stock.roi_percentage AS roi,
+    CASE
+      WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0)
+      WHEN wholly THEN coalesce(stock.purchase_price, financial.purchase_price)
+      ELSE coalesce(nullif(financial.purchase_price, 0), stock.purchase_price, 0)
+    END AS purchase_price,
+    CASE
+      WHEN 'gross_purchase_price' = ANY (written) THEN coalesce(stock.gross_purchase_price, 0)
+      WHEN wholly THEN coalesce(stock.gross_purchase_price, financial.gross_purchase_price)
+      ELSE coalesce(nullif(financial.gross_purchase_price, 0), stock.gross_purchase_price, 0)
+    END AS gross_purchase_price,
+    CASE
+      WHEN 'vat_amount' = ANY (written) THEN coalesce(stock.vat_amount, 0)
+      WHEN wholly THEN coalesce(stock.vat_amount, financial.vat_amount)
+      ELSE coalesce(nullif(financial.vat_amount, 0), stock.vat_amount, 0)
+    END AS vat_amount,
+    CASE
+      WHEN 'profit_per_shelf_day' = ANY (written) THEN stock.profit_per_shelf_day
+      WHEN wholly THEN coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day)
+      ELSE coalesce(financial.profit_per_shelf_day, stock.profit_per_shelf_day)
+    END AS profit_per_shelf_day,
+    CASE
+      WHEN 'roi' = ANY (written) THEN stock.roi_percentage
+      WHEN wholly THEN coalesce(stock.roi_percentage, financial.roi)
+      ELSE coalesce(financial.roi, stock.roi_percentage)
+    END AS roi,
     ARRAY[
       CASE WHEN stock.purchase_price IS NULL THEN 'purchase_price' END,
       CASE WHEN stock.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
@@ -330,49 +421,50 @@ BEGIN
     ] AS missing
   INTO given
   FROM inventory.stock
+  LEFT JOIN inventory.stock_financial AS financial ON financial.stock_id = stock.id AND financial.id = counting
   WHERE stock.id = target;
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    PERFORM inventory_ops.leave_trace(target);
+  END IF;
 
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
   IF given.missing && written THEN
     PERFORM inventory_ops.clear('stock_financial', target, given.missing, written);
   END IF;
-  -- Never a new row: stock has all of these columns itself, before and after Phase 2.
-  counting := inventory_ops.counting_row('stock_financial', target);
   UPDATE inventory.stock_financial AS financial
   SET
-    purchase_price = coalesce(given.purchase_price, financial.purchase_price),
-    gross_purchase_price = coalesce(given.gross_purchase_price, financial.gross_purchase_price),
-    vat_amount = coalesce(given.vat_amount, financial.vat_amount),
-    profit_per_shelf_day = coalesce(given.profit_per_shelf_day, financial.profit_per_shelf_day),
-    roi = coalesce(given.roi, financial.roi),
+    purchase_price = given.purchase_price,
+    gross_purchase_price = given.gross_purchase_price,
+    vat_amount = given.vat_amount,
+    profit_per_shelf_day = given.profit_per_shelf_day,
+    roi = given.roi,
     updated_at = greatest(financial.updated_at, now())
   WHERE financial.stock_id = target
     AND financial.id = counting
     AND (
-      financial.purchase_price IS DISTINCT FROM coalesce(given.purchase_price, financial.purchase_price)
-      OR financial.gross_purchase_price
-        IS DISTINCT FROM coalesce(given.gross_purchase_price, financial.gross_purchase_price)
-      OR financial.vat_amount IS DISTINCT FROM coalesce(given.vat_amount, financial.vat_amount)
-      OR financial.profit_per_shelf_day
-        IS DISTINCT FROM coalesce(given.profit_per_shelf_day, financial.profit_per_shelf_day)
-      OR financial.roi IS DISTINCT FROM coalesce(given.roi, financial.roi)
+      financial.purchase_price IS DISTINCT FROM given.purchase_price
+      OR financial.gross_purchase_price IS DISTINCT FROM given.gross_purchase_price
+      OR financial.vat_amount IS DISTINCT FROM given.vat_amount
+      OR financial.profit_per_shelf_day IS DISTINCT FROM given.profit_per_shelf_day
+      OR financial.roi IS DISTINCT FROM given.roi
     )
   RETURNING array_remove(
     ARRAY[
-      CASE WHEN financial.purchase_price <> given.purchase_price THEN 'purchase_price' END,
-      CASE WHEN financial.gross_purchase_price <> given.gross_purchase_price THEN 'gross_purchase_price' END,
-      CASE WHEN financial.vat_amount <> given.vat_amount THEN 'vat_amount' END,
-      CASE WHEN financial.profit_per_shelf_day <> given.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
-      CASE WHEN financial.roi <> given.roi THEN 'roi' END
+      CASE WHEN financial.purchase_price IS DISTINCT FROM given.purchase_price THEN 'purchase_price' END,
+      CASE WHEN financial.gross_purchase_price IS DISTINCT FROM given.gross_purchase_price THEN 'gross_purchase_price' END,
+      CASE WHEN financial.vat_amount IS DISTINCT FROM given.vat_amount THEN 'vat_amount' END,
+      CASE WHEN financial.profit_per_shelf_day IS DISTINCT FROM given.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+      CASE WHEN financial.roi IS DISTINCT FROM given.roi THEN 'roi' END
     ],
     NULL
   )
   INTO altered;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
+  -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
     PERFORM inventory_ops.take_financial(target, counting, altered);
   END IF;
@@ -390,8 +482,9 @@ DECLARE
   counting uuid;
   became integer;
 BEGIN
-  IF current_setting('soleflip.open_stock_metrics', true) <> '' THEN
-    PERFORM inventory_ops.postpone('give_metrics', target, NULL, written);
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock_metrics', 'give_metrics', target, NULL, written)
+  THEN
     RETURN;
   END IF;
   SELECT
@@ -416,6 +509,9 @@ BEGIN
   WHERE stock.id = target;
   IF NOT FOUND THEN
     RETURN;
+  END IF;
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    PERFORM inventory_ops.leave_trace(target);
   END IF;
   PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
 
@@ -477,85 +573,58 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
-    PERFORM inventory_ops.leave_trace(NEW.id);
-  END IF;
-  IF TG_ARGV[0] = 'stock_lifecycle' THEN
-    PERFORM inventory_ops.give_lifecycle(
-      NEW.id,
-      array_remove(
+  IF TG_OP = 'UPDATE' AND current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
+    IF OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
+      OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
+      OR OLD.status_history IS DISTINCT FROM NEW.status_history
+    THEN
+      PERFORM inventory_ops.give_lifecycle(
+        NEW.id,
         ARRAY[
           CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
           CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
           CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
-        ],
-        NULL
-      )
-    );
-  ELSIF TG_ARGV[0] = 'stock_financial' THEN
-    PERFORM inventory_ops.give_financial(
-      NEW.id,
-      array_remove(
+        ]
+      );
+    END IF;
+    IF OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
+      OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
+      OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
+      OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
+      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage
+    THEN
+      PERFORM inventory_ops.give_financial(
+        NEW.id,
         ARRAY[
           CASE WHEN NEW.purchase_price IS DISTINCT FROM OLD.purchase_price THEN 'purchase_price' END,
           CASE WHEN NEW.gross_purchase_price IS DISTINCT FROM OLD.gross_purchase_price THEN 'gross_purchase_price' END,
           CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
           CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
           CASE WHEN NEW.roi_percentage IS DISTINCT FROM OLD.roi_percentage THEN 'roi' END
-        ],
-        NULL
-      )
-    );
-  ELSE
-    PERFORM inventory_ops.give_metrics(
-      NEW.id,
-      array_remove(
-        ARRAY[CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN 'reserved_quantity' END], NULL
-      )
-    );
+        ]
+      );
+    END IF;
+    IF OLD.quantity IS DISTINCT FROM NEW.quantity
+      OR OLD.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity
+      OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
+      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage
+    THEN
+      PERFORM inventory_ops.give_metrics(
+        NEW.id,
+        ARRAY[CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN 'reserved_quantity' END]
+      );
+    END IF;
+  END IF;
+  IF current_setting('soleflip.postponed', true) <> '' THEN
+    PERFORM inventory_ops.carry_postponed();
   END IF;
   RETURN NULL;
 END
 $function$;
 
--- Without a list of columns, which would not see what a BEFORE trigger changes. Each column on its own, not
--- (a, b) IS DISTINCT FROM (c, d): PostgreSQL prints a comparison of rows otherwise after a dump and restore, and the
--- trigger would then look as if somebody had changed it.
-CREATE OR REPLACE TRIGGER soleflip_stock_update_to_lifecycle
-AFTER UPDATE ON inventory.stock
-FOR EACH ROW
-WHEN (
-  (OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
-    OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
-    OR OLD.status_history IS DISTINCT FROM NEW.status_history)
-  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
-)
-EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_lifecycle');
-
-CREATE OR REPLACE TRIGGER soleflip_stock_update_to_metrics
-AFTER UPDATE ON inventory.stock
-FOR EACH ROW
-WHEN (
-  (OLD.quantity IS DISTINCT FROM NEW.quantity
-    OR OLD.reserved_quantity IS DISTINCT FROM NEW.reserved_quantity
-    OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
-    OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
-  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
-)
-EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_metrics');
-
-CREATE OR REPLACE TRIGGER soleflip_stock_update_to_financial
-AFTER UPDATE ON inventory.stock
-FOR EACH ROW
-WHEN (
-  (OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
-    OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
-    OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
-    OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
-    OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
-  AND current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text
-)
-EXECUTE FUNCTION inventory_ops.stock_to_legacy('stock_financial');
+CREATE OR REPLACE TRIGGER soleflip_stock_to_legacy
+AFTER UPDATE OR DELETE ON inventory.stock
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.stock_to_legacy();
 
 -- A new stock row, or one with a new id. Its legacy rows may be there before it, where no foreign key forbids that or not before the end of the
 -- transaction: they left a trace, and say what it leaves out.
@@ -603,7 +672,7 @@ BEGIN
       PERFORM inventory_ops.leave_trace(NEW.id);
     END IF;
     IF NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL THEN
-      PERFORM inventory_ops.give_lifecycle(NEW.id, '{}');
+      PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
     END IF;
     IF NEW.reserved_quantity <> 0 THEN
       PERFORM inventory_ops.give_metrics(NEW.id, '{}');
@@ -618,7 +687,7 @@ AFTER INSERT ON inventory.stock
 FOR EACH ROW EXECUTE FUNCTION inventory_ops.stock_arrived();
 
 CREATE OR REPLACE TRIGGER soleflip_stock_renamed_to_legacy
-AFTER UPDATE ON inventory.stock
+AFTER UPDATE OF id ON inventory.stock
 FOR EACH ROW
 WHEN (OLD.id <> NEW.id)
 EXECUTE FUNCTION inventory_ops.stock_arrived();
@@ -636,11 +705,11 @@ DECLARE
   held record;
   stated record;
   as_stated boolean;
+  several boolean;
 BEGIN
-  IF current_setting('soleflip.open_stock', true) <> ''
-    OR current_setting('soleflip.open_stock_lifecycle', true) <> ''
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock', 'take_lifecycle', target, writer, written)
   THEN
-    PERFORM inventory_ops.postpone('take_lifecycle', target, writer, written);
     RETURN;
   END IF;
   SELECT stock.shelf_life_days, stock.listed_on_platforms, stock.status_history INTO held
@@ -696,9 +765,12 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  -- Where stock changed, its own triggers have done this.
-  IF as_stated IS NOT TRUE THEN
-    PERFORM inventory_ops.give_lifecycle(target, written);
+  -- Where stock changed, its own trigger has given that back. Of several rows another one may have come to count.
+  several := EXISTS (
+    SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
+  );
+  IF as_stated IS NOT TRUE OR several THEN
+    PERFORM inventory_ops.give_lifecycle(target, written, wholly => several);
   END IF;
 END
 $function$;
@@ -712,11 +784,11 @@ DECLARE
   held record;
   stated record;
   as_stated boolean;
+  several boolean;
 BEGIN
-  IF current_setting('soleflip.open_stock', true) <> ''
-    OR current_setting('soleflip.open_stock_financial', true) <> ''
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock', 'take_financial', target, writer, written)
   THEN
-    PERFORM inventory_ops.postpone('take_financial', target, writer, written);
     RETURN;
   END IF;
   SELECT
@@ -802,8 +874,11 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  IF as_stated IS NOT TRUE THEN
-    PERFORM inventory_ops.give_financial(target, written);
+  several := EXISTS (
+    SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer
+  );
+  IF as_stated IS NOT TRUE OR several THEN
+    PERFORM inventory_ops.give_financial(target, written, wholly => several);
   END IF;
 END
 $function$;
@@ -817,10 +892,9 @@ DECLARE
   reserved integer;
   became integer;
 BEGIN
-  IF current_setting('soleflip.open_stock', true) <> ''
-    OR current_setting('soleflip.open_stock_metrics', true) <> ''
+  IF pg_trigger_depth() > 1
+    AND inventory_ops.must_wait('inventory.stock', 'take_metrics', target, writer, written)
   THEN
-    PERFORM inventory_ops.postpone('take_metrics', target, writer, written);
     RETURN;
   END IF;
   PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
@@ -860,25 +934,30 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
-    PERFORM inventory_ops.take_lifecycle(OLD.stock_id, NULL, '{listed_on_platforms,status_history}');
-    OLD.shelf_life_days := NULL;
-    OLD.listed_on_platforms := NULL;
-    OLD.status_history := NULL;
+  IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
+    IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+      PERFORM inventory_ops.take_lifecycle(OLD.stock_id, NULL, '{listed_on_platforms,status_history}');
+      OLD.shelf_life_days := NULL;
+      OLD.listed_on_platforms := NULL;
+      OLD.status_history := NULL;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+      PERFORM inventory_ops.take_lifecycle(
+        NEW.stock_id,
+        NEW.id,
+        array_remove(
+          ARRAY[
+            CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
+            CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
+            CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
+          ],
+          NULL
+        )
+      );
+    END IF;
   END IF;
-  IF TG_OP <> 'DELETE' THEN
-    PERFORM inventory_ops.take_lifecycle(
-      NEW.stock_id,
-      NEW.id,
-      array_remove(
-        ARRAY[
-          CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
-          CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
-          CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
-        ],
-        NULL
-      )
-    );
+  IF current_setting('soleflip.postponed', true) <> '' THEN
+    PERFORM inventory_ops.carry_postponed();
   END IF;
   RETURN NULL;
 END
@@ -886,9 +965,7 @@ $function$;
 
 CREATE OR REPLACE TRIGGER soleflip_lifecycle_to_stock
 AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
-FOR EACH ROW
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.lifecycle_to_stock();
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.lifecycle_to_stock();
 
 CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
 RETURNS trigger
@@ -897,29 +974,34 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
-    PERFORM inventory_ops.take_financial(OLD.stock_id, NULL, '{}');
-    OLD.purchase_price := NULL;
-    OLD.gross_purchase_price := NULL;
-    OLD.vat_amount := NULL;
-    OLD.profit_per_shelf_day := NULL;
-    OLD.roi := NULL;
+  IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
+    IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+      PERFORM inventory_ops.take_financial(OLD.stock_id, NULL, '{}');
+      OLD.purchase_price := NULL;
+      OLD.gross_purchase_price := NULL;
+      OLD.vat_amount := NULL;
+      OLD.profit_per_shelf_day := NULL;
+      OLD.roi := NULL;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+      PERFORM inventory_ops.take_financial(
+        NEW.stock_id,
+        NEW.id,
+        array_remove(
+          ARRAY[
+            CASE WHEN NEW.purchase_price IS DISTINCT FROM OLD.purchase_price THEN 'purchase_price' END,
+            CASE WHEN NEW.gross_purchase_price IS DISTINCT FROM OLD.gross_purchase_price THEN 'gross_purchase_price' END,
+            CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
+            CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+            CASE WHEN NEW.roi IS DISTINCT FROM OLD.roi THEN 'roi' END
+          ],
+          NULL
+        )
+      );
+    END IF;
   END IF;
-  IF TG_OP <> 'DELETE' THEN
-    PERFORM inventory_ops.take_financial(
-      NEW.stock_id,
-      NEW.id,
-      array_remove(
-        ARRAY[
-          CASE WHEN NEW.purchase_price IS DISTINCT FROM OLD.purchase_price THEN 'purchase_price' END,
-          CASE WHEN NEW.gross_purchase_price IS DISTINCT FROM OLD.gross_purchase_price THEN 'gross_purchase_price' END,
-          CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
-          CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
-          CASE WHEN NEW.roi IS DISTINCT FROM OLD.roi THEN 'roi' END
-        ],
-        NULL
-      )
-    );
+  IF current_setting('soleflip.postponed', true) <> '' THEN
+    PERFORM inventory_ops.carry_postponed();
   END IF;
   RETURN NULL;
 END
@@ -927,9 +1009,7 @@ $function$;
 
 CREATE OR REPLACE TRIGGER soleflip_financial_to_stock
 AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_financial
-FOR EACH ROW
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.financial_to_stock();
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.financial_to_stock();
 
 CREATE OR REPLACE FUNCTION inventory_ops.metrics_to_stock()
 RETURNS trigger
@@ -938,16 +1018,21 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
-    PERFORM inventory_ops.take_metrics(OLD.stock_id, NULL, '{reserved_quantity}');
-    OLD.reserved_quantity := NULL;
+  IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
+    IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
+      PERFORM inventory_ops.take_metrics(OLD.stock_id, NULL, '{reserved_quantity}');
+      OLD.reserved_quantity := NULL;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+      PERFORM inventory_ops.take_metrics(
+        NEW.stock_id,
+        NEW.id,
+        CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN ARRAY['reserved_quantity'] ELSE '{}' END
+      );
+    END IF;
   END IF;
-  IF TG_OP <> 'DELETE' THEN
-    PERFORM inventory_ops.take_metrics(
-      NEW.stock_id,
-      NEW.id,
-      CASE WHEN NEW.reserved_quantity IS DISTINCT FROM OLD.reserved_quantity THEN ARRAY['reserved_quantity'] ELSE '{}' END
-    );
+  IF current_setting('soleflip.postponed', true) <> '' THEN
+    PERFORM inventory_ops.carry_postponed();
   END IF;
   RETURN NULL;
 END
@@ -955,14 +1040,13 @@ $function$;
 
 CREATE OR REPLACE TRIGGER soleflip_metrics_to_stock
 AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
-FOR EACH ROW
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.metrics_to_stock();
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.metrics_to_stock();
 
 -- A version that writes to both sides adds its own legacy row after we have added ours: ours gives way, as if it had never
 -- been there. In the transaction that made us add it always; later only to a plain INSERT that the table has no room for,
 -- since an INSERT with ON CONFLICT counts on the row that it meets. To a trigger DO NOTHING looks like a plain INSERT; the
 -- client's statement tells them apart. Where it does not, in a function, the INSERT is refused, as beside any other row.
+-- By its name the trigger comes last: others may write to stock, and make us add a row.
 CREATE OR REPLACE FUNCTION inventory_ops.give_way()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -973,6 +1057,9 @@ DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   is_plain boolean;
 BEGIN
+  IF writing_outside = (pg_trigger_depth() - 1)::text THEN
+    RETURN NEW;
+  END IF;
   -- Whoever is adding ours at this moment is waited for.
   PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
   is_plain := current_query() ~* '\m(insert|copy)\M'
@@ -1003,115 +1090,13 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE TRIGGER soleflip_give_way
+CREATE OR REPLACE TRIGGER zz_soleflip_give_way
 BEFORE INSERT ON inventory.stock_lifecycle
-FOR EACH ROW
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.give_way();
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.give_way();
 
-CREATE OR REPLACE TRIGGER soleflip_give_way
+CREATE OR REPLACE TRIGGER zz_soleflip_give_way
 BEFORE INSERT ON inventory.stock_metrics
-FOR EACH ROW
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.give_way();
-
--- Which statements are writing -------------------------------------------------------------------------------------
-
-CREATE OR REPLACE FUNCTION inventory_ops.open_statement()
-RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-  PERFORM set_config(TG_ARGV[0], concat(current_setting(TG_ARGV[0], true), 'x'), true);
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  postponed text := current_setting('soleflip.postponed', true);
-  line text;
-  one jsonb;
-BEGIN
-  -- What must wait on, for another statement, is postponed again.
-  PERFORM set_config('soleflip.postponed', '', true);
-  FOREACH line IN ARRAY string_to_array(rtrim(postponed, chr(10)), chr(10))
-  LOOP
-    one := line;
-    IF one ->> 'call' LIKE 'take%' THEN
-      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
-      USING
-        (one ->> 'target')::uuid,
-        (one ->> 'writer')::uuid,
-        ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
-    ELSE
-      EXECUTE format('SELECT inventory_ops.%I($1, $2)', one ->> 'call')
-      USING (one ->> 'target')::uuid, ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
-    END IF;
-  END LOOP;
-  RETURN NULL;
-END
-$function$;
-
--- The end is noted in a condition, which PostgreSQL looks at when the last row is written; the function itself would come
--- after all other triggers of the statement.
-CREATE OR REPLACE TRIGGER soleflip_open_statement
-BEFORE UPDATE OR DELETE ON inventory.stock
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock');
-
-CREATE OR REPLACE TRIGGER soleflip_carry_postponed
-AFTER UPDATE OR DELETE ON inventory.stock
-FOR EACH STATEMENT
-WHEN (
-  set_config('soleflip.open_stock', substr(current_setting('soleflip.open_stock', true), 2), true) IS NULL
-  OR current_setting('soleflip.postponed', true) <> ''
-)
-EXECUTE FUNCTION inventory_ops.carry_postponed();
-
-CREATE OR REPLACE TRIGGER soleflip_open_statement
-BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_financial
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_financial');
-
-CREATE OR REPLACE TRIGGER soleflip_carry_postponed
-AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_financial
-FOR EACH STATEMENT
-WHEN (
-  set_config('soleflip.open_stock_financial', substr(current_setting('soleflip.open_stock_financial', true), 2), true) IS NULL
-  OR current_setting('soleflip.postponed', true) <> ''
-)
-EXECUTE FUNCTION inventory_ops.carry_postponed();
-
-CREATE OR REPLACE TRIGGER soleflip_open_statement
-BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_lifecycle');
-
-CREATE OR REPLACE TRIGGER soleflip_carry_postponed
-AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_lifecycle
-FOR EACH STATEMENT
-WHEN (
-  set_config('soleflip.open_stock_lifecycle', substr(current_setting('soleflip.open_stock_lifecycle', true), 2), true) IS NULL
-  OR current_setting('soleflip.postponed', true) <> ''
-)
-EXECUTE FUNCTION inventory_ops.carry_postponed();
-
-CREATE OR REPLACE TRIGGER soleflip_open_statement
-BEFORE INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.open_statement('soleflip.open_stock_metrics');
-
-CREATE OR REPLACE TRIGGER soleflip_carry_postponed
-AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
-FOR EACH STATEMENT
-WHEN (
-  set_config('soleflip.open_stock_metrics', substr(current_setting('soleflip.open_stock_metrics', true), 2), true) IS NULL
-  OR current_setting('soleflip.postponed', true) <> ''
-)
-EXECUTE FUNCTION inventory_ops.carry_postponed();
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.give_way();
 
 -- What no row-by-row rule can carry over -----------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
+  -- Our own write: the synchronisation's.
+  IF current_setting('soleflip.writing', true) = (pg_trigger_depth() - 1)::text THEN
+    RETURN NULL;
+  END IF;
   INSERT INTO inventory_ops.legacy_write (source)
   SELECT TG_TABLE_NAME
   WHERE NOT EXISTS (
@@ -46,6 +50,10 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
+  -- Our own write: the synchronisation's.
+  IF current_setting('soleflip.writing', true) = (pg_trigger_depth() - 1)::text THEN
+    RETURN NULL;
+  END IF;
   INSERT INTO inventory_ops.legacy_write (source)
   SELECT TG_TABLE_NAME
   WHERE EXISTS (SELECT FROM deleted JOIN inventory.stock ON stock.id = deleted.stock_id)
@@ -63,41 +71,29 @@ $function$;
 
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_financial
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_write();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_financial
 REFERENCING OLD TABLE AS deleted
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_delete();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_lifecycle
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_write();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_lifecycle
 REFERENCING OLD TABLE AS deleted
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_delete();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 CREATE OR REPLACE TRIGGER soleflip_record_write
 AFTER INSERT OR UPDATE ON inventory.stock_metrics
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_write();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_write();
 
 CREATE OR REPLACE TRIGGER soleflip_record_delete
 AFTER DELETE ON inventory.stock_metrics
 REFERENCING OLD TABLE AS deleted
-FOR EACH STATEMENT
-WHEN (current_setting('soleflip.writing', true) IS DISTINCT FROM pg_trigger_depth()::text)
-EXECUTE FUNCTION inventory_ops.record_legacy_delete();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_legacy_delete();
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

@@ -83,7 +83,7 @@ BEGIN
   GET DIAGNOSTICS changed = ROW_COUNT;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
-  PERFORM inventory_ops.give_lifecycle(lifecycle.stock_id, '{}')
+  PERFORM inventory_ops.give_lifecycle(lifecycle.stock_id, '{}', wholly => true)
   FROM inventory.stock_lifecycle AS lifecycle
   JOIN inventory.stock ON stock.id = lifecycle.stock_id
   WHERE lifecycle.stock_id = ANY (ids)
@@ -94,7 +94,7 @@ BEGIN
     )
     AND lifecycle.id = inventory_ops.counting_row('stock_lifecycle', stock.id);
 
-  PERFORM inventory_ops.give_financial(financial.stock_id, '{}')
+  PERFORM inventory_ops.give_financial(financial.stock_id, '{}', wholly => true)
   FROM inventory.stock_financial AS financial
   JOIN inventory.stock ON stock.id = financial.stock_id
   WHERE financial.stock_id = ANY (ids)

@@ -1,4 +1,6 @@
--- The newest stock_financial row of each stock row says the same as stock; a price missing in stock is 0 there.
+-- The newest stock_financial row of each stock row contradicts stock in nothing.
+--
+-- What one of the two does not know, NULL or a price of 0, is no contradiction: it takes it from the other.
 --
 -- Effect: stops until begun
 -- Locks: ACCESS SHARE on stock and stock_financial for the length of the query.
@@ -14,23 +16,23 @@ WITH newest AS (
     financial.profit_per_shelf_day,
     financial.roi
   FROM inventory.stock_financial AS financial
-  ORDER BY financial.stock_id, financial.updated_at DESC, financial.created_at DESC, financial.id DESC
+  ORDER BY financial.stock_id, financial.updated_at DESC NULLS LAST, financial.created_at DESC NULLS LAST, financial.id DESC
 ),
 differing AS (
   SELECT
     stock.id,
     concat_ws(
       ', ',
-      CASE WHEN coalesce(stock.purchase_price, 0) IS DISTINCT FROM newest.purchase_price THEN 'purchase_price' END,
+      CASE WHEN stock.purchase_price <> nullif(newest.purchase_price, 0) THEN 'purchase_price' END,
       CASE
-        WHEN coalesce(stock.gross_purchase_price, 0) IS DISTINCT FROM newest.gross_purchase_price
+        WHEN stock.gross_purchase_price <> nullif(newest.gross_purchase_price, 0)
           THEN 'gross_purchase_price'
       END,
-      CASE WHEN coalesce(stock.vat_amount, 0) IS DISTINCT FROM newest.vat_amount THEN 'vat_amount' END,
+      CASE WHEN stock.vat_amount <> nullif(newest.vat_amount, 0) THEN 'vat_amount' END,
       CASE
-        WHEN stock.profit_per_shelf_day IS DISTINCT FROM newest.profit_per_shelf_day THEN 'profit_per_shelf_day'
+        WHEN stock.profit_per_shelf_day <> newest.profit_per_shelf_day THEN 'profit_per_shelf_day'
       END,
-      CASE WHEN stock.roi_percentage IS DISTINCT FROM newest.roi THEN 'roi' END
+      CASE WHEN stock.roi_percentage <> newest.roi THEN 'roi' END
     ) AS columns
   FROM newest
   JOIN inventory.stock ON stock.id = newest.stock_id

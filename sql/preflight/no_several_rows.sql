@@ -2,7 +2,7 @@
 --
 -- Effect: repaired
 -- Locks: ACCESS SHARE on stock_financial and stock_lifecycle for the length of the query.
--- Fix: The newest row (updated_at, then created_at, then id) is taken; the others stay where they are and in the backup.
+-- Fix: Of each fact the newest row that states it is taken (by updated_at, created_at, id; rows without a date come last).
 -- Until: drop_legacy_tables
 
 WITH legacy AS (
@@ -16,7 +16,7 @@ several AS (
   SELECT
     legacy.name,
     legacy.stock_id,
-    array_agg(legacy.id::text ORDER BY legacy.updated_at DESC, legacy.created_at DESC, legacy.id DESC) AS ids
+    array_agg(legacy.id::text ORDER BY legacy.updated_at DESC NULLS LAST, legacy.created_at DESC NULLS LAST, legacy.id DESC) AS ids
   FROM legacy
   GROUP BY legacy.name, legacy.stock_id
   HAVING count(*) > 1

@@ -2,7 +2,7 @@
 --
 -- Effect: warns
 -- Locks: ACCESS SHARE on stock and stock_lifecycle for the length of the query.
--- Fix: stock keeps its own figure, as all readers of stock see it; the other one is kept in the backup.
+-- Fix: stock keeps its own figure, which the lifecycle row then gets, too; the other one is kept in the backup.
 -- Until: drop_legacy_tables
 
 WITH newest AS (
@@ -10,7 +10,7 @@ WITH newest AS (
     lifecycle.stock_id,
     lifecycle.shelf_life_days
   FROM inventory.stock_lifecycle AS lifecycle
-  ORDER BY lifecycle.stock_id, lifecycle.updated_at DESC, lifecycle.created_at DESC, lifecycle.id DESC
+  ORDER BY lifecycle.stock_id, lifecycle.updated_at DESC NULLS LAST, lifecycle.created_at DESC NULLS LAST, lifecycle.id DESC
 )
 SELECT
   count(*) = 0 AS passed,

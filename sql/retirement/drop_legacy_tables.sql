@@ -24,7 +24,11 @@ BEGIN
     JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
     WHERE pg_trigger.tgrelid = 'inventory.stock'::regclass
       AND pg_proc.pronamespace = 'inventory_ops'::regnamespace
-      AND pg_proc.proname NOT IN ('record_stock_deletion', 'record_stock_truncation')
+      AND pg_proc.proname IN (
+        'stock_arrived', 'stock_to_legacy',
+        -- Of earlier versions.
+        'stock_to_financial', 'stock_to_lifecycle', 'stock_to_metrics'
+      )
   LOOP
     EXECUTE format('DROP TRIGGER %I ON inventory.stock', ours.name);
   END LOOP;
@@ -35,6 +39,8 @@ $$;
 -- squawk-ignore ban-drop-table
 DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics;
 
+DROP TABLE IF EXISTS inventory_ops.stock_trace;
+
 DO $$
 DECLARE
   idle regprocedure;
@@ -43,7 +49,25 @@ BEGIN
     SELECT pg_proc.oid::regprocedure
     FROM pg_proc
     WHERE pg_proc.pronamespace = 'inventory_ops'::regnamespace
-      AND (pg_proc.prorettype = 'trigger'::regtype OR pg_proc.proname = 'backfill_stock')
+      AND (
+        pg_proc.prorettype = 'trigger'::regtype
+        OR pg_proc.proname IN (
+          'backfill_stock',
+          'carry_postponed',
+          'clear',
+          'counting_row',
+          'give_financial',
+          'give_lifecycle',
+          'give_metrics',
+          'leave_trace',
+          'must_wait',
+          'newest_financial',
+          'newest_lifecycle',
+          'take_financial',
+          'take_lifecycle',
+          'take_metrics'
+        )
+      )
       AND NOT EXISTS (SELECT FROM pg_trigger WHERE pg_trigger.tgfoid = pg_proc.oid)
   LOOP
     EXECUTE format('DROP FUNCTION %s', idle);

@@ -7,7 +7,8 @@ DO $$
 DECLARE
   ids uuid[];
 BEGIN
-  -- The synchronisation leaves alone what comes from where it would put it.
+  -- The synchronisation leaves alone what comes from where it would put it; that of earlier versions asks for syncing.
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
   PERFORM set_config('soleflip.syncing', 'on', true);
 
   -- Locked in one statement, read in the next: a writer of these rows is waited for and then seen.
@@ -27,24 +28,47 @@ BEGIN
     FOR NO KEY UPDATE OF stock
   ) AS held;
 
-  INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, status_history)
-  SELECT stock.id, stock.shelf_life_days, stock.listed_on_platforms, stock.status_history
+  -- Each column by its name: the shop's tables need not have defaults.
+  INSERT INTO inventory.stock_lifecycle (
+    id, stock_id, shelf_life_days, listed_on_platforms, status_history, created_at, updated_at
+  )
+  SELECT
+    gen_random_uuid(),
+    stock.id,
+    stock.shelf_life_days,
+    stock.listed_on_platforms,
+    stock.status_history,
+    now(),
+    now()
   FROM inventory.stock
   WHERE stock.id = ANY (ids)
     AND (stock.listed_on_platforms IS NOT NULL OR stock.status_history IS NOT NULL)
     AND NOT EXISTS (SELECT FROM inventory.stock_lifecycle WHERE stock_lifecycle.stock_id = stock.id);
 
   INSERT INTO inventory.stock_metrics (
-    stock_id, available_quantity, reserved_quantity, total_cost, expected_profit
+    id,
+    stock_id,
+    available_quantity,
+    reserved_quantity,
+    total_cost,
+    expected_profit,
+    last_calculated_at,
+    created_at,
+    updated_at
   )
   SELECT
+    gen_random_uuid(),
     stock.id,
-    stock.quantity - stock.reserved_quantity,
+    coalesce(stock.quantity - stock.reserved_quantity, 0),
     stock.reserved_quantity,
     stock.gross_purchase_price,
-    CASE WHEN stock.roi_percentage > 0 THEN stock.gross_purchase_price * (stock.roi_percentage / 100) END
+    CASE WHEN stock.roi_percentage > 0 THEN stock.gross_purchase_price * (stock.roi_percentage / 100) END,
+    now(),
+    now(),
+    now()
   FROM inventory.stock
-  WHERE stock.id = ANY (ids) AND stock.reserved_quantity <> 0
-  ON CONFLICT (stock_id) DO NOTHING;
+  WHERE stock.id = ANY (ids)
+    AND stock.reserved_quantity <> 0
+    AND NOT EXISTS (SELECT FROM inventory.stock_metrics WHERE stock_metrics.stock_id = stock.id);
 END
 $$;

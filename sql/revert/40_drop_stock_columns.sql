@@ -29,6 +29,8 @@ BEGIN
 END
 $$;
 
+DROP TABLE IF EXISTS inventory_ops.stock_trace;
+
 -- What they hold is in the legacy tables again.
 ALTER TABLE inventory.stock
   -- squawk-ignore ban-drop-column

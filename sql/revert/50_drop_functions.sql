@@ -11,7 +11,25 @@ BEGIN
     SELECT pg_proc.oid::regprocedure
     FROM pg_proc
     WHERE pg_proc.pronamespace = 'inventory_ops'::regnamespace
-      AND (pg_proc.prorettype = 'trigger'::regtype OR pg_proc.proname = 'backfill_stock')
+      AND (
+        pg_proc.prorettype = 'trigger'::regtype
+        OR pg_proc.proname IN (
+          'backfill_stock',
+          'carry_postponed',
+          'clear',
+          'counting_row',
+          'give_financial',
+          'give_lifecycle',
+          'give_metrics',
+          'leave_trace',
+          'must_wait',
+          'newest_financial',
+          'newest_lifecycle',
+          'take_financial',
+          'take_lifecycle',
+          'take_metrics'
+        )
+      )
   LOOP
     EXECUTE format('DROP FUNCTION %s', ours);
   END LOOP;

@@ -92,7 +92,7 @@ def side_of(connection: Connection, table: str, stock_id: str = S) -> Row | None
     """The stock row, or the legacy row that counts for it; None if there is none."""
     key = "id" if table == "stock" else "stock_id"
     found = [row for row in rows(connection, table) if str(row[key]) == stock_id]
-    return max(found, key=_age) if found else None
+    return max(found, key=age) if found else None
 
 
 def differences(connection: Connection) -> list[str]:
@@ -106,7 +106,7 @@ def differences(connection: Connection) -> list[str]:
 
 def _compared(connection: Connection) -> Iterator[tuple[str, str, str, Any, Any]]:
     counting = {
-        table: {row["stock_id"]: row for row in sorted(rows(connection, table), key=_age)}
+        table: {row["stock_id"]: row for row in sorted(rows(connection, table), key=age)}
         for table in _TABLES
         if table != "stock"
     }
@@ -147,7 +147,8 @@ def _rounded(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
 
 
-def _age(row: Row) -> tuple[Any, ...]:
+def age(row: Row) -> tuple[Any, ...]:
+    """What the newest row has most of: by the dates, one that is missing comes last, then by id."""
     return row.get("updated_at") or _NEVER, row.get("created_at") or _NEVER, row["id"]
 
 

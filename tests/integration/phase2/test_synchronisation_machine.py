@@ -1,0 +1,359 @@
+"""Random writes of both versions, from two sessions, at every isolation level: both sides say the same, and what was meant.
+
+The model knows the contract and nothing of the triggers: from what the tables held and what was written it says what
+stock must hold. While two transactions are open at once it only asks that both sides agree, and that nobody is told
+more than that they must try again.
+
+SOLEFLIP_MACHINE_SECONDS lets it run on for so long.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from soleflip_assets.local.sample import create_legacy_schema
+from soleflip_assets.database import create_database_engine
+from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.phase2.steps import deploy
+from tests.conftest import Databases
+from tests.integration.phase2.deployment import ignore
+from tests.integration.phase2.sides import FINANCIAL, JSON, LIFECYCLE, PRICES, Row, age, differences, rows, run
+
+SECONDS = float(os.environ.get("SOLEFLIP_MACHINE_SECONDS", "20"))
+
+# lock_not_available, serialization_failure, deadlock_detected, unique_violation: try again.
+REFUSALS = {"55P03", "40001", "40P01", "23505"}
+
+Facts = dict[str, Any]
+
+LEGACY = {"stock_lifecycle": LIFECYCLE, "stock_financial": FINANCIAL, "stock_metrics": {"reserved_quantity": "reserved_quantity"}}
+TYPES = dict.fromkeys(JSON, "jsonb") | {"updated_at": "timestamptz", "created_at": "timestamptz", "id": "uuid", "stock_id": "uuid"}
+
+DATED = """
+CREATE FUNCTION public.dated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END $$;
+CREATE TRIGGER dated BEFORE UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.dated();
+CREATE TRIGGER dated BEFORE UPDATE ON inventory.stock_lifecycle FOR EACH ROW EXECUTE FUNCTION public.dated();
+CREATE TRIGGER dated BEFORE UPDATE ON inventory.stock_financial FOR EACH ROW EXECUTE FUNCTION public.dated();
+CREATE TRIGGER dated BEFORE UPDATE ON inventory.stock_metrics FOR EACH ROW EXECUTE FUNCTION public.dated();
+"""
+MEDDLING = """
+CREATE FUNCTION public.capped() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.reserved_quantity > NEW.quantity THEN
+    UPDATE inventory.stock SET reserved_quantity = quantity WHERE id = NEW.id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER capped AFTER UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.capped();
+CREATE FUNCTION public.logged() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.reserved_quantity <> OLD.reserved_quantity THEN
+    UPDATE inventory.stock_lifecycle SET status_history = jsonb_build_array(NEW.reserved_quantity)
+    WHERE stock_id = NEW.stock_id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER logged BEFORE UPDATE ON inventory.stock_metrics FOR EACH ROW EXECUTE FUNCTION public.logged();
+CREATE FUNCTION public.sold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.shelf_life_days = 0 THEN
+    NEW.listed_on_platforms := NULL;
+    UPDATE inventory.stock_financial SET roi = NULL WHERE stock_id = NEW.id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER sold BEFORE UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.sold();
+"""
+
+# Times that tie, lie in the past and in the future: they decide which of several rows counts.
+times = st.sampled_from([None, "2024-01-01 00:00Z", "2025-06-01 00:00Z", "2099-01-01 00:00Z"])
+money = st.integers(0, 3).map(Decimal)
+documents = st.none() | st.sampled_from(["[]", "[1]", '{"a": null}', "null"])
+VALUES: Mapping[str, st.SearchStrategy[Any]] = {
+    "shelf_life_days": st.none() | st.integers(0, 3),
+    "listed_on_platforms": documents,
+    "status_history": documents,
+    "purchase_price": st.none() | money,
+    "gross_purchase_price": st.none() | money,
+    "vat_amount": st.none() | money,
+    "profit_per_shelf_day": st.none() | money,
+    "roi_percentage": st.none() | st.integers(-1, 2).map(Decimal),
+    "reserved_quantity": st.integers(0, 5),
+    "quantity": st.integers(5, 7),
+    "roi": st.none() | st.integers(-1, 2).map(Decimal),
+    "updated_at": times,
+    "created_at": times,
+}
+
+
+def facts_of(table: str) -> list[str]:
+    return [*LEGACY[table].values()]
+
+
+def some_values(names: Sequence[str], *, financial: bool = False) -> st.SearchStrategy[Facts]:
+    """One value or more."""
+    strategies = {n: money if financial and n in PRICES else VALUES[n] for n in names}
+    return st.fixed_dictionaries({}, optional=strategies).filter(bool)
+
+
+stock_values = some_values(["quantity", "reserved_quantity", *FINANCIAL, *LIFECYCLE])
+legacy_tables = st.sampled_from([*LEGACY])
+sessions = st.integers(0, 1)
+choices = st.integers(0, 99)
+
+
+def legacy_values(table: str) -> st.SearchStrategy[tuple[str, Facts]]:
+    names = [*facts_of(table), *(("updated_at", "created_at") if table != "stock_metrics" else ())]
+    return some_values(names, financial=table == "stock_financial").map(lambda values: (table, values))
+
+
+def literal(name: str, value: Any) -> str:
+    if value is None:
+        return f"CAST(NULL AS {TYPES.get(name, 'numeric')})"
+    return f"CAST('{value}' AS {TYPES.get(name, 'numeric')})"
+
+
+def assigned(values: Facts) -> str:
+    return ", ".join(f"{name} = {literal(name, value)}" for name, value in values.items())
+
+
+def known(value: Any, name: str) -> Any:
+    """A price of 0 in stock_financial says nothing."""
+    return None if name in PRICES and value == 0 else value
+
+
+class Sides(RuleBasedStateMachine):
+    """Two sessions that write; what each statement does to stock is foretold."""
+
+    engine: ClassVar[Engine]
+    foretold: ClassVar[bool]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sessions = [self.engine.connect() for _ in range(2)]
+
+    def teardown(self) -> None:
+        for session in self.sessions:
+            session.close()
+
+    @initialize()
+    def two_stock_rows(self) -> None:
+        with self.engine.begin() as connection:
+            run(connection, "DELETE FROM inventory.stock")
+            for _ in range(2):
+                run(connection, "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, id, id, 5, 'x' FROM gen_random_uuid() AS id")
+
+    @rule(number=sessions, level=st.sampled_from(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]))
+    def begin(self, number: int, level: str) -> None:
+        session = self.sessions[number]
+        if not session.in_transaction():
+            run(session, f"SET TRANSACTION ISOLATION LEVEL {level}")
+
+    @rule(number=sessions)
+    def commit(self, number: int) -> None:
+        self._end(self.sessions[number].commit, number)
+
+    @rule(number=sessions)
+    def roll_back(self, number: int) -> None:
+        self._end(self.sessions[number].rollback, number)
+
+    @rule(number=sessions, choice=choices, values=stock_values)
+    def update_stock(self, number: int, choice: int, values: Facts) -> None:
+        self._write(number, choice, lambda stock, _: (
+            f"UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}'", {**stock, **parsed(values)}
+        ))  # fmt: skip
+
+    @rule(number=sessions, choice=choices, values=stock_values)
+    def merge_stock(self, number: int, choice: int, values: Facts) -> None:
+        self._write(number, choice, lambda stock, _: (
+            f"MERGE INTO inventory.stock AS s USING (SELECT CAST('{stock['id']}' AS uuid) AS id) AS n ON s.id = n.id "
+            f"WHEN MATCHED THEN UPDATE SET {assigned(values)}", {**stock, **parsed(values)}
+        ))  # fmt: skip
+
+    @rule(number=sessions, choice=choices, written=legacy_tables.flatmap(legacy_values), count=st.integers(1, 2))
+    def insert_legacy(self, number: int, choice: int, written: tuple[str, Facts], count: int) -> None:
+        table, values = written
+
+        def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
+            if table == "stock_metrics" and tables[table]:
+                return None
+            needed = {
+                "stock_financial": dict.fromkeys(PRICES, Decimal(0)),
+                "stock_metrics": {"available_quantity": 0, "reserved_quantity": 0},
+                "stock_lifecycle": {},
+            }[table]
+            dates = {n: v for n, v in values.items() if n in ("updated_at", "created_at") and v}
+            row = needed | {n: v for n, v in values.items() if n not in ("updated_at", "created_at")} | dates
+            new = [{"id": str(uuid4()), "stock_id": str(stock["id"])} | row for _ in range(1 if table == "stock_metrics" else count)]
+            listed = ", ".join(f"({', '.join(literal(n, v) for n, v in one.items())})" for one in new)
+            now = datetime.now(UTC)
+            added = [
+                dict.fromkeys(facts_of(table)) | {"updated_at": now, "created_at": now} | parsed(one) for one in new
+            ]
+            return (
+                f"INSERT INTO inventory.{table} ({', '.join(new[0])}) VALUES {listed}",
+                after_legacy(table, stock, [*tables[table], *added], {str(a["id"]): {n for n in facts_of(table) if a[n] is not None} for a in added}),
+            )
+
+        self._write(number, choice, plan)
+
+    @rule(number=sessions, choice=choices, which=choices, written=legacy_tables.flatmap(legacy_values), upsert=st.booleans())
+    def update_legacy(self, number: int, choice: int, which: int, written: tuple[str, Facts], upsert: bool) -> None:
+        table, values = written
+
+        def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
+            if not tables[table]:
+                return None
+            row = sorted(tables[table], key=lambda row: row["id"])[which % len(tables[table])]
+            changed = {**row, **parsed(values)}
+            names = {n for n in facts_of(table) if changed[n] != row[n]}
+            others = [one for one in tables[table] if one is not row]
+            if upsert:
+                columns = "id, stock_id" + {
+                    "stock_financial": ", purchase_price, gross_purchase_price, vat_amount",
+                    "stock_metrics": ", available_quantity, reserved_quantity",
+                    "stock_lifecycle": "",
+                }[table]  # fmt: skip
+                statement = (
+                    f"INSERT INTO inventory.{table} ({columns}) SELECT {columns} FROM inventory.{table} WHERE id = '{row['id']}' "
+                    f"ON CONFLICT (id) DO UPDATE SET {assigned(values)}"
+                )
+            else:
+                statement = f"UPDATE inventory.{table} SET {assigned(values)} WHERE id = '{row['id']}'"
+            return statement, after_legacy(table, stock, [*others, changed], {str(row["id"]): names})
+
+        self._write(number, choice, plan)
+
+    @rule(number=sessions, choice=choices, which=choices, table=legacy_tables)
+    def delete_legacy(self, number: int, choice: int, which: int, table: str) -> None:
+        def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
+            if not tables[table]:
+                return None
+            row = sorted(tables[table], key=lambda row: row["id"])[which % len(tables[table])]
+            gone = {"stock_lifecycle": dict.fromkeys(JSON), "stock_metrics": {"reserved_quantity": 0}}.get(table, {})
+            last = len(tables[table]) == 1
+            return f"DELETE FROM inventory.{table} WHERE id = '{row['id']}'", {**stock, **(gone if last else {})}
+
+        self._write(number, choice, plan)
+
+    @rule(number=sessions, choice=choices, values=stock_values, reserved=st.integers(0, 5))
+    def write_both_sides_at_once(self, number: int, choice: int, values: Facts, reserved: int) -> None:
+        """In one statement; stock_metrics has a fact of its own there."""
+
+        def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
+            if not tables["stock_metrics"] or "reserved_quantity" in values:
+                return None
+            return (
+                f"WITH new AS (UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}' RETURNING 1) "
+                f"UPDATE inventory.stock_metrics SET reserved_quantity = {reserved} WHERE stock_id = '{stock['id']}'",
+                {**stock, **parsed(values), "reserved_quantity": reserved},
+            )
+
+        self._write(number, choice, plan)
+
+    def _write(self, number: int, choice: int, plan: Callable[[Row, Mapping[str, list[Row]]], tuple[str, Row] | None]) -> None:
+        session = self.sessions[number]
+        alone = not self.sessions[1 - number].in_transaction()
+        try:
+            run(session, "SET LOCAL lock_timeout = '50ms'")
+            stocks = sorted(rows(session, "stock"), key=lambda row: row["id"])
+            stock = stocks[choice % len(stocks)]
+            others = [row for row in stocks if row is not stock]
+            tables = {
+                table: [row for row in rows(session, table) if row["stock_id"] == stock["id"]] for table in LEGACY
+            }
+            if (planned := plan(stock, tables)) is None:
+                return
+            statement, expected = planned
+            run(session, statement)
+            assert differences(session) == [], statement
+            found = {row["id"]: row for row in rows(session, "stock")}
+            if self.foretold and alone:
+                assert found[stock["id"]] == expected, statement
+                assert [found[row["id"]] for row in others] == others
+        except DBAPIError as error:
+            session.rollback()
+            if getattr(error.orig, "sqlstate", None) not in REFUSALS or (alone and error.orig.sqlstate != "40001"):
+                raise
+
+    def _end(self, how: Callable[[], None], number: int) -> None:
+        try:
+            how()
+        except DBAPIError as error:
+            self.sessions[number].rollback()
+            if getattr(error.orig, "sqlstate", None) not in REFUSALS:
+                raise
+        with self.engine.connect() as observer:
+            assert differences(observer) == []
+
+
+def parsed(values: Mapping[str, Any]) -> Facts:
+    """Values as they are read back."""
+    return {
+        name: {"json": json.loads(value)} if name in JSON and value is not None
+        else datetime.fromisoformat(value) if name in ("updated_at", "created_at") and isinstance(value, str)
+        else value
+        for name, value in values.items()
+        if name != "available_quantity"
+    }  # fmt: skip
+
+
+def after_legacy(table: str, stock: Row, left: Sequence[Row], written: Mapping[str, set[str]]) -> Row:
+    """What stock holds after legacy rows were written.
+
+    Args:
+        table: the legacy table.
+        stock: what stock held.
+        left: the stock row's legacy rows afterwards.
+        written: by id of a row, the facts that changed in it.
+    """
+    by_age = sorted(left, key=age, reverse=True)
+    counting = by_age[0]
+    becomes = dict(stock)
+    for new, old in LEGACY[table].items():
+        if old in written.get(str(counting["id"]), ()):
+            if new in PRICES and (stock[new] or 0) == counting[old]:
+                continue
+            becomes[new] = counting[old]
+        elif stock[new] is None and any(old in names for names in written.values()):
+            becomes[new] = next((row[old] for row in by_age if known(row[old], old) is not None), None)
+    return becomes
+
+
+@pytest.mark.parametrize("triggers", ["", DATED, MEDDLING], ids=["alone", "dated", "meddling"])
+def test_both_sides_always_say_the_same(databases_of_each_version: Databases, triggers: str) -> None:
+    engine = create_database_engine(databases_of_each_version.empty())
+    with engine.begin() as connection:
+        create_legacy_schema(connection)
+        for table in ("stock_lifecycle", "stock_financial"):
+            run(connection, f"ALTER TABLE inventory.{table} ALTER updated_at DROP NOT NULL, ALTER created_at DROP NOT NULL")
+    with Deployer(engine, ignore) as deployer:
+        deploy(deployer)
+    with engine.begin() as connection:
+        run(connection, triggers or "SELECT 1")
+    Sides.engine = engine
+    Sides.foretold = not triggers
+    end = time.monotonic() + SECONDS / 6
+    while True:
+        run_state_machine_as_test(
+            Sides,
+            settings=settings(
+                max_examples=15, stateful_step_count=25, deadline=None, database=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            ),
+        )  # fmt: skip
+        if time.monotonic() > end:
+            return
