@@ -11,7 +11,7 @@ from benchmarks.harness import middle, table, timed
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
 from soleflip_assets.checks.validations import VALIDATIONS, Validation, run_validations
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.monitoring.jobs import MONITORS
 

@@ -4,11 +4,11 @@ Pinged by the alerts themselves after each good refresh, so that it proves the d
 alerts. Not here: when a refresh was good.
 """
 
-import os
 import urllib.error
 import urllib.request
 
-HEARTBEAT_URL = "SOLEFLIP_HEARTBEAT_URL"
+from soleflip_assets.ground.settings import Settings
+
 _TIMEOUT_SECONDS = 10
 
 
@@ -18,9 +18,10 @@ def ping() -> bool:
     Returns:
         Whether there is nothing more to do: it answered, or none is set.
     """
-    url = os.environ.get(HEARTBEAT_URL)
-    if not url:
+    secret = Settings.from_environment().heartbeat_url
+    if secret is None:
         return True
+    url = secret.get_secret_value()
     if not url.startswith(("http://", "https://")):
         return False
     try:

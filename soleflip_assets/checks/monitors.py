@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.checks.shown import explanation, markdown_table, metadata_of
 from soleflip_assets.checks.validations import observe
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.sql_files import SqlFile
 
 
@@ -75,17 +75,17 @@ class Monitor:
         )
 
 
-def monitor_of_file(name: str, **parameters: Any) -> Monitor:
+def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dict) -> Monitor:
     """The monitor that is one file of sql/monitoring/.
 
     Args:
         name: the file's, and the check's.
-        parameters: of its statement.
+        parameters: gives the parameters of its statement, at each look.
     """
     file = SqlFile(f"monitoring/{name}.sql")
 
     def look(connection: Connection) -> Finding:
-        passed, observed = observe(connection, file, **parameters)
+        passed, observed = observe(connection, file, **parameters())
         severity = dg.AssetCheckSeverity(observed.pop("severity", "ERROR"))
         tables = {key: markdown_table(rows) for key, rows in observed.items() if _is_table(rows)}
         numbers = {key: value for key, value in observed.items() if key not in tables}
@@ -132,8 +132,8 @@ def build_monitors(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefi
     def watch(
         context: dg.AssetCheckExecutionContext, database: Database
     ) -> Iterator[dg.AssetCheckResult]:
-        with database.connect() as connection:
-            query_one(connection, "monitoring/timeouts.sql")
+        # One that hangs would raise no alarm.
+        with database.connect(lock_timeout="10s", statement_timeout="2min") as connection:
             for monitor in monitors:
                 if monitor.spec.key in context.selected_asset_check_keys:
                     yield monitor.result(connection)

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
+from psycopg import errors
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -25,13 +26,13 @@ from soleflip_assets.ground.sql_files import SqlFile, sql_files
 # What PostgreSQL answers when the schema itself is wrong: an object or column that a check reads is
 # missing, or the view was emptied. That is a finding. Every other error means that the check could not be
 # made, and is raised.
-_SCHEMA_FINDINGS = {
-    "3F000",  # invalid_schema_name
-    "42703",  # undefined_column
-    "42883",  # undefined_function
-    "42P01",  # undefined_table
-    "55000",  # object_not_in_prerequisite_state
-}
+_SCHEMA_FINDINGS = (
+    errors.InvalidSchemaName,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedTable,
+    errors.ObjectNotInPrerequisiteState,
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _row(
             query_one(connection, "monitoring/whole_tables.sql")
             row = dict(query_one(connection, file.path, **parameters))
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) not in _SCHEMA_FINDINGS:
+        if not isinstance(error.orig, _SCHEMA_FINDINGS):
             raise
         return False, {"error": str(error.orig).strip()}
     return row.pop("passed", None), row

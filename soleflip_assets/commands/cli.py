@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy.engine import URL
 
-from soleflip_assets.ground.settings import FILES, ConfigurationError, Settings
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.settings import FILES, Settings, meanings
 
 # Whatever imports Dagster is imported by the command that needs it: that takes a second, or several, which
 # `soleflip health` and `soleflip --help` need not wait for.
@@ -30,7 +32,7 @@ EXIT_USAGE = 2
 
 # The order in which the help lists the commands: that of a deployment's life.
 SECTIONS = {
-    "Start": ["up"],
+    "Start": ["up", "settings"],
     "Deploy": ["deploy", "verify"],
     "Refresh and watch": ["refresh", "metrics", "status", "health", "housekeeping"],
     "Take back": ["revert", "restore"],
@@ -58,6 +60,8 @@ class _Sections(click.Group):
                     formatter.write_dl(
                         [(name, command.get_short_help_str(80)) for name, command in commands]
                     )
+        with formatter.section("Environment (`soleflip settings` shows what holds)"):
+            formatter.write_dl(meanings())
 
 
 def _examples(*examples: tuple[str, str]) -> str:
@@ -84,32 +88,6 @@ def main() -> None:
     inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. Every command but
     restore and bench runs a job of the Dagster code location, so what it did is seen in the UI.
     `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
-
-    \b
-    Environment:
-      SOLEFLIP_DATABASE_URL  postgresql:// URL of SoleFlip's database
-                             (unset: an embedded PostgreSQL with sample data)
-      SOLEFLIP_OWNER_DATABASE_URL
-                             the same database as the owner of its tables, for deploy,
-                             revert, metrics, restore, drop-legacy and drop-backups
-                             (unset: SOLEFLIP_DATABASE_URL is the owner's)
-      SOLEFLIP_HOME          state: embedded data, Dagster's home, dumps, reports
-                             (default: .soleflip)
-      SOLEFLIP_SAMPLE        production or busy, for an empty embedded database
-      DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
-      SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
-                             tagged warn= or error= (unset: the log)
-      SOLEFLIP_UI_URL        where alerts link to (default: the URL of soleflip up)
-      SOLEFLIP_RUNBOOK_URL   where docs/runbook.md is to be read; alerts link to its sections
-      SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
-                             age of the metrics that alerts (default: 75 and 120)
-      SOLEFLIP_KEEP_LOG_DAYS, SOLEFLIP_KEEP_RUNS_DAYS
-                             how long the log of a run, and the run, are kept
-                             (default: 30 and 400)
-      SOLEFLIP_KEEP_FILES_DAYS, SOLEFLIP_KEEP_DUMPS, SOLEFLIP_KEEP_REPORTS
-                             older files go, but for the newest dumps and reports
-                             (default: 90, 3 and 20)
-      SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
 
     \b
     Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
@@ -141,6 +119,20 @@ def _with_environment(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _as_owner(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for what changes the schema, which a pooler that shares its sessions would break."""
+
+    @_with_environment
+    @wraps(command)
+    def run(environment: Environment, *args: Any, **kwargs: Any) -> None:
+        from soleflip_assets.commands.environment import require_direct  # noqa: PLC0415 see above
+
+        require_direct(environment)
+        command(environment, *args, **kwargs)
+
+    return run
+
+
 def _run(job: str, config: dict[str, Any] | None = None) -> Any:
     from soleflip_assets.commands.runs import run_job  # noqa: PLC0415 see above
 
@@ -164,9 +156,9 @@ def _finish(success: bool, errors: list[str]) -> None:
         ("SOLEFLIP_DATABASE_URL=postgresql://… soleflip up --port 3100", "your own database"),
     )
 )
-@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=3000, show_default=True,
-              show_envvar=True, help="Port of the UI, on the loopback interface.")  # fmt: skip
-def up(port: int) -> None:
+@click.option("--port", type=click.IntRange(1, 65535),
+              help="Port of the UI, on the loopback interface (default: PORT, or 3000).")  # fmt: skip
+def up(port: int | None) -> None:
     """Start everything and serve the UI until Ctrl-C.
 
     Starts Dagster's webserver and daemon, and with them the schedules; prints the URL last, when the UI
@@ -180,15 +172,13 @@ def up(port: int) -> None:
     from soleflip_assets.alerts.targets import targets_from_environment  # noqa: PLC0415 see above
     from soleflip_assets.commands.environment import prepared  # noqa: PLC0415
     from soleflip_assets.commands.up import require_free_port, serve  # noqa: PLC0415
-    from soleflip_assets.housekeeping.retention import Retention  # noqa: PLC0415
-    from soleflip_assets.metrics.freshness import Freshness  # noqa: PLC0415
 
     with _configuration_errors():
+        settings = Settings.from_environment()
+        port = port or settings.port
         require_free_port(port)
         targets_from_environment(_tell)
-        Freshness.from_environment()
-        Retention.from_environment()
-        with prepared(Settings.from_environment()) as environment:
+        with prepared(settings) as environment:
             code = serve(environment, port, _tell)
     sys.exit(code)
 
@@ -200,7 +190,7 @@ def up(port: int) -> None:
     )
 )
 @click.option("--check", is_flag=True, help="Only look for what would stop it; change nothing.")
-@_with_environment
+@_as_owner
 def deploy(environment: Environment, *, check: bool) -> None:  # noqa: ARG001
     """Deploy Phase 2, or go on with a deployment, or mend one.
 
@@ -241,7 +231,7 @@ def verify(environment: Environment, *, as_json: bool) -> None:  # noqa: ARG001
 
 
 @main.command(epilog=_examples(("soleflip revert", "safe to run again; then deploy, if you like")))
-@_with_environment
+@_as_owner
 def revert(environment: Environment) -> None:  # noqa: ARG001
     """Take Phase 2 back, with all that was written since.
 
@@ -320,7 +310,7 @@ _yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing i
     ),
 )
 @_yes
-@_with_environment
+@_as_owner
 def drop_legacy(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
     """Drop the legacy tables, once nobody can need them.
 
@@ -344,7 +334,7 @@ def drop_legacy(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
     ),
 )
 @_yes
-@_with_environment
+@_as_owner
 def drop_backups(environment: Environment, *, yes: bool) -> None:  # noqa: ARG001
     """Drop the backups, a month after the deployment.
 
@@ -394,7 +384,7 @@ def refresh(environment: Environment, *, pg_cron: str | None) -> None:
 
 
 def _schedule_refresh(url: URL, *, install: bool) -> str:
-    from soleflip_assets.ground.database import create_database_engine  # noqa: PLC0415 see above
+    from soleflip_assets.ground.sessions import create_database_engine  # noqa: PLC0415 see above
     from soleflip_assets.metrics import pg_cron  # noqa: PLC0415 see above
 
     engine = create_database_engine(url)
@@ -412,7 +402,7 @@ def _schedule_refresh(url: URL, *, install: bool) -> str:
 )
 @click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
               help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
-@_with_environment
+@_as_owner
 def metrics(environment: Environment, *, mode: str) -> None:  # noqa: ARG001
     """Choose how the metrics are kept: all anew, or what changed.
 
@@ -512,10 +502,10 @@ def status(environment: Environment, *, as_json: bool) -> None:
 @click.argument("component", type=click.Choice(["code-server", "webserver", "daemon", "database"]))
 @click.option("--ready", is_flag=True, help="It must also be able to do its work.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Where it listens, if not as set.")
-@click.option("--tolerance", type=click.IntRange(1), envvar="DAGSTER_DAEMON_HEARTBEAT_TOLERANCE",
-              show_envvar=True, default=120, show_default=True,
-              help="Seconds that the daemon may be silent.")  # fmt: skip
-def health(component: str, *, ready: bool, port: int | None, tolerance: int) -> None:
+@click.option("--tolerance", type=click.IntRange(1),
+              help="Seconds that the daemon may be silent (default: DAGSTER_DAEMON_HEARTBEAT_TOLERANCE, or "
+              "120).")  # fmt: skip
+def health(component: str, *, ready: bool, port: int | None, tolerance: int | None) -> None:
     """Say whether a process of production is alive.
 
     For health checks of containers, probes and timers, in the environment of the process that is looked at.
@@ -533,6 +523,34 @@ def health(component: str, *, ready: bool, port: int | None, tolerance: int) -> 
         except UnhealthyError as error:
             _finish(success=False, errors=[f"{error}."])
     click.echo(f"the {component} is {'ready' if ready else 'alive'}")
+
+
+@main.command(
+    epilog=_examples(
+        ("soleflip settings", "what holds here, and where it comes from"),
+        ("soleflip settings --json", "name, value, source, meaning"),
+    )
+)
+@click.option("--json", "as_json", is_flag=True, help="Print them as a JSON array.")
+def settings(*, as_json: bool) -> None:
+    """List what the environment decides.
+
+    Every variable with its value, its source (environment, default, or embedded: the server that comes with
+    this project) and its meaning. A variable that is empty counts as not set. Nothing secret is shown.
+
+    Writes: nothing.
+
+    Exits with 2 when a variable is set to something that cannot be meant.
+    """
+    with _configuration_errors():
+        listed = Settings.from_environment().listed
+    if as_json:
+        click.echo(json.dumps([asdict(setting) for setting in listed], indent=2))
+        return
+    for setting in listed:
+        click.echo(
+            f"{setting.name}={setting.value or ''}  ({setting.source})\n    {setting.meaning}"
+        )
 
 
 def _run_quietly(job: str) -> Any:

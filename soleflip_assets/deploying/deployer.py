@@ -6,9 +6,6 @@ hand is made again. Any step may die at any line: the next run looks at what is 
 which steps there are (assets.py) and what they do (sql/phase2).
 """
 
-import itertools
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,11 +15,13 @@ from typing import Any, Self, TypeVar
 
 from psycopg import sql
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import DatabaseObject, difference, object_defined_by
 from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block, run_file
+from soleflip_assets.ground.retrying import LockedOutError, retrying
+from soleflip_assets.ground.sessions import require_own_session
 from soleflip_assets.ground.sql_files import SqlFile
 
 Log = Callable[[str], None]
@@ -34,14 +33,11 @@ OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
 OPERATIONS = [OPERATIONS_SCHEMA, SqlFile("phase2/11_reservation_keys.sql")]
 PRIVILEGES = SqlFile("roles/30_privileges.sql")
 
-LOCK_ATTEMPTS = 30
 # Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.
 _LOCK_TIMEOUTS_MS = range(500, 2001, 100)
 # CONCURRENTLY waits for every transaction older than itself and nobody waits for it meanwhile; cut short, it
 # would leave an invalid index.
 _CONCURRENT_LOCK_TIMEOUTS_MS = (600_000,)
-_LOCK_NOT_AVAILABLE = "55P03"
-_DEADLOCK_DETECTED = "40P01"
 
 
 class DeploymentError(Exception):
@@ -81,6 +77,7 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     Raises:
         AnotherDeployerError: somebody else holds the lock; the message says who.
+        ConfigurationError: a pooler lends the session to others.
     """
 
     def __init__(self, engine: Engine, log: Log) -> None:
@@ -88,6 +85,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.log = log
         self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
+            require_own_session(self.connection)
             self._lock()
             if not ledger.exists(self.connection):
                 self._found_ledger()
@@ -251,25 +249,29 @@ class Deployer(AbstractContextManager["Deployer"]):
         self, action: Callable[[], T], timeouts_ms: Sequence[int] = _LOCK_TIMEOUTS_MS
     ) -> T:
         """Do something under a lock timeout that rises from try to try, with pauses of random length."""
-        timeouts = itertools.chain(timeouts_ms, itertools.repeat(timeouts_ms[-1]))
-        for attempt, timeout in zip(range(1, LOCK_ATTEMPTS + 1), timeouts, strict=False):
-            self._set("lock_timeout", f"{timeout}ms")
+
+        def limit(attempt: int) -> int:
+            return timeouts_ms[min(attempt, len(timeouts_ms)) - 1]
+
+        def tried(attempt: int) -> T:
+            self._set("lock_timeout", f"{limit(attempt)}ms")
             self._set("statement_timeout", "1h")
             try:
                 return action()
-            except OperationalError as error:
-                roll_back_block(self.connection)
-                if not gave_way(error):
-                    raise
-                self.log(f"a lock was not to be had within {timeout} ms (try {attempt})")
-                pause_before_retry(attempt)
             except BaseException:
                 roll_back_block(self.connection)
                 raise
-        raise DeploymentError(
-            f"A lock was not to be had in {LOCK_ATTEMPTS} tries: end the long transaction that "
-            "pg_stat_activity shows, then run this again; it goes on from here."
-        )
+
+        def tell(attempt: int) -> None:
+            self.log(f"a lock was not to be had within {limit(attempt)} ms (try {attempt})")
+
+        try:
+            return retrying(tried, tell)
+        except LockedOutError as error:
+            raise DeploymentError(
+                f"A lock was not to be had in {error.attempts} tries: end the long transaction that "
+                "pg_stat_activity shows, then run this again; it goes on from here."
+            ) from error
 
     def _set(self, parameter: str, value: str) -> None:
         self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))
@@ -303,13 +305,3 @@ def _units(statements: Sequence[str]) -> Iterator[list[str]]:
 def _timeouts_ms(unit: Sequence[str]) -> Sequence[int]:
     concurrent = any("INDEX CONCURRENTLY " in statement for statement in unit)
     return _CONCURRENT_LOCK_TIMEOUTS_MS if concurrent else _LOCK_TIMEOUTS_MS
-
-
-def gave_way(error: OperationalError) -> bool:
-    """Whether a statement ended because others held a lock, so that it may be tried again."""
-    return getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}
-
-
-def pause_before_retry(attempt: int) -> None:
-    """Wait a random time, longer from try to try: 3 s at most."""
-    time.sleep(random.uniform(0, min(0.1 * 2**attempt, 3)))  # noqa: S311

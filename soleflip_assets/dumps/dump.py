@@ -7,6 +7,7 @@ Here: taking it. Not here: bringing it back (restore.py).
 
 import hashlib
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps.client_programs import ClientProgramError, run_client_program
 from soleflip_assets.dumps.manifest import Contents, Manifest, measure, write_manifest
 from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sessions import require_own_session, resolved_url
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     """
     started = time.monotonic()
     moment = datetime.now(UTC)
-    path = folder / f"{engine.url.database}_before_phase2_{moment:%Y%m%dT%H%M%SZ}.dump"
+    path = folder / f"{_file_name(engine)}_before_phase2_{moment:%Y%m%dT%H%M%SZ}.dump"
     unfinished = path.with_suffix(".unfinished")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,6 +71,11 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     return Dump(path, manifest.bytes, manifest.sha256, contents.rows, seconds)
 
 
+def _file_name(engine: Engine) -> str:
+    """The database's name, in letters that every file system takes."""
+    return re.sub(r"[^\w.-]", "_", str(engine.url.database))[:100]
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
@@ -83,6 +90,7 @@ def _dump(engine: Engine, path: Path) -> tuple[RowMapping, Contents]:
     """
     repeatable = engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with repeatable as connection:
+        require_own_session(connection)
         described = query_one(connection, "restore/snapshot.sql")
         # pg_dump writes to a file that we made: its own would be readable as the umask says.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -91,9 +99,8 @@ def _dump(engine: Engine, path: Path) -> tuple[RowMapping, Contents]:
                 "pg_dump",
                 "--format=custom",
                 "--compress=6",
-                "--no-password",
                 f"--snapshot={described['snapshot']}",
-                url=engine.url,
+                url=resolved_url(connection),
                 server_major=int(described["server_version"].partition(".")[0]),
                 output=file,
             )

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege, ObjectInUse
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -25,17 +26,15 @@ from soleflip_assets.dumps.client_programs import ClientProgramError, run_client
 from soleflip_assets.dumps.dump import sha256_of
 from soleflip_assets.dumps.manifest import Contents, Manifest, measure, read_manifest
 from soleflip_assets.ground.database import (
-    create_database_engine,
     execute_statement,
     query_file,
     query_one,
     roll_back_block,
 )
+from soleflip_assets.ground.sessions import create_database_engine
 
 DRILL_STEP = "restore_drill"
 _DUMP_STEP = "database_dump"
-_OBJECT_IN_USE = "55006"
-_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class RestoreError(DeploymentError):
@@ -59,13 +58,12 @@ class Restored:
     seconds: float
 
 
-def verify_dump(dump: Path, server_major: int, url: URL) -> Manifest:
+def verify_dump(dump: Path, server_major: int) -> Manifest:
     """Make sure that a dump is whole: its size, its SHA-256, and that the archive reads to its end.
 
     Args:
         dump: the file; its manifest lies beside it.
         server_major: of the server that it is for.
-        url: any database; nothing is connected to.
 
     Returns:
         Its manifest.
@@ -90,9 +88,7 @@ def verify_dump(dump: Path, server_major: int, url: URL) -> Manifest:
             "Nothing was touched; take another copy of it."
         )
     # To its end and through zlib: listing an archive reads its head only.
-    run_client_program(
-        "pg_restore", f"--file={os.devnull}", str(dump), url=url, server_major=server_major
-    )
+    run_client_program("pg_restore", f"--file={os.devnull}", str(dump), server_major=server_major)
     return manifest
 
 
@@ -114,7 +110,7 @@ def restore(url: URL, dump: Path, log: Log, *, replace: bool) -> Restored:
     moment = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     target = _beside(url, f"restored_{moment}")
     with _maintenance(url) as connection:
-        manifest = verify_dump(dump, _server_major(connection), url)
+        manifest = verify_dump(dump, _server_major(connection))
         log(f"{dump.name} is whole: {manifest.bytes:,} bytes, taken {manifest.taken_at}")
         if replace:
             _refuse_if_connected(connection, str(url.database), "Nothing was touched")
@@ -142,7 +138,7 @@ def drill(engine: Engine, log: Log) -> Restored:
         number = ledger.start(connection, DRILL_STEP, checksum="", details={"path": str(dump)})
         scratch = _beside(engine.url, "restore_drill")
         server_major = _server_major(connection)
-        manifest = verify_dump(dump, server_major, engine.url)
+        manifest = verify_dump(dump, server_major)
         with _maintenance(engine.url) as maintenance:
             # Of a drill that died.
             _drop_database(maintenance, scratch)
@@ -184,8 +180,6 @@ def _fill(target: URL, dump: Path, server_major: int) -> None:
     try:
         run_client_program(
             "pg_restore",
-            "--no-password",
-            f"--dbname={target.database}",
             str(dump),
             url=target,
             server_major=server_major,
@@ -229,7 +223,7 @@ def _swap(connection: Connection, database: str, restored: str, replaced: str) -
         execute_statement(connection, "COMMIT")
     except OperationalError as error:
         roll_back_block(connection)
-        if getattr(error.orig, "sqlstate", None) != _OBJECT_IN_USE:
+        if not isinstance(error.orig, ObjectInUse):
             raise
         _refuse_if_connected(connection, database, left)
         raise RestoreError(
@@ -263,7 +257,7 @@ def _create_database(connection: Connection, name: str, manifest: Manifest) -> N
     try:
         execute_statement(connection, statement.as_string())
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         raise RestoreError(
             f"{connection.engine.url.username} may not create a database owned by {manifest.owner}: "

@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
 
 
 def _embedded_programs() -> Path:

@@ -9,15 +9,16 @@ Here: scheduling, ending, and looking. Not here: what the schedule does about it
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.ground.database import create_database_engine, query_file, query_one, run_file
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.database import query_file, query_one, run_file
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_database_engine
 
 SCHEDULE = "0 * * * *"
 _NAME = "refresh-stock-metrics"
-_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def job(engine: Engine) -> RowMapping | None:
@@ -132,7 +133,7 @@ def _permitted(server: RowMapping) -> Iterator[None]:
             "pg_cron's jobs: let it in there (GRANT CONNECT, pg_hba.conf), and do this again."
         ) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         user, elsewhere = server["user_name"], server["database"] != server["jobs_database"]
         grants = [f'GRANT USAGE ON SCHEMA cron TO "{user}"']

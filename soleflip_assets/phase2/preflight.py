@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -26,7 +27,6 @@ from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
 
 _BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
-_INSUFFICIENT_PRIVILEGE = "42501"
 # Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
 # always named in full.
 _REPAIRED_EXAMPLES = 5
@@ -170,7 +170,7 @@ def _observe(
     try:
         return observe(connection, expectation.file, **parameters)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         return False, {"error": str(error.orig).strip()}
 

@@ -21,12 +21,8 @@ from soleflip_assets.definitions import defs
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import (
-    OwnerDatabase,
-    create_database_engine,
-    query_one,
-    run_file,
-)
+from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME, OWNER_DATABASE_URL
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS

@@ -23,7 +23,7 @@ def _look(
     url = databases.deployed("production").render_as_string(hide_password=False)
     defs = dg.Definitions(
         assets=[dg.AssetSpec(STOCK_METRICS_VIEW.key)],
-        asset_checks=[build_monitors("watch", [monitor_of_file("view_is_fresh", **seconds)])],
+        asset_checks=[build_monitors("watch", [monitor_of_file("view_is_fresh", lambda: seconds)])],
         jobs=[dg.define_asset_job("watch_freshness", dg.AssetSelection.all_asset_checks())],
         resources={"database": Database(url=url)},
     )

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.validations import VALIDATIONS, Verdict, run_validations
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
 
 # A stock row that is in stock, has listings and history, and a reservation.

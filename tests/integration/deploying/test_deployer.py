@@ -9,7 +9,6 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.deploying import deployer
 from soleflip_assets.deploying.deployer import (
     AnotherDeployerError,
     Deployer,
@@ -17,7 +16,8 @@ from soleflip_assets.deploying.deployer import (
     Outcome,
 )
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground import retrying
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import Sample
 from soleflip_assets.phase2 import backfill
 from tests.conftest import Databases, connect
@@ -196,7 +196,7 @@ def test_lock_held_for_a_moment_is_waited_for(legacy: URL, undisturbed: State, m
 def test_lock_held_for_ever_stops_the_deployment_and_the_next_one_goes_on(
     legacy: URL, undisturbed: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deployer, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 2)
     with create_database_engine(legacy).connect() as shop:
         shop.execute(text("SELECT count(*) FROM inventory.stock"))
         with pytest.raises(
@@ -216,7 +216,7 @@ def test_lock_held_for_ever_stops_the_deployment_and_the_next_one_goes_on(
 def test_row_held_for_ever_stops_the_backfill_and_the_next_one_goes_on(
     legacy: URL, undisturbed: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "LOCK_ATTEMPTS", 1)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 1)
     monkeypatch.setattr(backfill, "_FIRST_BATCH", 200)
     with create_database_engine(legacy).connect() as shop:
         # Waits for the triggers of the synchronisation, so that only the backfill meets the lock.

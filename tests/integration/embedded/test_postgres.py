@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
 from tests.conftest import open_folder
 
 # Another process that uses the server, says so, and goes on until its input ends.

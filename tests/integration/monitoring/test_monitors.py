@@ -13,13 +13,8 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import (
-    Database,
-    create_database_engine,
-    execute_statement,
-    query_one,
-    run_file,
-)
+from soleflip_assets.ground.database import Database, execute_statement, query_one, run_file
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
@@ -260,7 +255,7 @@ def test_freshness_warns_then_errs(
 ) -> None:
     execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
 
-    result = monitor_of_file("view_is_fresh", **seconds).result(shop)
+    result = monitor_of_file("view_is_fresh", lambda: seconds).result(shop)
 
     assert (result.passed, result.severity.value) == (passed, severity)
     assert observed(result)["total_records"] == 1172

@@ -11,9 +11,9 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.deploying import deployer
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground import retrying
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.retirement import (
@@ -324,7 +324,7 @@ def test_reader_that_will_not_go_does_not_stop_the_shop(
     ready: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try that meets it gives stock back at once; in the end the reason is told, nothing dropped."""
-    monkeypatch.setattr(deployer, "LOCK_ATTEMPTS", 3)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 3)
     tries: list[str] = []
 
     def write_meanwhile(sentence: str) -> None:

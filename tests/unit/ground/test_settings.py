@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import (
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
@@ -12,10 +13,9 @@ from soleflip_assets.ground.settings import (
     HOME,
     OWNER_DATABASE_URL,
     SAMPLE,
-    ConfigurationError,
     Settings,
-    parse_postgres_url,
 )
+from soleflip_assets.ground.urls import parse_postgres_url
 
 
 @pytest.fixture(autouse=True)
