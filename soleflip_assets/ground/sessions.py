@@ -123,6 +123,9 @@ def resolved_url(connection: Connection) -> URL:
         "user": info.user,
         "dbname": info.dbname,
     }
+    # A default that libpq 16 and newer fills in, and older programs do not know.
+    if parameters.get("sslcertmode") == "allow":
+        del parameters["sslcertmode"]
     if "hostaddr" in parameters:
         parameters["hostaddr"] = info.hostaddr
     if info.password:
