@@ -20,7 +20,7 @@ from soleflip_assets.ground.urls import parse_postgres_url, rendered
 from tests.conftest import open_folder, programs_of
 from tests.e2e.processes import free_port
 
-DATABASE = 'a b/c?d=e&f%g"\'é'
+DATABASE = "a b/c?d=e&f%g\"'é"
 NAME = "a%20b%2Fc%3Fd%3De%26f%25g%22%27%C3%A9"
 PASSWORD = "p@ s:s/w%d"
 SECRET = "p%40%20s%3As%2Fw%25d"
@@ -106,9 +106,7 @@ CASES = {
     "no password": Case(f"postgresql://cl%20erk@127.0.0.1:PORT/{NAME}", enters=False),
     "name of a host": Case(f"postgresql://cl%20erk:{SECRET}@localhost:PORT/{NAME}"),
     "IPv6": Case(f"postgresql://cl%20erk:{SECRET}@[::1]:PORT/{NAME}"),
-    "socket in the query": Case(
-        f"postgresql://cl%20erk:{SECRET}@/{NAME}?host=SOCKET&port=PORT"
-    ),
+    "socket in the query": Case(f"postgresql://cl%20erk:{SECRET}@/{NAME}?host=SOCKET&port=PORT"),
     "socket as the host": Case(f"postgresql://cl%20erk:{SECRET}@SOCKET:PORT/{NAME}"),
     "user and password in the query": Case(
         f"postgresql://127.0.0.1:PORT/{NAME}?user=cl%20erk&password={SECRET}"
@@ -151,9 +149,7 @@ CASES = {
         {"PGSERVICEFILE": "FOLDER/services", "PGPASSWORD": PASSWORD},
         enters=False,
     ),
-    "PGSERVICE": Case(
-        "postgresql://", {"PGSERVICEFILE": "FOLDER/services", "PGSERVICE": "whole"}
-    ),
+    "PGSERVICE": Case("postgresql://", {"PGSERVICEFILE": "FOLDER/services", "PGSERVICE": "whole"}),
     "service without a password": Case(
         "postgresql://?service=open", {"PGSERVICEFILE": "FOLDER/services"}, enters=False
     ),
@@ -216,7 +212,9 @@ def test_all_get_in_exactly_where_libpq_does(
 
     def by_pg_dump() -> None:
         with dump.open("wb") as output:
-            run_client_program("pg_dump", "--format=custom", server_major=15, url=url, output=output)
+            run_client_program(
+                "pg_dump", "--format=custom", server_major=15, url=url, output=output
+            )
 
     assert _enters(by_psycopg) is case.enters
     assert _enters(by_psycopg2) is case.enters
