@@ -77,7 +77,8 @@ def _parameters(url: URL) -> dict[str, str]:
         parameters = libpq_parameters(resolved_url(connection))
         options = startup_options(connection)
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
-    parameters["options"] = f"{parameters.get('options', '')} {options}".strip()
+    if options:
+        parameters["options"] = f"{parameters.get('options', '')} {options}".strip()
     # Without a conversion, that of SQL_ASCII included: what comes back is what was there.
     return parameters | {"application_name": "soleflip dump", "client_encoding": encoding}
 

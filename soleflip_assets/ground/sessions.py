@@ -9,12 +9,13 @@ sessions, without Dagster, which `soleflip health` cannot wait for. Not here: st
 import json
 import select
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ExecStatus, TransactionStatus
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -134,7 +135,12 @@ def resolved_url(connection: Connection) -> URL:
 
 
 def startup_options(connection: Connection) -> str:
-    """Our settings as the options with which PostgreSQL's own programs start a session."""
+    """Our settings as the options with which PostgreSQL's own programs start a session.
+
+    None where a pooler is in between, which refuses options: the programs set what they need most themselves.
+    """
+    if connection.info.get(_POOLED):
+        return ""
     known = {
         name: value
         for name, value in SETTINGS.items()
@@ -209,10 +215,9 @@ class _Sessions:
         Returns:
             The number of the server's process, and whether that is what the client was told.
         """
-        (statement,) = SqlFile("session/settings.sql").statements
         announced = _driver(connection).info.backend_pid
         values = {"settings": self._settings, "announced_pid": announced, "own": own}
-        row = connection.execute(text(statement), values).one()
+        row = connection.execute(_apply_settings(), values).one()
         return row.pid, row.direct
 
     def _begin(self, connection: Connection) -> None:
@@ -270,6 +275,12 @@ class _Sessions:
         finally:
             for other in others:
                 other.close()
+
+
+@cache
+def _apply_settings() -> TextClause:
+    (statement,) = SqlFile("session/settings.sql").statements
+    return text(statement)
 
 
 def _driver(connection: Connection) -> Any:

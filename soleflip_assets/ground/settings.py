@@ -267,8 +267,7 @@ class Settings(BaseSettings):
             source = "environment" if name in self.model_fields_set else "default"
             if value is None and variable in {DATABASE_URL, DAGSTER_STORAGE_URL}:
                 source = "embedded"
-            text = shown(value) if isinstance(value, URL) else None if value is None else str(value)
-            yield Setting(variable, text, source, str(field.description))
+            yield Setting(variable, _shown(value), source, str(field.description))
 
     @property
     def embedded_data(self) -> Path:
@@ -289,6 +288,13 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         """Where ``phase2/deployment_report`` writes."""
         return self.home / "reports"
+
+
+def _shown(value: Any) -> str | None:
+    if isinstance(value, URL):
+        return shown(value)
+    # Any address may hold a password.
+    return None if value is None else re.sub(r"//[^/@]*@", "//***@", str(value))
 
 
 def meanings() -> list[tuple[str, str]]:

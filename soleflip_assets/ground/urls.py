@@ -46,8 +46,10 @@ def parse_postgres_url(variable: str, value: str) -> URL:
     try:
         found = conninfo_to_dict(_joined_hosts(f"postgresql://{value[scheme.end() :]}"))
     except psycopg.ProgrammingError as error:
-        # libpq quotes names of options, but also what it could not decode, which may be a password.
-        option = re.search(r'URI query parameter: "\w+"', str(error))
+        # libpq quotes names of options, but also what it could not decode, which may be a password; and
+        # what stands before an @ may be one in any case.
+        known = "@" not in value.partition("?")[2]
+        option = re.search(r'URI query parameter: "\w+"', str(error)) if known else None
         why = f" ({option[0]})" if option else ""
         raise ConfigurationError(
             f"{variable} cannot be read{why}: correct the URL and write it as {EXAMPLE}, with %40 for @ and "
