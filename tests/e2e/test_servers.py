@@ -95,6 +95,25 @@ def test_dagster_is_not_let_into_the_shops_own_database(
         ).fetchone() == (0,)
 
 
+def test_daemon_is_seen_to_live_in_a_storage_of_ascii(
+    soleflip: Soleflip, databases: Databases
+) -> None:
+    """There psycopg gives bytes for text, unless it is told an encoding: each daemon "has never run"."""
+    name = f"{databases.empty().database}_ascii"
+    with connect(databases.server.url("postgres")) as connection:
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} ENCODING SQL_ASCII TEMPLATE template0 LOCALE 'C'"
+        )
+    storage = databases.server.url(name)
+    with connect(storage) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE daemon_heartbeats AS SELECT daemon_type, now() AT TIME ZONE 'UTC' AS timestamp "
+            "FROM unnest(ARRAY['SCHEDULER', 'SENSOR', 'QUEUED_RUN_COORDINATOR', 'MONITORING']) AS daemon_type"
+        )
+    result = soleflip("health", "daemon", **{DAGSTER_STORAGE_URL: rendered(storage)})
+    assert (result.exit_code, result.output) == (0, "the daemon is alive\n")
+
+
 @pytest.mark.parametrize("password", ["a", "e", "server", SECRET])
 def test_secret_is_hidden_and_the_sentence_stays_whole(soleflip: Soleflip, password: str) -> None:
     url = URL.create("postgresql", "shop", password, "127.0.0.1", 1, "soleflip")

@@ -94,6 +94,15 @@ def settings_of(connection: Connection) -> dict[str, str]:
     return {row.name: row.setting for row in found}
 
 
+async def settings_by_asyncio(url: URL) -> dict[str, str]:
+    """What a session of the application's driver has."""
+    engine = create_async_database_engine(url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(settings_of)
+    await engine.dispose()
+    return found
+
+
 def test_every_setting_is_ours_in_every_kind_of_session(
     databases_of_each_version: Databases,
 ) -> None:
@@ -104,20 +113,13 @@ def test_every_setting_is_ours_in_every_kind_of_session(
     with psycopg.connect(rendered(hostile)) as raw:
         assert raw.info.parameter_status("DateStyle") == "German, DMY", "the test proves nothing"
 
-    async def by_asyncio() -> dict[str, str]:
-        engine = create_async_database_engine(hostile)
-        async with engine.connect() as connection:
-            found = await connection.run_sync(settings_of)
-        await engine.dispose()
-        return found
-
     with create_database_engine(hostile).connect() as connection:
         assert settings_of(connection) == expected
         connection.rollback()
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
         assert settings_of(autocommit) == expected
         assert autocommit.scalar(text("SHOW transaction_isolation")) == "read committed"
-    assert asyncio.run(by_asyncio()) == expected
+    assert asyncio.run(settings_by_asyncio(hostile)) == expected
     assert set(HOSTILE) == {*SETTINGS, "client_encoding"}, "a setting of ours that no test changes"
 
 
@@ -198,6 +200,7 @@ def test_behind_a_pooler_the_settings_hold_and_nothing_of_them_stays(
             assert settings_of(autocommit)["lock_timeout"] == "7000"
         if mode == "transaction":
             assert left_behind(url) == before
+    assert asyncio.run(settings_by_asyncio(url))["row_security"] == "off"
     assert left_behind(url) == before
 
 
