@@ -65,9 +65,10 @@ def prepared(settings: Settings) -> Iterator[Environment]:
         else:
             require_usable(DATABASE_URL, settings.database_url)
     if settings.dagster_storage_url is not None:
-        require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
         if settings.database_url is not None:
             require_another(settings.database_url, settings.dagster_storage_url)
+        else:
+            require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
     _make_home(settings.home)
     if settings.database_url is not None and settings.dagster_storage_url is not None:
         yield _enter(settings, settings.database_url, settings.dagster_storage_url)

@@ -213,8 +213,8 @@ def require_another(url: URL, storage: URL) -> None:
         require_reachable(DATABASE_URL, url),
         require_reachable(DAGSTER_STORAGE_URL, storage),
     )
-    identity = ("system_identifier", "database_oid")
-    if all(shop[name] == dagsters[name] for name in identity):
+    # No two servers were started in the same microsecond.
+    if all(shop[name] == dagsters[name] for name in ("server_started_at", "database")):
         raise ConfigurationError(
             f"{DAGSTER_STORAGE_URL} leads to {shop['database']}, the database of {DATABASE_URL}, where "
             "Dagster would make its own tables: create a database for Dagster and point it there."

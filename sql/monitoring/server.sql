@@ -8,6 +8,4 @@ SELECT
   current_database() AS database,
   -- With its name, which database of which server it is.
   pg_postmaster_start_time() AS server_started_at,
-  (SELECT control.system_identifier FROM pg_control_system() AS control) AS system_identifier,
-  (SELECT pg_database.oid::bigint FROM pg_database WHERE pg_database.datname = current_database()) AS database_oid,
   to_regclass('inventory.stock') IS NOT NULL AS has_stock;
