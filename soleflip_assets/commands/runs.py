@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import dagster as dg
 
+from soleflip_assets.ground.errors import innermost
+
 Tell = Callable[[str], None]
 
 # How Dagster marks the runs of a code location (the name is workspace.yaml's); a job's page finds its runs by
@@ -138,10 +140,4 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    causes = []
-    while error:
-        causes.append(error.message.strip().splitlines()[0])
-        error = error.cause
-    # Our own errors are sentences, to which the name of their class adds nothing.
-    ours = (line.partition(": ")[2] for line in causes if line.startswith("soleflip_assets."))
-    return next(ours, causes[-1] if causes else None)
+    return innermost(error) if error else None

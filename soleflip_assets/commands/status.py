@@ -17,7 +17,8 @@ from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
 from soleflip_assets.commands.runs import code_location
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.mode import Mode, current_mode
