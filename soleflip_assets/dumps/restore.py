@@ -32,6 +32,7 @@ from soleflip_assets.ground.database import (
     query_one,
     roll_back_block,
     run_file,
+    run_statement,
 )
 from soleflip_assets.ground.sessions import create_database_engine
 
@@ -327,10 +328,10 @@ def _reset_horizon(target: URL, log: Log) -> None:
     """Refresh the figures: what the dump says of its refreshes names transactions of another server."""
     restored = create_database_engine(target).connect()
     with restored.execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+        if not query_one(connection, "restore/can_refresh.sql")["can_refresh"]:
             return
         try:
-            query_one(connection, "metrics/refresh.sql")
+            run_statement(connection, "metrics/refresh.sql")
         except DBAPIError as error:
             log(
                 f"stock_metrics_view was not refreshed ({_own_words(error)}): run `soleflip refresh` before "
