@@ -150,6 +150,13 @@ CASES = {
         enters=False,
     ),
     "PGSERVICE": Case("postgresql://", {"PGSERVICEFILE": "FOLDER/services", "PGSERVICE": "whole"}),
+    "URL before PGSERVICE": Case(
+        f"postgresql://cl%20erk:{SECRET}@127.0.0.1:PORT/{NAME}",
+        {"PGSERVICEFILE": "FOLDER/services", "PGSERVICE": "wrong"},
+    ),
+    "PGHOSTADDR": Case(
+        f"postgresql://cl%20erk:{SECRET}@nowhere.invalid:PORT/{NAME}", {"PGHOSTADDR": "127.0.0.1"}
+    ),
     "service without a password": Case(
         "postgresql://?service=open", {"PGSERVICEFILE": "FOLDER/services"}, enters=False
     ),
