@@ -28,10 +28,11 @@ REMINDERS = (1 * HOUR, 6 * HOUR, 24 * HOUR)
 FIRST_RETRY_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 900.0
 
-# What fails and recovers three times within an hour flaps: that is said once, and nothing more until it has
-# stayed one way for an hour.
+# What fails and recovers three times within eight hours flaps, so that what is looked at hourly can, too.
+# That is said once, and nothing more until it has stayed one way for three hours.
 CHANGES_THAT_FLAP = 6
-CALM_SECONDS = HOUR
+FLAPPING_WITHIN_SECONDS = 8 * HOUR
+CALM_SECONDS = 3 * HOUR
 
 # A message that a target refuses is given up after this long, and the other targets are told.
 GIVEN_UP_AFTER_SECONDS = 24 * HOUR
@@ -176,7 +177,8 @@ class Alert(BaseModel):
         self.changes = [*self.changes, at][-CHANGES_THAT_FLAP:]
         if was_flapping:
             return
-        self.flapping = len(self.changes) == CHANGES_THAT_FLAP and at - self.changes[0] <= HOUR
+        often = len(self.changes) == CHANGES_THAT_FLAP
+        self.flapping = often and at - self.changes[0] <= FLAPPING_WITHIN_SECONDS
         if self.flapping:
             for told in self.told.values():
                 told.flapping = False
