@@ -418,7 +418,7 @@ class State(BaseModel):
         )
 
     def forget(self, accepting: Mapping[str, Callable[[Severity], bool]], now: float) -> None:
-        """Drop what is over and known to everybody, and the targets that are no more.
+        """Drop what is over and known to everybody, and targets that are no more with what fails of them.
 
         Args:
             accepting: the severities that each target is for, by its name.
@@ -429,9 +429,13 @@ class State(BaseModel):
         if self.more and len(self.alerts) < MOST_WARNINGS:
             self.more = 0
             self.observe(Observation(TOO_MANY, failing=False, at=now))
+        gone = {name for name in self.alerts if name.startswith(subject_of(""))} - {
+            subject_of(name) for name in accepting
+        }
         self.alerts = {
             subject: alert
             for subject, alert in self.alerts.items()
+            if subject not in gone
             if (alert.lasting and alert.recovered_at is None)
             or (alert.lasting and alert.told and not alert.is_calm(now))
             or any(alert.due(name, accepts, now) for name, accepts in accepting.items())

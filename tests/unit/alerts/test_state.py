@@ -368,6 +368,11 @@ def test_message_that_is_refused_for_a_day_is_given_up_and_the_others_are_told()
     assert [alert.subject for alert in told.alerts] == ["target:sink"]
     assert told.alerts[0].detail == "given up after a day: [SoleFlip] ERROR: x"
 
+    state.forget({"sink": anything, "other": anything}, 24 * HOUR)
+    assert subject_of("sink") in state.alerts
+    state.forget({"other": anything}, 24 * HOUR)
+    assert [*state.alerts] == [CHECK], "a target that is no more fails no more"
+
 
 STEP = st.tuples(
     st.sampled_from(["fail", "warn", "recover", "down", "up", "wait"]),
