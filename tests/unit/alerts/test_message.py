@@ -62,7 +62,7 @@ def test_first_step_is_one_line_of_plain_text() -> None:
     _, body = composed(Observation(name, failing=True, at=0))
 
     assert (
-        "First: As stock_schema_as_deployed: look at `difference`; if it was not meant, `soleflip deploy`.\n"
+        "First: As stock_schema_as_deployed: if it was not meant, or is outdated, `soleflip deploy`.\n"
         in body
     )
 
