@@ -112,6 +112,7 @@ def main() -> None:
                              tagged warn= or error= (unset: the log)
       SOLEFLIP_UI_URL        where alerts link to; the one host name, beside those of
                              loopback, that the UI answers (default: the URL of soleflip up)
+      SOLEFLIP_VIEWERS_URL   the host name of the read-only UI, which it answers as well
       SOLEFLIP_RUNBOOK_URL   where docs/runbook.md is to be read; alerts link to its sections
       SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
                              age of the metrics that alerts (default: 75 and 120)
