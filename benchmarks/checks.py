@@ -12,7 +12,7 @@ from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
 from soleflip_assets.checks.question import Question, ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.monitoring.jobs import MONITORS
 

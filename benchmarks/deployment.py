@@ -22,7 +22,8 @@ from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.steps import VIEW_FILES, deploy
 
 # A second, each.

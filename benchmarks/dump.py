@@ -10,7 +10,7 @@ from benchmarks.shop import Shop, Stage
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import Sample
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.steps import deploy

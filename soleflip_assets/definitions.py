@@ -3,6 +3,8 @@
 To add a domain, add a folder with a ``definitions.py`` and name it here.
 """
 
+from functools import cache
+
 import dagster as dg
 
 from soleflip_assets.alerts import definitions as alerts
@@ -36,4 +38,21 @@ shared = dg.Definitions(
     executor=dg.in_process_executor,
 )
 
-defs = dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS))
+defs: dg.Definitions
+
+
+@cache
+def _merged() -> dg.Definitions:
+    return dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS))
+
+
+def __getattr__(name: str) -> dg.Definitions:
+    """``defs``, made when it is asked for, since it depends on settings."""
+    if name == "defs":
+        return _merged()
+    raise AttributeError(name)
+
+
+def __dir__() -> list[str]:
+    """``defs`` too, for Dagster, which looks for it in here."""
+    return [*globals(), "defs"]

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from soleflip_assets.alerts.state import Observation, Severity, State
+from soleflip_assets.ground.errors import innermost
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
 
 # Events of one tick; a backlog is worked off tick by tick.
@@ -200,14 +201,7 @@ def _why(event: dg.DagsterEvent) -> str:
     if failure and failure.user_failure_data and failure.user_failure_data.description:
         return _first_line(failure.user_failure_data.description)
     error = failure.error if failure else data.error
-    return innermost(error) if error else _first_line(event.message or "")
-
-
-def innermost(error: Any) -> str:
-    """The first line of the error that caused all others."""
-    while error.cause:
-        error = error.cause
-    return _first_line(error.message)
+    return _first_line(innermost(error)) if error else _first_line(event.message or "")
 
 
 def _first_line(text: str) -> str:
@@ -280,6 +274,6 @@ def _ticks(instance: dg.DagsterInstance, instigator: Any, state: State) -> Itera
             subject,
             failing=tick.status.value == "FAILURE",
             at=tick.timestamp,
-            detail=innermost(tick.error) if tick.error else "",
+            detail=_first_line(innermost(tick.error)) if tick.error else "",
             meaning="It was to decide whether to start something, and could not.",
         )

@@ -4,13 +4,12 @@ Pinged by the alerts themselves after each good refresh, so that it proves the d
 alerts. Whatever the monitor answers, or its URL is, the alerts go on. Not here: when a refresh was good.
 """
 
-import os
 import urllib.error
 import urllib.request
 
 from soleflip_assets.alerts.bounded import within
+from soleflip_assets.ground.settings import Settings
 
-HEARTBEAT_URL = "SOLEFLIP_HEARTBEAT_URL"
 _TIMEOUT_SECONDS = 10
 
 
@@ -20,7 +19,8 @@ def ping() -> bool:
     Returns:
         Whether there is nothing more to do: it answered, or none is set.
     """
-    url = os.environ.get(HEARTBEAT_URL, "").strip()
+    secret = Settings.from_environment().heartbeat_url
+    url = secret.get_secret_value().strip() if secret else ""
     if not url:
         return True
     if not url.startswith(("http://", "https://")):

@@ -3,18 +3,14 @@
 Plain text, which every service shows. Here: words. Not here: whether and to whom they are sent.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
 from soleflip_assets.alerts.state import Alert, Kind, News, Severity
-from soleflip_assets.ground.settings import FILES
+from soleflip_assets.ground.settings import FILES, Settings
 
-UI_URL = "SOLEFLIP_UI_URL"
-_DEFAULT_UI_URL = "http://127.0.0.1:3000"
-RUNBOOK_URL = "SOLEFLIP_RUNBOOK_URL"
 _RUNBOOK = "docs/runbook.md"
 
 # Sections of the runbook for what has none of its own name.
@@ -129,7 +125,7 @@ def _paragraph(alert: Alert, kind: Kind) -> list[str]:
         lines.append(f"  {alert.meaning}")
         if step := _first_steps().get(section):
             lines.append(f"  First: {step}")
-        lines.append(f"  More: {os.environ.get(RUNBOOK_URL) or _RUNBOOK}#{section}")
+        lines.append(f"  More: {Settings.from_environment().runbook_url}#{section}")
     return lines
 
 
@@ -180,7 +176,7 @@ def _section(alert: Alert) -> str:
 
 
 def _ui_url() -> str:
-    return os.environ.get(UI_URL, _DEFAULT_UI_URL).rstrip("/")
+    return Settings.from_environment().ui_url.rstrip("/")
 
 
 def _time(seconds: float) -> str:

@@ -16,9 +16,10 @@ from soleflip_assets.alerts.events import (
     read_instigators,
     unfinished_runs,
 )
-from soleflip_assets.alerts.heartbeat import HEARTBEAT_URL, ping
+from soleflip_assets.alerts.heartbeat import ping
 from soleflip_assets.alerts.state import State
 from soleflip_assets.alerts.targets import Target, targets_from_environment
+from soleflip_assets.ground.settings import HEARTBEAT_URL
 from soleflip_assets.metrics.jobs import refresh_stock_metrics
 
 INTERVAL_SECONDS = 10

@@ -6,7 +6,6 @@ and a hash of its URL. Not here: what is sent, and when.
 
 import hashlib
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from typing import Any, Protocol
 from soleflip_assets.alerts.bounded import within
 from soleflip_assets.alerts.message import Limits
 from soleflip_assets.alerts.state import Severity
-from soleflip_assets.ground.settings import ConfigurationError
-
-ALERT_URLS = "SOLEFLIP_ALERT_URLS"
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.settings import ALERT_URLS, Settings
 
 # A comma may be part of a URL: one that separates is followed by the next URL.
 _SEPARATOR = re.compile(r",\s*(?=(?:\w+=)?[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
@@ -67,7 +65,8 @@ def targets_from_environment(log: Callable[[str], None]) -> list[Target]:
     Raises:
         ConfigurationError: an entry is no Apprise URL, or its tag is neither ``warn`` nor ``error``.
     """
-    value = os.environ.get(ALERT_URLS, "").strip()
+    secret = Settings.from_environment().alert_urls
+    value = secret.get_secret_value().strip() if secret else ""
     if not value:
         return [_log_target(log)]
     entries = [entry.strip() for entry in _SEPARATOR.split(value)]

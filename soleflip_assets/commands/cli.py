@@ -12,13 +12,15 @@ from typing import cast
 import click
 
 from soleflip_assets import __version__
-from soleflip_assets.commands.terminal import configuration_errors, examples
+from soleflip_assets.commands.terminal import examples
+from soleflip_assets.ground.settings import meanings
 
 # In the order of a deployment's life: each command with its module in this folder and its line of the help. A
 # test sees that the line is the first of the command's own help.
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Start": {
         "up": ("start", "Start everything and serve the UI until Ctrl-C."),
+        "settings": ("settings", "List what the environment decides."),
     },
     "Deploy": {
         "deploy": ("deploy", "Deploy Phase 2, resume a deployment, upgrade or mend one."),
@@ -55,9 +57,7 @@ class _Commands(Mapping[str, click.Command]):
 
     def __getitem__(self, name: str) -> click.Command:
         module = self._modules[name]
-        # What a module loads may find a setting wrong.
-        with configuration_errors():
-            loaded = import_module(f"soleflip_assets.commands.{module}")
+        loaded = import_module(f"soleflip_assets.commands.{module}")
         return cast("click.Command", getattr(loaded, name.replace("-", "_")))
 
     def __iter__(self) -> Iterator[str]:
@@ -68,13 +68,15 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class _Sections(click.Group):
-    """A group whose help lists its commands by section, without loading any."""
+    """A group whose help lists its commands by section, without loading any, and the environment."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's
         """Write the sections."""
         for section, commands in SECTIONS.items():
             with formatter.section(section):
                 formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+        with formatter.section("Environment (`soleflip settings` shows what holds)"):
+            formatter.write_dl(meanings())
 
 
 @click.group(
@@ -95,34 +97,6 @@ def main() -> None:
     inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. Every command but
     restore and bench runs a job of the Dagster code location, so what it did is seen in the UI.
     `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
-
-    \b
-    Environment:
-      SOLEFLIP_DATABASE_URL  postgresql:// URL of SoleFlip's database
-                             (unset: an embedded PostgreSQL with sample data)
-      SOLEFLIP_OWNER_DATABASE_URL
-                             the same database as the owner of its tables, for deploy,
-                             revert, metrics, restore, drop-legacy and drop-backups
-                             (unset: SOLEFLIP_DATABASE_URL is the owner's)
-      SOLEFLIP_HOME          state: embedded data, Dagster's home, dumps, reports
-                             (default: .soleflip)
-      SOLEFLIP_SAMPLE        production or busy, for an empty embedded database
-      DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
-      SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
-                             tagged warn= or error= (unset: the log)
-      SOLEFLIP_UI_URL        where alerts link to; the one host name, beside those of
-                             loopback, that the UI answers (default: the URL of soleflip up)
-      SOLEFLIP_VIEWERS_URL   the host name of the read-only UI, which it answers as well
-      SOLEFLIP_RUNBOOK_URL   where docs/runbook.md is to be read; alerts link to its sections
-      SOLEFLIP_FRESHNESS_WARN_MINUTES, SOLEFLIP_FRESHNESS_ERROR_MINUTES
-                             age of the metrics that alerts (default: 75 and 120)
-      SOLEFLIP_KEEP_LOG_DAYS, SOLEFLIP_KEEP_RUNS_DAYS
-                             how long the log of a run, and the run, are kept
-                             (default: 30 and 400)
-      SOLEFLIP_KEEP_FILES_DAYS, SOLEFLIP_KEEP_DUMPS, SOLEFLIP_KEEP_REPORTS
-                             older files go, but for the newest dumps and reports
-                             (default: 90, 3 and 20)
-      SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
 
     \b
     Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.

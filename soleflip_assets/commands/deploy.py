@@ -8,7 +8,7 @@ import dagster as dg
 
 from soleflip_assets.commands.runs import run_job
 from soleflip_assets.commands.terminal import examples, finish, tell
-from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.commands.work import as_owner, run, with_environment
 
 
 @click.command(
@@ -22,7 +22,7 @@ from soleflip_assets.commands.work import run, with_environment
     is_flag=True,
     help="Only look for what would stop it, and say what it would do; change nothing.",
 )
-@with_environment
+@as_owner
 def deploy(*, check: bool) -> None:
     """Deploy Phase 2, resume a deployment, upgrade or mend one.
 

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.embedded.postgres import PostgresServer, server_account
 from soleflip_assets.ground.database import (
-    create_database_engine,
     query_one,
+    require_another,
     require_reachable,
     require_same,
     require_usable,
@@ -24,6 +24,7 @@ from soleflip_assets.ground.private_files import (
     require_ours_within,
     write_private_file,
 )
+from soleflip_assets.ground.sessions import create_database_engine, require_own_session
 from soleflip_assets.ground.settings import (
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
@@ -32,6 +33,7 @@ from soleflip_assets.ground.settings import (
     Sample,
     Settings,
 )
+from soleflip_assets.ground.urls import rendered
 from soleflip_assets.sample.sample import create_legacy_schema, fill
 
 _DATABASE = "soleflip"
@@ -68,7 +70,10 @@ def prepared(settings: Settings) -> Iterator[Environment]:
         else:
             require_usable(DATABASE_URL, settings.database_url)
     if settings.dagster_storage_url is not None:
-        require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
+        if settings.database_url is not None:
+            require_another(settings.database_url, settings.dagster_storage_url)
+        else:
+            require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
     make_home(settings.home)
     umask = os.umask(0o077)
     try:
@@ -89,12 +94,25 @@ def _environment(settings: Settings) -> Iterator[Environment]:
             server.create_database(_DAGSTER_DATABASE)
         if settings.database_url is None:
             server.create_database(_DATABASE)
+            if settings.dagster_storage_url is not None:
+                require_another(server.url(_DATABASE), settings.dagster_storage_url)
             _fill_if_empty(server.url(_DATABASE), settings.sample)
         yield _enter(
             settings,
             settings.database_url or server.url(_DATABASE),
             settings.dagster_storage_url or server.url(_DAGSTER_DATABASE),
         )
+
+
+def require_direct(environment: Environment) -> None:
+    """Make sure that the owner's sessions are its own, for what changes the schema.
+
+    Raises:
+        ConfigurationError: a pooler lends them to others.
+    """
+    url = environment.settings.owner_database_url or environment.database_url
+    with create_database_engine(url).connect() as connection:
+        require_own_session(connection)
 
 
 @contextmanager
@@ -133,12 +151,10 @@ def _enter(settings: Settings, database_url: URL, dagster_storage_url: URL) -> E
     os.environ |= {
         HOME: str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
-        DATABASE_URL: database_url.render_as_string(hide_password=False),
+        DATABASE_URL: rendered(database_url),
         # The scheme, because SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, on which
         # dagster-postgres fails at NOTIFY.
-        DAGSTER_STORAGE_URL: dagster_storage_url.set(
-            drivername="postgresql+psycopg2"
-        ).render_as_string(hide_password=False),
+        DAGSTER_STORAGE_URL: rendered(dagster_storage_url, driver="postgresql+psycopg2"),
     }
     return Environment(settings, database_url, embedded=settings.database_url is None)
 

@@ -7,18 +7,24 @@ data is well, which is ``soleflip status``.
 """
 
 import json
-import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
-import psycopg
+from psycopg.errors import UndefinedTable
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, parse_postgres_url
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, Settings
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.urls import EXAMPLE, hide_secret
 
 COMPONENTS = ("code-server", "webserver", "daemon", "database")
 
@@ -44,14 +50,15 @@ class UnhealthyError(Exception):
     """A process is not alive, or not ready; the message is one sentence."""
 
 
-def require_health(component: str, *, ready: bool, port: int | None, tolerance: int) -> None:
+def require_health(component: str, *, ready: bool, port: int | None, tolerance: int | None) -> None:
     """Look at one component.
 
     Args:
         component: one of ``COMPONENTS``.
         ready: whether it must also be able to do its work.
         port: where it listens, if not where the environment says.
-        tolerance: from so many seconds without a heartbeat on the daemon counts as dead.
+        tolerance: from so many seconds without a heartbeat on the daemon counts as dead; None means what
+            the settings say.
 
     Raises:
         UnhealthyError: it is not alive, or not ready.
@@ -67,12 +74,12 @@ def require_health(component: str, *, ready: bool, port: int | None, tolerance: 
             if ready:
                 _require_loaded_code(port)
         case "daemon":
-            _require_heartbeats(tolerance)
+            _require_heartbeats(tolerance or Settings.from_environment().heartbeat_tolerance)
             if ready:
                 _require_code_server(None)
         case _:
             _require_database(DAGSTER_STORAGE_URL)
-            if DATABASE_URL in os.environ:
+            if Settings.from_environment().database_url is not None:
                 _require_database(DATABASE_URL)
 
 
@@ -81,8 +88,8 @@ def _require_code_server(port: int | None) -> None:
 
     The standard gRPC health service is answered by the one that listens, whatever became of the other.
     """
-    host = os.environ.get("DAGSTER_CODE_SERVER_HOST", "127.0.0.1")
-    address = f"{host}:{port or os.environ.get('DAGSTER_CODE_SERVER_PORT', '4000')}"
+    settings = Settings.from_environment()
+    address = f"{settings.code_server_host}:{port or settings.code_server_port}"
     with grpc.insecure_channel(address) as channel:
         try:
             channel.unary_unary(_PING)(_PING_REQUEST, timeout=_TIMEOUT_SECONDS)
@@ -111,10 +118,10 @@ def _require_loaded_code(port: int | None) -> None:
 
 
 def _get(port: int | None, path: str, body: dict[str, Any] | None = None) -> bytes:
-    host = os.environ.get("DAGSTER_WEBSERVER_HOST", "127.0.0.1")
+    settings = Settings.from_environment()
     # Who listens everywhere listens there, too; by the name 0.0.0.0 it does not answer.
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
-    url = f"http://{host}:{port or os.environ.get('DAGSTER_WEBSERVER_PORT', '3000')}"
+    host = "127.0.0.1" if settings.webserver_host == "0.0.0.0" else settings.webserver_host  # noqa: S104
+    url = f"http://{host}:{port or settings.webserver_port}"
     request = urllib.request.Request(  # noqa: S310 our own address
         url + path,
         data=json.dumps(body).encode() if body else None,
@@ -131,14 +138,14 @@ def _get(port: int | None, path: str, body: dict[str, Any] | None = None) -> byt
 
 def _require_heartbeats(tolerance: int) -> None:
     (statement,) = SqlFile("monitoring/daemon_heartbeats.sql").statements
-    url = _url(DAGSTER_STORAGE_URL)
-    try:
-        with _connect(url) as connection:
-            beats = dict(connection.execute(statement.encode()).fetchall())
-    except psycopg.errors.UndefinedTable:
-        beats = {}
-    except psycopg.Error as error:
-        raise _away(DAGSTER_STORAGE_URL, url, error) from None
+    with _connected(DAGSTER_STORAGE_URL) as connection:
+        try:
+            rows = connection.exec_driver_sql(statement).all()
+        except ProgrammingError as error:
+            if not isinstance(error.orig, UndefinedTable):
+                raise
+            rows = []
+    beats = {row.daemon: row.beaten_at for row in rows}
     for daemon in DAEMONS:
         if daemon not in beats:
             raise UnhealthyError(f"the daemon {daemon} has never run")
@@ -150,27 +157,34 @@ def _require_heartbeats(tolerance: int) -> None:
 
 
 def _require_database(variable: str) -> None:
+    with _connected(variable):
+        pass
+
+
+@contextmanager
+def _connected(variable: str) -> Iterator[Connection]:
+    """A session on a database; a database that is away is one sentence."""
     url = _url(variable)
-    try:
-        _connect(url).close()
-    except psycopg.Error as error:
-        raise _away(variable, url, error) from None
-
-
-def _connect(url: URL) -> psycopg.Connection[Any]:
-    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(
-        conninfo,
-        connect_timeout=_TIMEOUT_SECONDS,
-        application_name="soleflip health",
-        options=f"-c statement_timeout={_TIMEOUT_SECONDS}s",
+    seconds = str(_TIMEOUT_SECONDS)
+    engine = create_database_engine(
+        url.update_query_dict({"connect_timeout": seconds}),
+        "soleflip health",
+        statement_timeout=f"{seconds}s",
     )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        reason = hide_secret(" ".join(str(error.orig).split()), url.password)
+        raise UnhealthyError(f"the database of {variable} does not answer ({reason})") from None
 
 
 def _url(variable: str) -> URL:
-    return parse_postgres_url(variable, os.environ.get(variable, ""))
-
-
-def _away(variable: str, url: URL, error: psycopg.Error) -> UnhealthyError:
-    reason = " ".join(str(error).split()).replace(str(url.password or "\0"), "***")
-    return UnhealthyError(f"the database of {variable} does not answer ({reason})")
+    settings = Settings.from_environment()
+    url = {
+        DATABASE_URL: settings.database_url,
+        DAGSTER_STORAGE_URL: settings.dagster_storage_url,
+    }[variable]
+    if url is None:
+        raise ConfigurationError(f"{variable} is not set: write it as {EXAMPLE}.")
+    return url

@@ -18,10 +18,10 @@ from soleflip_assets.commands.terminal import configuration_errors, examples, fi
 @click.argument("component", type=click.Choice(COMPONENTS))
 @click.option("--ready", is_flag=True, help="It must also be able to do its work.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Where it listens, if not as set.")
-@click.option("--tolerance", type=click.IntRange(1), envvar="DAGSTER_DAEMON_HEARTBEAT_TOLERANCE",
-              show_envvar=True, default=120, show_default=True,
-              help="Seconds that the daemon may be silent.")  # fmt: skip
-def health(component: str, *, ready: bool, port: int | None, tolerance: int) -> None:
+@click.option("--tolerance", type=click.IntRange(1),
+              help="Seconds that the daemon may be silent (default: DAGSTER_DAEMON_HEARTBEAT_TOLERANCE, or "
+              "120).")  # fmt: skip
+def health(component: str, *, ready: bool, port: int | None, tolerance: int | None) -> None:
     """Say whether a process of production is alive.
 
     For health checks of containers, probes and timers, in the environment of the process that is looked at.

@@ -3,7 +3,7 @@
 import click
 
 from soleflip_assets.commands.terminal import examples, finish
-from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.commands.work import as_owner, run
 
 _yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
 
@@ -16,7 +16,7 @@ _yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing i
     ),
 )
 @_yes
-@with_environment
+@as_owner
 def drop_legacy(*, yes: bool) -> None:
     """Drop the legacy tables, once nobody can need them.
 
@@ -40,7 +40,7 @@ def drop_legacy(*, yes: bool) -> None:
     ),
 )
 @_yes
-@with_environment
+@as_owner
 def drop_backups(*, yes: bool) -> None:
     """Drop the backups, a month after the deployment.
 

@@ -7,10 +7,12 @@ does.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
+
+from soleflip_assets import definitions
+from soleflip_assets.ground.errors import innermost
 
 Tell = Callable[[str], None]
 
@@ -68,26 +70,14 @@ def run_job(
     with dg.DagsterInstance.get() as instance:
         keep_connections(instance)
         instance.add_event_listener(run_id, listen)
-        result = (
-            code_location()
-            .resolve_job_def(name)
-            .execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                run_config={**_QUIET, **(config or {})},
-                raise_on_error=False,
-                tags={**_CODE_LOCATION, "soleflip/started_by": actor},
-            )
+        result = definitions.defs.resolve_job_def(name).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            run_config={**_QUIET, **(config or {})},
+            raise_on_error=False,
+            tags={**_CODE_LOCATION, "soleflip/started_by": actor},
         )
     return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
-
-
-def code_location() -> dg.Definitions:
-    """The definitions of this project, loaded when they are asked for.
-
-    Loading reads the environment, which a command has prepared by then.
-    """
-    return cast("dg.Definitions", import_module("soleflip_assets.definitions").defs)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
@@ -138,10 +128,4 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    causes = []
-    while error:
-        causes.append(error.message.strip().splitlines()[0])
-        error = error.cause
-    # Our own errors are sentences, to which the name of their class adds nothing.
-    ours = (line.partition(": ")[2] for line in causes if line.startswith("soleflip_assets."))
-    return next(ours, causes[-1] if causes else None)
+    return innermost(error) if error else None

@@ -9,8 +9,6 @@ from soleflip_assets.commands.environment import prepared
 from soleflip_assets.commands.terminal import configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
-from soleflip_assets.housekeeping.retention import Retention
-from soleflip_assets.metrics.freshness import Freshness
 
 
 @click.command(
@@ -23,9 +21,9 @@ from soleflip_assets.metrics.freshness import Freshness
         ("SOLEFLIP_DATABASE_URL=postgresql://… soleflip up --port 3100", "your own database"),
     )
 )
-@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=3000, show_default=True,
-              show_envvar=True, help="Port of the UI, on the loopback interface.")  # fmt: skip
-def up(port: int) -> None:
+@click.option("--port", type=click.IntRange(1, 65535),
+              help="Port of the UI, on the loopback interface (default: PORT, or 3000).")  # fmt: skip
+def up(port: int | None) -> None:
     """Start everything and serve the UI until Ctrl-C.
 
     Starts Dagster's webserver and daemon, and with them the schedules; prints the URL last, when the UI
@@ -37,10 +35,10 @@ def up(port: int) -> None:
     Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
     """
     with configuration_errors():
+        settings = Settings.from_environment()
+        port = port or settings.port
         require_free_port(port)
         targets_from_environment(tell)
-        Freshness.from_environment()
-        Retention.from_environment()
-        with prepared(Settings.from_environment()) as environment:
+        with prepared(settings) as environment:
             code = serve(environment, port, tell)
     sys.exit(code)

@@ -13,11 +13,12 @@ import dagster as dg
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
+from soleflip_assets import definitions
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
-from soleflip_assets.commands.runs import code_location
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.mode import Mode, current_mode
@@ -226,7 +227,7 @@ def current_status(url: URL) -> Status:
         url: SoleFlip's database.
     """
     with dg.DagsterInstance.get() as instance, create_database_engine(url).connect() as connection:
-        return read_status(instance, code_location().get_repository_def(), connection)
+        return read_status(instance, definitions.defs.get_repository_def(), connection)
 
 
 def read_status(

@@ -9,14 +9,14 @@ import click
 
 from soleflip_assets.commands.environment import prepared, server_running
 from soleflip_assets.commands.terminal import configuration_errors, examples, finish, tell
-from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.commands.work import as_owner, run
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps.restore import restore as bring_back
 from soleflip_assets.ground.settings import Settings
 
 
 @click.command(epilog=examples(("soleflip revert", "safe to run again; then deploy, if you like")))
-@with_environment
+@as_owner
 def revert() -> None:
     """Take Phase 2 back, with all that was written since.
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

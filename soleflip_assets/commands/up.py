@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soleflip_assets.alerts.message import UI_URL
 from soleflip_assets.commands.environment import Environment
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import private_file, private_folder
-from soleflip_assets.ground.settings import FILES, ConfigurationError
+from soleflip_assets.ground.settings import FILES, UI_URL
 
 Tell = Callable[[str], None]
 
@@ -134,7 +134,8 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
     """
     logs = private_folder(environment.settings.home / "logs")
     # Alerts link to it; behind a proxy it has another name.
-    os.environ.setdefault(UI_URL, f"http://{_HOST}:{port}")
+    if "ui_url" not in environment.settings.model_fields_set:
+        os.environ[UI_URL] = f"http://{_HOST}:{port}"
     stopping = threading.Event()
     children: list[Child] = []
     with _signals_set(stopping):

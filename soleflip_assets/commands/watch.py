@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import current_status
 from soleflip_assets.commands.terminal import examples, finish
-from soleflip_assets.commands.work import run, with_environment
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics import pg_cron
 
 
@@ -62,7 +62,7 @@ def _schedule_refresh(url: URL, *, install: bool) -> str:
 )
 @click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
               help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
-@with_environment
+@as_owner
 def metrics(*, mode: str) -> None:
     """Choose how the metrics are kept: all anew, or what changed.
 

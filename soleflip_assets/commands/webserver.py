@@ -5,7 +5,6 @@ serves the app once it is made. Without the replaced one nothing is served. Here
 let through (guard.py).
 """
 
-import os
 import sys
 from typing import Any
 
@@ -13,11 +12,9 @@ import uvicorn
 from dagster_webserver import cli
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from soleflip_assets.alerts.message import UI_URL
 from soleflip_assets.commands.guard import Guard, origins
-from soleflip_assets.ground.settings import ConfigurationError
-
-VIEWERS_URL = "SOLEFLIP_VIEWERS_URL"
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104 not to listen there, but to know that somebody does
@@ -34,15 +31,9 @@ def own_origins(host: str, port: int) -> frozenset[str]:
         ConfigurationError: a public name is no http:// or https:// URL.
     """
     names = _LOOPBACK if host in _ANY else (*_LOOPBACK, host)
-    public = [url for variable in (UI_URL, VIEWERS_URL) if (url := _url(variable))]
-    return origins(*(f"http://{name}:{port}" for name in names), *public)
-
-
-def _url(variable: str) -> str:
-    url = os.environ.get(variable, "")
-    if url and not url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"{variable} is no URL: write it as https://dagster.example.com.")
-    return url
+    return origins(
+        *(f"http://{name}:{port}" for name in names), *Settings.from_environment().public_urls
+    )
 
 
 def _serve(context: Any, host: str | None, port: int | None, *options: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from soleflip_assets.commands.environment import prepared
+from soleflip_assets.commands.environment import prepared, require_direct
 from soleflip_assets.commands.runs import JobRun, run_job
 from soleflip_assets.commands.terminal import configuration_errors, tell
 from soleflip_assets.ground.settings import Settings
@@ -26,6 +26,18 @@ def with_environment(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
 
     return prepare_and_run
+
+
+def as_owner(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for what changes the schema, which a pooler that shares its sessions would break."""
+
+    @with_environment
+    @wraps(command)
+    def require_direct_and_run(*args: Any, **kwargs: Any) -> None:
+        require_direct(click.get_current_context().obj)
+        command(*args, **kwargs)
+
+    return require_direct_and_run
 
 
 def run(job: str, config: Mapping[str, Any] | None = None) -> JobRun:

@@ -1,16 +1,13 @@
-"""How a step of sql/phase2 is put into force on a live database.
+"""How a step of sql/phase2 is applied to a live database.
 
 One deployer at a time, one lock-taking statement per transaction, short lock timeouts with retries, a
-ledger entry for each step. A step that is in force already is left alone; an object that is missing, outdated
-or altered is made again; an orphaned one is dropped. Triggers that are in force already change together, in
+ledger entry for each step. A step that is applied already is left alone; an object that is missing, outdated
+or altered is made again; an orphaned one is dropped. Triggers that are there already change together, in
 one transaction: a write meets the old ones or the new ones, never some of each. Any step may die at any line:
 the next run looks at what is there and resumes. Not here: what there is to do (changes.py), which steps there
 are (assets.py) and what they do (sql/phase2).
 """
 
-import itertools
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -20,7 +17,7 @@ from typing import Any, Self, TypeVar
 from psycopg import sql
 from psycopg.errors import DependentObjectsStillExist
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import (
@@ -46,6 +43,8 @@ from soleflip_assets.ground.database import (
     roll_back_block,
     run_file,
 )
+from soleflip_assets.ground.retrying import LockedOutError, retrying
+from soleflip_assets.ground.sessions import require_own_session
 from soleflip_assets.ground.sql_files import SqlFile
 
 Log = Callable[[str], None]
@@ -57,7 +56,6 @@ OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
 OPERATIONS = [OPERATIONS_SCHEMA, SqlFile("phase2/11_reservation_keys.sql")]
 PRIVILEGES = SqlFile("roles/30_privileges.sql")
 
-LOCK_ATTEMPTS = 30
 # Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.
 _LOCK_TIMEOUTS_MS = range(500, 2001, 100)
 # CONCURRENTLY waits for every transaction older than itself and nobody waits for it meanwhile; cut short, it
@@ -68,8 +66,7 @@ _CONCURRENT_LOCK_TIMEOUTS_MS = (600_000,)
 # PostgreSQL would end a writer, and many. Beside four writers without a pause these took 5 s; waits of 0.5 to
 # 2 s took 26 s, or all tries.
 _TABLES_TIMEOUTS_MS = range(20, 220, 5)
-_LOCK_NOT_AVAILABLE = "55P03"
-_DEADLOCK_DETECTED = "40P01"
+_TABLES_PAUSE = 0.2
 
 
 class DeploymentError(Exception):
@@ -93,6 +90,7 @@ class Deployer(AbstractContextManager["Deployer"]):
 
     Raises:
         AnotherDeployerError: somebody else holds the lock; the message says who.
+        ConfigurationError: a pooler lends the session to others.
         NewerDatabaseError: a newer version has deployed here; the message names both.
     """
 
@@ -101,6 +99,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.log = log
         self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
+            require_own_session(self.connection)
             self._lock()
         except BaseException:
             self.connection.close()
@@ -142,10 +141,10 @@ class Deployer(AbstractContextManager["Deployer"]):
         return ledger.entries(self.connection)
 
     def apply(self, file: SqlFile) -> Outcome:
-        """Put a file of sql/phase2 into force, unless it is.
+        """Apply a file of sql/phase2, unless it is applied.
 
         Raises:
-            DeploymentError: a lock was not to be had, or an object is not what its statement makes.
+            DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
         """
         ledger.begin_record(self.connection)
         entry = self.entries.get(file.name)
@@ -188,7 +187,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         """Execute a file that says of itself that it may be executed again, whatever the ledger says.
 
         Raises:
-            DeploymentError: a lock was not to be had.
+            DeploymentError: a lock could not be acquired.
         """
         ledger.begin_record(self.connection)
         with self.recorded(file.name, file.checksum):
@@ -280,7 +279,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             execute_statement(self.connection, "COMMIT")
 
     def _swap(self, file: SqlFile, outcome: Outcome) -> None:
-        """Change what is in force of a step with triggers, in one transaction.
+        """Change what is there of a step with triggers, in one transaction.
 
         Writers of the triggers' tables wait for its end, and none is between two triggers meanwhile. Readers
         wait only where a trigger is dropped.
@@ -306,7 +305,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         """Begin a transaction that has locked the tables which triggers are on: all of them or none.
 
         Raises:
-            sqlalchemy.exc.OperationalError: each try met a writer.
+            LockedOutError: each try met a writer.
         """
         tables = {(one.schema, one.relation) for one in objects if one.kind == "trigger"}
         statements = [
@@ -318,19 +317,18 @@ class Deployer(AbstractContextManager["Deployer"]):
             execute_statement(self.connection, "BEGIN")
             execute_statement(self.connection, statement.as_string())
             execute_statement(self.connection, "ROLLBACK")
-        for timeout in _TABLES_TIMEOUTS_MS:
-            self._set("lock_timeout", f"{timeout}ms")
+
+        def lock(attempt: int) -> None:
+            self._set("lock_timeout", f"{_TABLES_TIMEOUTS_MS[attempt - 1]}ms")
             execute_statement(self.connection, "BEGIN")
             try:
                 for statement in statements:
                     execute_statement(self.connection, statement.as_string())
-            except OperationalError as error:
+            except BaseException:
                 roll_back_block(self.connection)
-                if not gave_way(error) or timeout == _TABLES_TIMEOUTS_MS[-1]:
-                    raise
-                time.sleep(random.uniform(0, timeout / 1000))  # noqa: S311
-            else:
-                return
+                raise
+
+        retrying(lock, attempts=len(_TABLES_TIMEOUTS_MS), longest_pause=_TABLES_PAUSE)
 
     def _remove(self, orphan: Deviation) -> bool:
         """Drop an orphan.
@@ -388,25 +386,29 @@ class Deployer(AbstractContextManager["Deployer"]):
         self, action: Callable[[], T], timeouts_ms: Sequence[int] = _LOCK_TIMEOUTS_MS
     ) -> T:
         """Do something under a lock timeout that rises from try to try, with pauses of random length."""
-        timeouts = itertools.chain(timeouts_ms, itertools.repeat(timeouts_ms[-1]))
-        for attempt, timeout in zip(range(1, LOCK_ATTEMPTS + 1), timeouts, strict=False):
-            self._set("lock_timeout", f"{timeout}ms")
+
+        def limit(attempt: int) -> int:
+            return timeouts_ms[min(attempt, len(timeouts_ms)) - 1]
+
+        def tried(attempt: int) -> T:
+            self._set("lock_timeout", f"{limit(attempt)}ms")
             self._set("statement_timeout", "1h")
             try:
                 return action()
-            except OperationalError as error:
-                roll_back_block(self.connection)
-                if not gave_way(error):
-                    raise
-                self.log(f"a lock was not to be had within {timeout} ms (try {attempt})")
-                pause_before_retry(attempt)
             except BaseException:
                 roll_back_block(self.connection)
                 raise
-        raise DeploymentError(
-            f"A lock was not to be had in {LOCK_ATTEMPTS} tries: end the long transaction that "
-            "pg_stat_activity shows, then run this again; it goes on from here."
-        )
+
+        def tell(attempt: int) -> None:
+            self.log(f"a lock was not acquired within {limit(attempt)} ms (try {attempt})")
+
+        try:
+            return retrying(tried, tell)
+        except LockedOutError as error:
+            raise DeploymentError(
+                f"A lock could not be acquired in {error.attempts} tries: end the long transaction that "
+                "pg_stat_activity shows, then run this again; it resumes from here."
+            ) from error
 
     def _set(self, parameter: str, value: str) -> None:
         self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))
@@ -426,13 +428,3 @@ def _timeouts_ms(unit: Sequence[str]) -> Sequence[int]:
 
 def _is_concurrent(unit: Sequence[str]) -> bool:
     return any("INDEX CONCURRENTLY " in statement for statement in unit)
-
-
-def gave_way(error: OperationalError) -> bool:
-    """Whether a statement ended because others held a lock, so that it may be tried again."""
-    return getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED}
-
-
-def pause_before_retry(attempt: int) -> None:
-    """Wait a random time, longer from try to try: 3 s at most."""
-    time.sleep(random.uniform(0, min(0.1 * 2**attempt, 3)))  # noqa: S311

@@ -10,23 +10,19 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
+from soleflip_assets.ground.sessions import (
+    create_database_engine,
+    require_own_session,
+    resolved_url,
+    startup_options,
+)
+from soleflip_assets.ground.urls import libpq_parameters
 
-# libpq's environment variables for what a URL can say. The password travels there and never in the
-# arguments, which every user of the machine can read.
-_PASSED_ON = {
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "channel_binding": "PGCHANNELBINDING",
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "options": "PGOPTIONS",
-}
 _TLS_MODES = {"require", "verify-ca", "verify-full"}
 
 
@@ -35,26 +31,38 @@ class ClientProgramError(DeploymentError):
 
 
 def run_client_program(
-    name: str, *arguments: str, url: URL, server_major: int, output: IO[bytes] | None = None
+    name: str,
+    *arguments: str,
+    server_major: int,
+    url: URL | None = None,
+    output: IO[bytes] | None = None,
 ) -> None:
     """Run a client program to its end.
 
+    It connects as a session of ours does: to the same server of several, with whatever password, service or
+    certificate that found, and with our settings.
+
     Args:
         name: ``pg_dump`` or ``pg_restore``.
-        arguments: what it is to do.
-        url: the database that it connects to, if it does.
+        arguments: what it is to do, without where.
         server_major: the server's major version; the program is not older.
+        url: the database that it connects to; None if it does not.
         output: where its standard output goes; nowhere if None.
 
     Raises:
         ClientProgramError: it failed.
+        sqlalchemy.exc.DBAPIError: the database does not let us in.
+        ConfigurationError: a pooler lends the session to others.
     """
+    parameters = _parameters(url) if url else {}
+    password = parameters.pop("password", None)
+    where = ["--no-password", f"--dbname={make_conninfo(**parameters)}"] if url else []
     done = subprocess.run(
-        [_find(name, url, server_major), *arguments],
+        [_find(name, server_major, parameters.get("sslmode")), *where, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=output or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=_environment(url),
+        env=_environment(password),
         check=False,
     )
     if done.returncode != 0:
@@ -62,7 +70,30 @@ def run_client_program(
         raise ClientProgramError(f"{name} failed ({said or f'exit code {done.returncode}'})")
 
 
-def _find(name: str, url: URL, server_major: int) -> str:
+def _parameters(url: URL) -> dict[str, str]:
+    """Libpq's parameters for a program: those of a session of ours, with our settings as options."""
+    with create_database_engine(url).connect() as connection:
+        require_own_session(connection)
+        parameters = libpq_parameters(resolved_url(connection))
+        options = startup_options(connection)
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if options:
+        parameters["options"] = f"{parameters.get('options', '')} {options}".strip()
+    # Without a conversion, that of SQL_ASCII included: what comes back is what was there.
+    return parameters | {"application_name": "soleflip dump", "client_encoding": encoding}
+
+
+def _environment(password: str | None) -> dict[str, str]:
+    """The environment of a program: nothing in it says where to, but it holds the password.
+
+    Arguments can be read by every user of the machine.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    # What the programs say is read.
+    return inherited | {"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
+
+
+def _find(name: str, server_major: int, sslmode: str | None) -> str:
     """A program that is not older than the server; the machine's own first, since it can do TLS."""
     own = shutil.which(name)
     if own and _major_version(own) >= server_major:
@@ -73,7 +104,7 @@ def _find(name: str, url: URL, server_major: int) -> str:
         raise ClientProgramError(
             f"The server is PostgreSQL {server_major} and no {name} here is as new: {newer}"
         )
-    if url.query.get("sslmode") in _TLS_MODES:
+    if sslmode in _TLS_MODES:
         raise ClientProgramError(
             f"The URL asks for TLS, which the embedded {name} cannot do: {newer}"
         )
@@ -85,21 +116,3 @@ def _major_version(program: str | Path) -> int:
     found = re.search(r"\) (\d+)", said.stdout)
     assert found is not None
     return int(found[1])
-
-
-def _environment(url: URL) -> dict[str, str]:
-    """The environment in which libpq finds the database."""
-    asked = {name: str(value) for name, value in url.query.items() if name in _PASSED_ON}
-    known = {
-        "PGHOST": url.host,
-        "PGPORT": str(url.port) if url.port else None,
-        "PGUSER": url.username,
-        "PGPASSWORD": str(url.password) if url.password else None,
-        "PGDATABASE": url.database,
-        **{_PASSED_ON[name]: value for name, value in asked.items()},
-        "PGAPPNAME": "soleflip dump",
-        # What the programs say is read.
-        "LC_ALL": "C",
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return inherited | {name: value for name, value in known.items() if value}

@@ -7,6 +7,7 @@ Here: taking it. Not here: bringing it back (restore.py).
 
 import hashlib
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from soleflip_assets.dumps.manifest import (
 )
 from soleflip_assets.dumps.properties import Properties, read_properties
 from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.sessions import require_own_session, resolved_url
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     """
     started = time.monotonic()
     moment = datetime.now(UTC)
-    path = folder / f"{engine.url.database}_before_phase2_{moment:%Y%m%dT%H%M%SZ}.dump"
+    path = folder / f"{_file_name(engine)}_before_phase2_{moment:%Y%m%dT%H%M%SZ}.dump"
     unfinished = path.with_suffix(".unfinished")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,6 +100,11 @@ def take_dump(engine: Engine, folder: Path) -> Dump:
     return Dump(path, manifest.bytes, manifest.sha256, manifest.contents.rows, seconds)
 
 
+def _file_name(engine: Engine) -> str:
+    """The database's name, in letters that every file system takes."""
+    return re.sub(r"[^\w.-]", "_", str(engine.url.database))[:100]
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
@@ -108,6 +115,7 @@ def _dump(engine: Engine, path: Path) -> _Measured:
     """Dump one snapshot and measure the same one."""
     repeatable = engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with repeatable as connection:
+        require_own_session(connection)
         snapshot = query_one(connection, "restore/snapshot.sql")
         sequences = read_sequences(connection)
         # pg_dump writes to a file that we made: its own would be readable as the umask says.
@@ -117,9 +125,8 @@ def _dump(engine: Engine, path: Path) -> _Measured:
                 "pg_dump",
                 "--format=custom",
                 "--compress=6",
-                "--no-password",
                 f"--snapshot={snapshot['snapshot']}",
-                url=engine.url,
+                url=resolved_url(connection),
                 server_major=int(snapshot["server_version"].partition(".")[0]),
                 output=file,
             )

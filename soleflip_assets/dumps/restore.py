@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from psycopg.errors import ObjectInUse
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -26,17 +27,16 @@ from soleflip_assets.dumps.dump import sha256_of
 from soleflip_assets.dumps.manifest import Manifest, ManifestError, measure, read_manifest
 from soleflip_assets.dumps.scratch import RestoreError
 from soleflip_assets.ground.database import (
-    create_database_engine,
     execute_statement,
     query_file,
     query_one,
     roll_back_block,
     run_file,
 )
+from soleflip_assets.ground.sessions import create_database_engine
 
 DRILL_STEP = "restore_drill"
 _DUMP_STEP = "database_dump"
-_OBJECT_IN_USE = "55006"
 # The server's own: others are made from them, or everybody connects to them to make others.
 _SERVERS_OWN = {"postgres", "template0", "template1"}
 
@@ -58,13 +58,12 @@ class Restored:
     seconds: float
 
 
-def verify_dump(dump: Path, server_major: int, url: URL) -> Manifest:
+def verify_dump(dump: Path, server_major: int) -> Manifest:
     """Make sure that a dump is whole: its size, its SHA-256, and that the archive reads to its end.
 
     Args:
         dump: the file; its manifest lies beside it.
         server_major: of the server that it is for.
-        url: any database; nothing is connected to.
 
     Returns:
         Its manifest.
@@ -89,9 +88,7 @@ def verify_dump(dump: Path, server_major: int, url: URL) -> Manifest:
             "Nothing was touched; take another copy of it."
         )
     # To its end and through zlib: listing an archive reads its head only.
-    run_client_program(
-        "pg_restore", f"--file={os.devnull}", str(dump), url=url, server_major=server_major
-    )
+    run_client_program("pg_restore", f"--file={os.devnull}", str(dump), server_major=server_major)
     return manifest
 
 
@@ -120,7 +117,7 @@ def restore(url: URL, dump: Path, log: Log, *, replace: bool) -> Restored:
     with scratch.maintenance(url, rename=replace) as connection:
         if replace:
             scratch.refuse_if_connected(connection, database, "Nothing was touched")
-        manifest = verify_dump(dump, _server_major(connection), url)
+        manifest = verify_dump(dump, _server_major(connection))
         log(f"{dump.name} is whole: {manifest.bytes:,} bytes, taken {manifest.taken_at}")
         _require_rights(connection, manifest, log)
         with scratch.alone(connection, names, log):
@@ -151,7 +148,7 @@ def drill(engine: Engine, log: Log, dumps: Path | None = None) -> Restored:
         dump = _latest_dump(connection, dumps)
         number = ledger.start(connection, DRILL_STEP, checksum="", details={"path": str(dump)})
         with scratch.maintenance(engine.url, rename=False) as beside:
-            manifest = verify_dump(dump, _server_major(beside), engine.url)
+            manifest = verify_dump(dump, _server_major(beside))
             _require_rights(beside, manifest, log)
             with scratch.alone(beside, names, log):
                 target = engine.url.set(database=names.scratch)
@@ -271,8 +268,6 @@ def _fill(target: URL, dump: Path, server_major: int) -> None:
     try:
         run_client_program(
             "pg_restore",
-            "--no-password",
-            f"--dbname={target.database}",
             str(dump),
             url=target,
             server_major=server_major,
@@ -360,7 +355,7 @@ def _swap(connection: Connection, database: str, names: scratch.Names) -> str | 
         execute_statement(connection, "COMMIT")
     except OperationalError as error:
         roll_back_block(connection)
-        if getattr(error.orig, "sqlstate", None) != _OBJECT_IN_USE:
+        if not isinstance(error.orig, ObjectInUse):
             raise
         scratch.refuse_if_connected(connection, database, left)
         raise RestoreError(

@@ -14,12 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.deploying.deployer import DeploymentError, Log
-from soleflip_assets.ground.database import (
-    create_database_engine,
-    execute_statement,
-    query_file,
-    query_one,
-)
+from soleflip_assets.ground.database import execute_statement, query_file, query_one
+from soleflip_assets.ground.sessions import create_database_engine
 
 # PostgreSQL cuts a name at 63 bytes; the longest suffix, a moment included, has 33.
 _LONGEST_BASE = 30

@@ -26,13 +26,13 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import (
     private_file,
     private_folder,
     unwritable,
     write_private_file,
 )
-from soleflip_assets.ground.settings import ConfigurationError
 
 
 def _embedded_programs() -> Path:

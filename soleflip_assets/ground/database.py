@@ -1,7 +1,6 @@
-"""The connection to SoleFlip's database, and how a file of sql/ is run on it.
+"""SoleFlip's database as Dagster's resource, how a file of sql/ is run on it, what a server must be.
 
-Here: engines, the Dagster resource, what a server must be to be worked on. Not here: what any
-statement means. Nothing in this project opens a connection to SoleFlip's data in another way.
+Not here: opening a session and what it has set (sessions.py), and what any statement means.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,31 +9,23 @@ from typing import Any
 
 import dagster as dg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, create_engine, text
+from sqlalchemy import Connection, CursorResult, Engine, RowMapping, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_async_database_engine, create_database_engine
 from soleflip_assets.ground.settings import (
+    DAGSTER_STORAGE_URL,
     DATABASE_URL,
     OWNER_DATABASE_URL,
-    ConfigurationError,
-    owner_database_url,
-    parse_postgres_url,
+    Settings,
 )
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.urls import hide_secret, parse_postgres_url, shown
 
 OLDEST_SERVER = 15
-
-
-def create_database_engine(url: URL, application_name: str = "soleflip") -> Engine:
-    """An engine without a pool: a job opens few connections and must leave none behind.
-
-    Args:
-        url: a ``postgresql://`` URL, whichever driver it names.
-        application_name: what ``pg_stat_activity`` shows, unless the URL says otherwise.
-    """
-    query = {"application_name": application_name, "connect_timeout": "10"} | dict(url.query)
-    return create_engine(url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool)
 
 
 class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -50,14 +41,28 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
     variable: str = DATABASE_URL
 
     @property
+    def location(self) -> URL:
+        """Where it is, and as whom it is entered."""
+        return parse_postgres_url(self.variable, self.url)
+
+    @property
     def engine(self) -> Engine:
         """A new engine on the database."""
-        return create_database_engine(parse_postgres_url(self.variable, self.url))
+        return create_database_engine(self.location)
+
+    @property
+    def async_engine(self) -> AsyncEngine:
+        """The same for asyncio."""
+        return create_async_database_engine(self.location)
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection that commits each statement by itself, as psql does."""
-        with self.engine.connect() as connection:
+    def connect(self, **settings: str) -> Iterator[Connection]:
+        """A connection that commits each statement by itself, as psql does.
+
+        Args:
+            settings: of the session, besides those that all of ours have: ``lock_timeout="10s"``.
+        """
+        with create_database_engine(self.location, **settings).connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -75,10 +80,9 @@ class OwnerDatabase(Database):
     """
 
     @property
-    def engine(self) -> Engine:
-        """A new engine on the database, as its owner."""
-        url = owner_database_url()
-        return create_database_engine(url) if url else super().engine
+    def location(self) -> URL:
+        """Where it is, as its owner."""
+        return Settings.from_environment().owner_database_url or super().location
 
 
 def execute_statement(connection: Connection, statement: str) -> None:
@@ -169,11 +173,9 @@ def require_reachable(variable: str, url: URL) -> RowMapping:
             return query_one(connection, "monitoring/server.sql")
     except DBAPIError as error:
         # The driver's own words, without the statement and parameters that SQLAlchemy adds.
-        reason = " ".join(str(error.orig).split())
-        if url.password:
-            reason = reason.replace(str(url.password), "***")
+        reason = hide_secret(" ".join(str(error.orig).split()), url.password)
         raise ConfigurationError(
-            f"{variable} points at {_shown(url)}, which cannot be used ({reason}): {_fix(reason)}."
+            f"{variable} points at {shown(url)}, which cannot be used ({reason}): {_fix(reason)}."
         ) from None
 
 
@@ -200,14 +202,34 @@ def require_usable(variable: str, url: URL) -> RowMapping:
     server = require_reachable(variable, url)
     if server["major_version"] < OLDEST_SERVER:
         raise ConfigurationError(
-            f"{_shown(url)} is PostgreSQL {server['major_version']}: "
+            f"{shown(url)} is PostgreSQL {server['major_version']}: "
             f"upgrade it to {OLDEST_SERVER} or newer."
         )
     if not server["has_stock"]:
         raise ConfigurationError(
-            f"{_shown(url)} has no table inventory.stock: point {variable} at SoleFlip's database."
+            f"{shown(url)} has no table inventory.stock: point {variable} at SoleFlip's database."
         )
     return server
+
+
+def require_another(url: URL, storage: URL) -> None:
+    """Make sure that Dagster's storage is a database of its own: its tables do not belong into the shop.
+
+    Asks the servers, since one database has many URLs.
+
+    Raises:
+        ConfigurationError: both are one database.
+    """
+    shop, dagsters = (
+        require_reachable(DATABASE_URL, url),
+        require_reachable(DAGSTER_STORAGE_URL, storage),
+    )
+    # No two servers were started in the same microsecond.
+    if all(shop[name] == dagsters[name] for name in ("server_started_at", "database")):
+        raise ConfigurationError(
+            f"{DAGSTER_STORAGE_URL} leads to {shop['database']}, the database of {DATABASE_URL}, where "
+            "Dagster would make its own tables: create a database for Dagster and point it there."
+        )
 
 
 def require_same(url: URL, owner: URL) -> None:
@@ -222,11 +244,6 @@ def require_same(url: URL, owner: URL) -> None:
     )
     if seen != seen_by_owner:
         raise ConfigurationError(
-            f"{DATABASE_URL} is {_shown(url)} and {OWNER_DATABASE_URL} is {_shown(owner)}, which is another "
+            f"{DATABASE_URL} is {shown(url)} and {OWNER_DATABASE_URL} is {shown(owner)}, which is another "
             "database: point both at SoleFlip's."
         )
-
-
-def _shown(url: URL) -> str:
-    """The URL without what is secret."""
-    return url.set(query={}).render_as_string(hide_password=True)

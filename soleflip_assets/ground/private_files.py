@@ -10,7 +10,8 @@ import os
 import stat
 from pathlib import Path
 
-from soleflip_assets.ground.settings import HOME, ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.settings import HOME
 
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 # Read and write; made if it is not there, never by way of a link. Of a FIFO, open() would wait for a reader.

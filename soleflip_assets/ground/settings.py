@@ -1,16 +1,21 @@
-"""What the environment decides, read in one place.
+"""What the environment decides: every variable, its default and its meaning, read and checked in one place.
 
-Here: the environment variables, the folders of ``SOLEFLIP_HOME``, where the project's own files lie,
-and the error that says a setting is wrong. Not here: anything that connects to a database.
+Read when a command starts, a run asks or a tick begins, never when a module is loaded. Here also: the folders
+of ``SOLEFLIP_HOME``, and where the project's own files lie. Not here: anything that connects to a database.
 """
 
-import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL
+
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.urls import parse_postgres_url, shown
 
 Sample = Literal["production", "busy"]
 
@@ -19,13 +24,26 @@ OWNER_DATABASE_URL = "SOLEFLIP_OWNER_DATABASE_URL"
 DAGSTER_STORAGE_URL = "DAGSTER_POSTGRES_URL"
 HOME = "SOLEFLIP_HOME"
 SAMPLE = "SOLEFLIP_SAMPLE"
+ALERT_URLS = "SOLEFLIP_ALERT_URLS"
+HEARTBEAT_URL = "SOLEFLIP_HEARTBEAT_URL"
+UI_URL = "SOLEFLIP_UI_URL"
+VIEWERS_URL = "SOLEFLIP_VIEWERS_URL"
+RUNBOOK_URL = "SOLEFLIP_RUNBOOK_URL"
+WARN_MINUTES = "SOLEFLIP_FRESHNESS_WARN_MINUTES"
+ERROR_MINUTES = "SOLEFLIP_FRESHNESS_ERROR_MINUTES"
+LOG_DAYS = "SOLEFLIP_KEEP_LOG_DAYS"
+RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
+FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
+DUMPS = "SOLEFLIP_KEEP_DUMPS"
+REPORTS = "SOLEFLIP_KEEP_REPORTS"
+PORT = "PORT"
+CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
+CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
+WEBSERVER_HOST = "DAGSTER_WEBSERVER_HOST"
+WEBSERVER_PORT = "DAGSTER_WEBSERVER_PORT"
+HEARTBEAT_TOLERANCE = "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE"
 
-
-class ConfigurationError(Exception):
-    """A setting, or what it points at, is wrong; the message is one sentence that names the fix.
-
-    The command line prints it and exits with 2. It never holds a password.
-    """
+_LAST_PORT = 65535
 
 
 def _files() -> Path:
@@ -39,65 +57,193 @@ FILES = _files()
 SQL = FILES / "sql"
 
 
-def parse_postgres_url(variable: str, value: str) -> URL:
-    """Check that ``value`` is a PostgreSQL URL that names a database.
-
-    Args:
-        variable: the environment variable it came from, for the message.
-        value: for instance ``postgresql://shop:secret@db:5432/soleflip``.
-
-    Raises:
-        ConfigurationError: it is not such a URL.
-    """
-    example = "postgresql://user:password@host:5432/database"
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError):
-        # `from None`: SQLAlchemy's message quotes the whole value, password included.
-        raise ConfigurationError(f"{variable} is not a URL: write it as {example}.") from None
-    if url.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ConfigurationError(
-            f"{variable} is a {url.get_backend_name()}:// URL: write it as {example}."
-        )
-    if not url.database:
-        raise ConfigurationError(f"{variable} names no database: write it as {example}.")
-    return url
+def _default_home() -> Path:
+    """``.soleflip`` in the checkout; in the working directory where the package is a wheel."""
+    return (FILES if FILES.name != "_files" else Path.cwd()) / ".soleflip"
 
 
-def positive_number(variable: str, default: int, unit: str = "files") -> int:
-    """A whole number above zero from the environment.
+def _url(variable: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse_postgres_url(variable, value))
 
-    Args:
-        variable: the environment variable.
-        default: where it is not set.
-        unit: what it is a number of, for the message.
 
-    Raises:
-        ConfigurationError: it is set to something else.
-    """
-    value = os.environ.get(variable, str(default))
-    if not value.isdecimal() or int(value) < 1:
-        raise ConfigurationError(f"{variable} is {value!r}: set it to a number of {unit}.")
-    return int(value)
+def _web_address(variable: str) -> AfterValidator:
+    def checked(value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{variable} is no URL: write it as https://dagster.example.com."
+            )
+        return value
+
+    return AfterValidator(checked)
+
+
+def _number(value: Any, unit: str) -> int:
+    if not (text := str(value)).isdecimal() or int(text) < 1:
+        raise ValueError(f"set it to a number of {unit}")
+    return int(text)
+
+
+def _sample(value: Any) -> Any:
+    if value not in get_args(Sample):
+        raise ValueError(f"set it to one of {', '.join(get_args(Sample))}")
+    return value
+
+
+def _port(value: Any) -> int:
+    # Kubernetes sets NAME_PORT to tcp://10.0.0.1:3000 beside a service that has this name.
+    if (
+        not (text := re.sub(r"^tcp://.*:", "", str(value))).isdecimal()
+        or not 1 <= int(text) <= _LAST_PORT
+    ):
+        raise ValueError(f"set it to a number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+Days = Annotated[int, BeforeValidator(lambda value: _number(value, "days"))]
+Minutes = Annotated[int, BeforeValidator(lambda value: _number(value, "minutes"))]
+Seconds = Annotated[int, BeforeValidator(lambda value: _number(value, "seconds"))]
+Files = Annotated[int, BeforeValidator(lambda value: _number(value, "files"))]
+Port = Annotated[int, BeforeValidator(_port)]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The environment, parsed.
+class Setting:
+    """One line of ``soleflip settings``.
 
     Attributes:
-        home: the folder of all state: embedded data, Dagster's home, dumps, reports.
-        database_url: SoleFlip's database; None means the embedded server.
-        owner_database_url: the same as the owner of its tables; None means that ``database_url`` is that.
-        dagster_storage_url: Dagster's own database; None means the embedded server.
-        sample: which sample an empty embedded database is filled with.
+        name: the environment variable.
+        value: what holds, as text; without what is secret of it. None where nothing does.
+        source: ``environment``, ``default``, or ``embedded``: the server that comes with this project.
+        meaning: what it decides.
     """
 
-    home: Path
-    database_url: URL | None
-    owner_database_url: URL | None
-    dagster_storage_url: URL | None
-    sample: Sample
+    name: str
+    value: str | None
+    source: str
+    meaning: str
+
+
+class Settings(BaseSettings):
+    """The environment, parsed. A variable that is empty counts as not set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_ignore_empty=True,
+        validate_default=False,
+        arbitrary_types_allowed=True,
+        extra="ignore",
+    )
+
+    database_url: Annotated[URL | None, _url(DATABASE_URL)] = Field(
+        default=None,
+        validation_alias=DATABASE_URL,
+        description="SoleFlip's database, a postgresql:// URL; not set, an embedded PostgreSQL with a sample",
+    )
+    owner_database_url: Annotated[URL | None, _url(OWNER_DATABASE_URL)] = Field(
+        default=None,
+        validation_alias=OWNER_DATABASE_URL,
+        description="the same database as the owner of its tables, past any pooler, for what changes the "
+        f"schema; not set, {DATABASE_URL} is that",
+    )
+    dagster_storage_url: Annotated[URL | None, _url(DAGSTER_STORAGE_URL)] = Field(
+        default=None,
+        validation_alias=DAGSTER_STORAGE_URL,
+        description="Dagster's own storage, another database; not set, one on the embedded PostgreSQL",
+    )
+    home: Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())] = Field(
+        default_factory=_default_home,
+        validation_alias=HOME,
+        description="folder of all state: embedded data, Dagster's home, dumps, reports",
+    )
+    sample: Annotated[Sample, BeforeValidator(_sample)] = Field(
+        default="production",
+        validation_alias=SAMPLE,
+        description="which sample an empty embedded database is filled with: production or busy",
+    )
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        validation_alias=ALERT_URLS,
+        description="where alerts go: Apprise URLs with commas between, each for all alerts or tagged warn= "
+        "or error=; not set, the log",
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=HEARTBEAT_URL,
+        description="called after each good refresh, for an outside monitor",
+    )
+    ui_url: Annotated[str, _web_address(UI_URL)] = Field(
+        default="http://127.0.0.1:3000",
+        validation_alias=UI_URL,
+        description="where alerts link to; its host is one that the UI answers, beside those of loopback; "
+        "`soleflip up` sets it to its own URL",
+    )
+    viewers_url: Annotated[str | None, _web_address(VIEWERS_URL)] = Field(
+        default=None,
+        validation_alias=VIEWERS_URL,
+        description="where people look at the UI who may change nothing; its host is answered, too",
+    )
+    runbook_url: str = Field(
+        default="docs/runbook.md",
+        validation_alias=RUNBOOK_URL,
+        description="where docs/runbook.md is to be read; alerts link to its sections",
+    )
+    freshness_warn_minutes: Minutes = Field(
+        default=75, validation_alias=WARN_MINUTES, description="age of the metrics that warns"
+    )
+    freshness_error_minutes: Minutes = Field(
+        default=120,
+        validation_alias=ERROR_MINUTES,
+        description="age of the metrics that is an error",
+    )
+    keep_log_days: Days = Field(
+        default=30, validation_alias=LOG_DAYS, description="how long the log of a run is kept"
+    )
+    keep_runs_days: Days = Field(
+        default=400,
+        validation_alias=RUNS_DAYS,
+        description="how long a run is kept, with what the UI plots of it",
+    )
+    keep_files_days: Days = Field(
+        default=90, validation_alias=FILES_DAYS, description="how long dumps and reports are kept"
+    )
+    keep_dumps: Files = Field(
+        default=3,
+        validation_alias=DUMPS,
+        description="how many of the newest dumps are kept anyway",
+    )
+    keep_reports: Files = Field(
+        default=20,
+        validation_alias=REPORTS,
+        description="how many of the newest reports are kept anyway",
+    )
+    port: Port = Field(
+        default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
+    )
+    code_server_host: str = Field(
+        default="127.0.0.1",
+        validation_alias=CODE_SERVER_HOST,
+        description="where `soleflip health` finds the code server",
+    )
+    code_server_port: Port = Field(
+        default=4000,
+        validation_alias=CODE_SERVER_PORT,
+        description="where `soleflip health` finds the code server",
+    )
+    webserver_host: str = Field(
+        default="127.0.0.1",
+        validation_alias=WEBSERVER_HOST,
+        description="where `soleflip health` finds the webserver",
+    )
+    webserver_port: Port = Field(
+        default=3000,
+        validation_alias=WEBSERVER_PORT,
+        description="where `soleflip health` finds the webserver",
+    )
+    heartbeat_tolerance: Seconds = Field(
+        default=120,
+        validation_alias=HEARTBEAT_TOLERANCE,
+        description="seconds that the daemon may be silent before `soleflip health` calls it dead",
+    )
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -106,22 +252,46 @@ class Settings:
         Raises:
             ConfigurationError: a variable is set to something that cannot be meant.
         """
-        if os.environ.get(OWNER_DATABASE_URL) and not os.environ.get(DATABASE_URL):
+        try:
+            found = cls()
+        except ValidationError as error:
+            # `from None`: pydantic's message quotes every value, passwords included.
+            raise ConfigurationError(_sentence(error)) from None
+        found._require_consistent()
+        return found
+
+    def _require_consistent(self) -> None:
+        if self.owner_database_url and not self.database_url:
             raise ConfigurationError(
                 f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."
             )
-        sample = os.environ.get(SAMPLE, "production")
-        if sample not in get_args(Sample):
+        if self.freshness_warn_minutes > self.freshness_error_minutes:
             raise ConfigurationError(
-                f"{SAMPLE} is {sample!r}: set it to one of {', '.join(get_args(Sample))}."
+                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
             )
-        return cls(
-            home=Path(os.environ.get(HOME) or _default_home()).expanduser().resolve(),
-            database_url=_url_from(DATABASE_URL),
-            owner_database_url=owner_database_url(),
-            dagster_storage_url=_url_from(DAGSTER_STORAGE_URL),
-            sample=cast("Sample", sample),
-        )
+        if self.keep_log_days > self.keep_runs_days:
+            raise ConfigurationError(
+                f"{LOG_DAYS} is more than {RUNS_DAYS}: a run's log goes before the run, or with it."
+            )
+
+    @property
+    def listed(self) -> list[Setting]:
+        """Every variable with its value, source and meaning, nothing secret among them."""
+        return list(self._listed())
+
+    def _listed(self) -> Iterator[Setting]:
+        for name, field in type(self).model_fields.items():
+            value, variable = getattr(self, name), str(field.validation_alias)
+            source = "environment" if name in self.model_fields_set else "default"
+            if value is None and variable in {DATABASE_URL, DAGSTER_STORAGE_URL}:
+                source = "embedded"
+            yield Setting(variable, _shown(value), source, str(field.description))
+
+    @property
+    def public_urls(self) -> list[str]:
+        """Under which the UI is reached from elsewhere: those that the environment names."""
+        named = {"ui_url", "viewers_url"} & self.model_fields_set
+        return [str(getattr(self, name)) for name in sorted(named)]
 
     @property
     def embedded_data(self) -> Path:
@@ -144,22 +314,20 @@ class Settings:
         return self.home / "reports"
 
 
-def _default_home() -> Path:
-    """``.soleflip`` in the checkout; in the working directory where the package is a wheel."""
-    return (FILES if FILES.name != "_files" else Path.cwd()) / ".soleflip"
+def _shown(value: Any) -> str | None:
+    if isinstance(value, URL):
+        return shown(value)
+    # Any address may hold a password.
+    return None if value is None else re.sub(r"//[^/@]*@", "//***@", str(value))
 
 
-def owner_database_url() -> URL | None:
-    """SoleFlip's database as the owner of its tables; None where all is done as one user.
-
-    Raises:
-        ConfigurationError: the variable is set to something that is no such URL.
-    """
-    return _url_from(OWNER_DATABASE_URL) if os.environ.get(OWNER_DATABASE_URL) else None
+def meanings() -> list[tuple[str, str]]:
+    """Every variable with what it decides."""
+    fields = Settings.model_fields.values()
+    return [(str(field.validation_alias), str(field.description)) for field in fields]
 
 
-def _url_from(variable: str) -> URL | None:
-    value = os.environ.get(variable)
-    if value is None:
-        return None
-    return parse_postgres_url(variable, value)
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with the first variable that is."""
+    first = error.errors(include_url=False)[0]
+    return f"{first['loc'][0]} is {first['input']!r}: {first['msg'].removeprefix('Value error, ')}."

@@ -1,16 +1,10 @@
-"""How long things are kept, from the environment."""
+"""How long things are kept."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from soleflip_assets.ground.settings import ConfigurationError, positive_number
-
-LOG_DAYS = "SOLEFLIP_KEEP_LOG_DAYS"
-RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
-FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
-DUMPS = "SOLEFLIP_KEEP_DUMPS"
-REPORTS = "SOLEFLIP_KEEP_REPORTS"
+from soleflip_assets.ground.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -33,24 +27,16 @@ class Retention:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the environment.
+        """As the settings have it.
 
         Raises:
-            ConfigurationError: a variable is no number above zero, or a run goes before its log.
+            ConfigurationError: a setting is wrong.
         """
-        found = cls(
-            log=_days(LOG_DAYS, 30),
-            runs=_days(RUNS_DAYS, 400),
-            files=_days(FILES_DAYS, 90),
-            dumps=positive_number(DUMPS, 3),
-            reports=positive_number(REPORTS, 20),
+        settings = Settings.from_environment()
+        return cls(
+            log=timedelta(days=settings.keep_log_days),
+            runs=timedelta(days=settings.keep_runs_days),
+            files=timedelta(days=settings.keep_files_days),
+            dumps=settings.keep_dumps,
+            reports=settings.keep_reports,
         )
-        if found.log > found.runs:
-            raise ConfigurationError(
-                f"{LOG_DAYS} is more than {RUNS_DAYS}: a run's log goes before the run, or with it."
-            )
-        return found
-
-
-def _days(variable: str, default: int) -> timedelta:
-    return timedelta(days=positive_number(variable, default, "days"))

@@ -21,8 +21,6 @@ REFRESH_POOL = "stock_metrics_refresh"
 # pg_cron and the schedule start in the same minute: its refresh may be still at it when it is looked for.
 PG_CRON_LATE_AFTER_SECONDS = 60
 
-_FRESHNESS = Freshness.from_environment()
-
 
 class RefreshConfig(dg.Config):
     """How ``inventory/stock_metrics_view`` is materialized.
@@ -48,9 +46,6 @@ class RefreshConfig(dg.Config):
     # Two refreshes never overlap: in Dagster the second waits for the pool (of one, see dagster.yaml), in
     # PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        warn_window=_FRESHNESS.warn, fail_window=_FRESHNESS.error
-    ),
 )
 def stock_metrics_view(
     context: dg.AssetExecutionContext,
@@ -103,7 +98,7 @@ def _refreshed_by_pg_cron(database: Database, row: RowMapping) -> RowMapping:
         while row["age_seconds"] > PG_CRON_LATE_AFTER_SECONDS and time.monotonic() < deadline:
             time.sleep(1)
             row = query_one(connection, "metrics/last_refresh.sql")
-    if row["age_seconds"] > _FRESHNESS.error.total_seconds():
+    if row["age_seconds"] > Freshness.from_environment().error.total_seconds():
         job = pg_cron.job(database.engine)
         said = (
             f"its last run {job['status']}: {job['message']}"

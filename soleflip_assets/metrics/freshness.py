@@ -1,14 +1,11 @@
-"""How old stock_metrics_view may be, from the environment."""
+"""How old stock_metrics_view may be."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
 from soleflip_assets.checks.monitors import monitor_of_file
-from soleflip_assets.ground.settings import ConfigurationError, positive_number
-
-WARN_MINUTES = "SOLEFLIP_FRESHNESS_WARN_MINUTES"
-ERROR_MINUTES = "SOLEFLIP_FRESHNESS_ERROR_MINUTES"
+from soleflip_assets.ground.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,17 +22,16 @@ class Freshness:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the environment.
+        """As the settings have it.
 
         Raises:
-            ConfigurationError: an age is no number of minutes, or the warning does not come first.
+            ConfigurationError: a setting is wrong.
         """
-        found = cls(_minutes(WARN_MINUTES, 75), _minutes(ERROR_MINUTES, 120))
-        if found.warn > found.error:
-            raise ConfigurationError(
-                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
-            )
-        return found
+        settings = Settings.from_environment()
+        return cls(
+            timedelta(minutes=settings.freshness_warn_minutes),
+            timedelta(minutes=settings.freshness_error_minutes),
+        )
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -46,8 +42,5 @@ class Freshness:
         }
 
 
-def _minutes(variable: str, default: int) -> timedelta:
-    return timedelta(minutes=positive_number(variable, default, "minutes"))
-
-
+# Asked at each look: no module reads the environment when it is loaded.
 FRESHNESS = [monitor_of_file("view_is_fresh", lambda: Freshness.from_environment().seconds)]

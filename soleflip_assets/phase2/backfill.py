@@ -9,17 +9,11 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.deploying import ledger
-from soleflip_assets.deploying.deployer import (
-    LOCK_ATTEMPTS,
-    Deployer,
-    DeploymentError,
-    gave_way,
-    pause_before_retry,
-)
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.database import query_one, run_statement
+from soleflip_assets.ground.retrying import LockedOutError, retrying
 from soleflip_assets.ground.sql_files import SqlFile
 
 STEP = "backfill"
@@ -99,35 +93,32 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
     Returns:
         The number of rows visited; 0 at the end.
     """
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        try:
-            with connection.begin():
-                row = query_one(
-                    connection, "backfill/next_batch.sql", after=progress.after, size=size
-                )
-                if row["seen"]:
-                    done = Progress(
-                        str(row["last_id"]),
-                        progress.visited + row["seen"],
-                        progress.changed + row["changed"],
-                    )
-                    ledger.save_progress(connection, number, vars(done))
-        except OperationalError as error:
-            if not gave_way(error):
-                raise
-            # Fewer rows are locked while the next try waits for the one that is held.
-            size = max(size // 2, _BATCH_SIZES[0])
-            pause_before_retry(attempt)
-            continue
-        if row["seen"]:
-            progress.after = done.after
-            progress.visited = done.visited
-            progress.changed = done.changed
+
+    def tried(attempt: int) -> int:
+        # Fewer rows are locked while the next try waits for the one that is held.
+        smaller = max(size // 2 ** (attempt - 1), min(size, _BATCH_SIZES[0]))
+        with connection.begin():
+            row = query_one(
+                connection, "backfill/next_batch.sql", after=progress.after, size=smaller
+            )
+            if not row["seen"]:
+                return 0
+            done = Progress(
+                str(row["last_id"]),
+                progress.visited + row["seen"],
+                progress.changed + row["changed"],
+            )
+            ledger.save_progress(connection, number, vars(done))
+        progress.after, progress.visited, progress.changed = done.after, done.visited, done.changed
         return int(row["seen"])
-    raise DeploymentError(
-        f"A stock row after {progress.after} stayed locked through {LOCK_ATTEMPTS} tries: end the long "
-        "transaction that pg_stat_activity shows, then run this again; it resumes from here."
-    )
+
+    try:
+        return retrying(tried)
+    except LockedOutError as error:
+        raise DeploymentError(
+            f"A stock row after {progress.after} stayed locked through {error.attempts} tries: end the long "
+            "transaction that pg_stat_activity shows, then run this again; it resumes from here."
+        ) from error
 
 
 def _adapted(size: int, seconds: float) -> int:

@@ -4,17 +4,14 @@ A step of its own, outside of the deployment: while the old application still wr
 break the rule and would fail. Not here: the rule's text (sql/inventory) and its job (jobs.py).
 """
 
-import random
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from soleflip_assets.ground.database import query_file, run_file
-
-LOCK_ATTEMPTS = 30
-_LOCK_NOT_AVAILABLE = "55P03"
+from soleflip_assets.ground.retrying import retrying
+from soleflip_assets.ground.sessions import require_own_session
 
 
 class ReservationBoundsError(Exception):
@@ -48,7 +45,8 @@ def enforce_reservation_bounds(engine: Engine) -> None:
 
     Raises:
         ReservationBoundsError: rows break the rule; nothing was changed.
-        sqlalchemy.exc.OperationalError: the lock could not be acquired in 30 tries.
+        LockedOutError: the lock could not be acquired in 30 tries.
+        ConfigurationError: a pooler lends the session to others.
     """
     with engine.connect() as connection:
         state = query_file(connection, "inventory/bounds_state.sql")
@@ -74,14 +72,10 @@ def enforce_reservation_bounds(engine: Engine) -> None:
 
 def _run(engine: Engine, path: str) -> None:
     """Run a file that sets a lock timeout, again after a pause when it could not get the lock."""
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        try:
-            with engine.connect() as connection:
-                run_file(connection.execution_options(isolation_level="AUTOCOMMIT"), path)
-        except OperationalError as error:
-            locked_out = getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
-            if not locked_out or attempt == LOCK_ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0, 1))  # noqa: S311
-        else:
-            return
+
+    def run(_: int) -> None:
+        with engine.connect() as connection:
+            require_own_session(connection)
+            run_file(connection.execution_options(isolation_level="AUTOCOMMIT"), path)
+
+    retrying(run)

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import dagster as dg
-from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.ground.database import Database, OwnerDatabase, query_one
@@ -57,7 +56,7 @@ async def _expire_batch(session: AsyncSession) -> int:
 
 @asynccontextmanager
 async def _session(database: Database) -> AsyncIterator[AsyncSession]:
-    engine = create_async_engine(database.engine.url, poolclass=NullPool)
+    engine = database.async_engine
     try:
         async with AsyncSession(engine) as session:
             yield session

@@ -15,19 +15,7 @@ from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import Up, awaited
 
 # What a command sets for the processes that it starts stays set in the test's own process until it ends.
-_VARIABLES = (
-    settings.DATABASE_URL,
-    settings.OWNER_DATABASE_URL,
-    settings.DAGSTER_STORAGE_URL,
-    settings.HOME,
-    settings.SAMPLE,
-    "DAGSTER_HOME",
-    "PORT",
-    "SOLEFLIP_ALERT_URLS",
-    "SOLEFLIP_UI_URL",
-    "SOLEFLIP_RUNBOOK_URL",
-    "SOLEFLIP_HEARTBEAT_URL",
-)
+_VARIABLES = (*(name for name, _ in settings.meanings()), "DAGSTER_HOME")
 
 # A password that is searched for wherever it must not be.
 SECRET = "s3cret-marker"

@@ -23,7 +23,6 @@ WRONG_URLS = {
         f"postgresql://shop:{SECRET}@db:http/soleflip",
         "write it as postgresql://",
     ),
-    "empty": ("", "write it as postgresql://"),
     "another database's": (f"mysql://shop:{SECRET}@db/soleflip", "write it as postgresql://"),
     "without a database": (f"postgresql://shop:{SECRET}@db", "names no database"),
     "unknown option": (f"postgresql://shop:{SECRET}@/soleflip?colour=red", "correct the URL"),

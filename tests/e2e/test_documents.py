@@ -16,7 +16,8 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.cli import main
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
-from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.sample.sample import create_legacy_schema, fill
 from tests.conftest import connect, open_folder

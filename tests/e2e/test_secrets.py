@@ -14,9 +14,13 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import URL
 
-from soleflip_assets.alerts.heartbeat import HEARTBEAT_URL
 from soleflip_assets.ground.database import execute_statement
-from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, OWNER_DATABASE_URL
+from soleflip_assets.ground.settings import (
+    DAGSTER_STORAGE_URL,
+    DATABASE_URL,
+    HEARTBEAT_URL,
+    OWNER_DATABASE_URL,
+)
 from tests.conftest import Databases, connect
 from tests.e2e.conftest import SECRET, Soleflip
 from tests.e2e.processes import Up, awaited, processes_of

@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from soleflip_assets.definitions import defs
+from soleflip_assets.ground.settings import ERROR_MINUTES, WARN_MINUTES
 from soleflip_assets.ground.sql_files import sql_files
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
+from soleflip_assets.metrics import definitions as metrics
 
 PACKAGE = Path(__file__).parents[2] / "soleflip_assets"
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -206,3 +210,15 @@ def _private_names(tree: ast.AST) -> Iterator[str]:
             case _:
                 continue
         yield from (f"line {node.lineno}: {name}" for name in names if name.startswith("_"))
+
+
+def test_freshness_in_the_ui_is_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check, which alerts, and the policy, which is shown, have one home."""
+    monkeypatch.setenv(WARN_MINUTES, "10")
+    monkeypatch.setenv(ERROR_MINUTES, "20")
+    (asset,) = metrics.defs.assets or ()
+    assert isinstance(asset, dg.AssetsDefinition)
+    view = asset.get_asset_spec(STOCK_METRICS_VIEW.key)
+    assert view.freshness_policy == dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(minutes=10), fail_window=timedelta(minutes=20)
+    )

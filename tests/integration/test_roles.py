@@ -24,12 +24,8 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import (
-    OwnerDatabase,
-    create_database_engine,
-    query_one,
-    run_file,
-)
+from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS

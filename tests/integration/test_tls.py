@@ -11,8 +11,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import create_database_engine, require_reachable
-from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, ConfigurationError
+from soleflip_assets.ground.database import require_reachable
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL
 from tests.conftest import open_folder, programs_of
 from tests.e2e.processes import free_port
 

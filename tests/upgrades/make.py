@@ -12,7 +12,7 @@ from pathlib import Path
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT
 from soleflip_assets.phase2.revert import revert

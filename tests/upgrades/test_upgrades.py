@@ -14,7 +14,8 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import State, object_defined_by
 from soleflip_assets.deploying.changes import REMOVAL, Action, Outcome
 from soleflip_assets.deploying.deployer import Deployer, NewerDatabaseError
-from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import SQL
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.metrics.mode import Mode, switch

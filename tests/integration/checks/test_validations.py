@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.question import Answer, ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
 
 # A stock row that is in stock, has listings and history, and a reservation.

@@ -3,7 +3,7 @@
 from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile
 from tests.integration.phase2.deployment import ignore
 

@@ -1,4 +1,4 @@
-"""The engine that puts sql/phase2 into force: alone, patient, and mending what somebody changed by hand."""
+"""The engine that applies sql/phase2: alone, patient, and mending what somebody changed by hand."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from soleflip_assets.deploying import catalog, deployer
+from soleflip_assets.deploying import catalog
 from soleflip_assets.deploying.changes import Action, Outcome
 from soleflip_assets.deploying.deployer import (
     AnotherDeployerError,
@@ -17,7 +17,8 @@ from soleflip_assets.deploying.deployer import (
     DeploymentError,
 )
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground import retrying
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import Sample
 from soleflip_assets.phase2 import backfill
 from tests.conftest import Databases, connect
@@ -186,7 +187,7 @@ def test_lock_held_for_a_moment_is_waited_for(legacy: URL, undisturbed: State, m
         shop.execute(text(f"LOCK TABLE inventory.stock IN {mode} MODE"))
 
         def release(sentence: str) -> None:
-            if "a lock was not to be had within 500 ms (try 1)" in sentence:
+            if "a lock was not acquired within 500 ms (try 1)" in sentence:
                 waits.append(sentence)
                 shop.rollback()
 
@@ -199,11 +200,11 @@ def test_lock_held_for_a_moment_is_waited_for(legacy: URL, undisturbed: State, m
 def test_lock_held_for_ever_stops_the_deployment_and_the_next_one_goes_on(
     legacy: URL, undisturbed: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deployer, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 2)
     with create_database_engine(legacy).connect() as shop:
         shop.execute(text("SELECT count(*) FROM inventory.stock"))
         with pytest.raises(
-            DeploymentError, match="not to be had in 2 tries: end the long transaction"
+            DeploymentError, match="could not be acquired in 2 tries: end the long transaction"
         ):
             run_deployment(legacy)
 
@@ -219,7 +220,7 @@ def test_lock_held_for_ever_stops_the_deployment_and_the_next_one_goes_on(
 def test_row_held_for_ever_stops_the_backfill_and_the_next_one_goes_on(
     legacy: URL, undisturbed: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "LOCK_ATTEMPTS", 1)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 1)
     monkeypatch.setattr(backfill, "_FIRST_BATCH", 200)
     with create_database_engine(legacy).connect() as shop:
         # Waits for the triggers of the synchronisation, so that only the backfill meets the lock.

@@ -16,7 +16,8 @@ from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps import properties, restore, scratch
 from soleflip_assets.dumps.dump import Dump, take_dump
 from soleflip_assets.dumps.manifest import Contents, measure
-from soleflip_assets.ground.database import create_database_engine, undone
+from soleflip_assets.ground.database import undone
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import ignore
 

@@ -18,7 +18,8 @@ from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.dumps import properties, restore, scratch
 from soleflip_assets.dumps.dump import Dump, take_dump
 from soleflip_assets.dumps.manifest import manifest_path, read_manifest
-from soleflip_assets.ground.database import create_database_engine, query_file, undone
+from soleflip_assets.ground.database import query_file, undone
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import ignore

@@ -23,7 +23,7 @@ from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.dumps import client_programs, restore
 from soleflip_assets.dumps.dump import Dump, sha256_of, take_dump
 from soleflip_assets.dumps.manifest import Contents, manifest_path, read_manifest
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps import restore
 from soleflip_assets.dumps.dump import take_dump
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import connect
 from tests.integration.phase2.deployment import ignore
 

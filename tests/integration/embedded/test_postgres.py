@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from soleflip_assets.embedded.postgres import PostgresServer, server_account
-from soleflip_assets.ground.database import create_database_engine
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import open_folder
 from tests.integration.phase2.test_full_disk import mount
 

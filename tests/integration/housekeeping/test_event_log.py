@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.alerts.state import Observation, State
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.housekeeping import event_log
 from soleflip_assets.housekeeping.event_log import prune
 from soleflip_assets.housekeeping.retention import Retention

@@ -16,9 +16,9 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.dumps.dump import Dump, take_dump
 from soleflip_assets.dumps.manifest import manifest_path
 from soleflip_assets.dumps.restore import drill
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground import settings
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
-from soleflip_assets.housekeeping import retention
 from tests.conftest import Databases, connect
 
 DAY = 86_400
@@ -35,9 +35,9 @@ def home(url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder; nothing but the newest dump and report is kept for its age."""
     monkeypatch.setenv(DATABASE_URL, url.render_as_string(hide_password=False))
     monkeypatch.setenv(HOME, str(tmp_path))
-    monkeypatch.setenv(retention.DUMPS, "1")
-    monkeypatch.setenv(retention.REPORTS, "1")
-    monkeypatch.setenv(retention.FILES_DAYS, "7")
+    monkeypatch.setenv(settings.DUMPS, "1")
+    monkeypatch.setenv(settings.REPORTS, "1")
+    monkeypatch.setenv(settings.FILES_DAYS, "7")
     (tmp_path / "dumps").mkdir()
     (tmp_path / "reports").mkdir()
     return tmp_path
@@ -289,7 +289,7 @@ def test_what_runs_wrote_to_their_terminals_goes_with_their_log(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only folders of runs, never by way of a link, and nothing in a dry run."""
-    monkeypatch.setenv(retention.LOG_DAYS, "10")
+    monkeypatch.setenv(settings.LOG_DAYS, "10")
     storage = Path(instance.storage_directory())
     old, young, linked = (f"{digit * 8}-1111-4111-8111-{digit * 12}" for digit in "abc")
     for name in (old, young, "another"):

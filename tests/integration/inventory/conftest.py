@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from soleflip_assets.metrics.mode import Mode
 from tests.conftest import Databases

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from tests.conftest import Databases, connect
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics import mode
 from soleflip_assets.metrics.mode import Mode

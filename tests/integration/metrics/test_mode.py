@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.checks.validations import VALIDATIONS, validations_of
 from soleflip_assets.commands.status import advice_on_mode
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.database import create_database_engine, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS

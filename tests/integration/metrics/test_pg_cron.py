@@ -15,8 +15,10 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.status import read_status
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database, create_database_engine, query_one
-from soleflip_assets.ground.settings import DATABASE_URL, HOME, ConfigurationError
+from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.metrics import assets, pg_cron
 from soleflip_assets.metrics.freshness import Freshness
 from tests.conftest import Databases, connect
@@ -181,7 +183,9 @@ def test_failure_of_pg_cron_is_told(shop: URL, monkeypatch: pytest.MonkeyPatch) 
         assert any(line.startswith("✗ pg_cron refreshes (0 * * * *)") for line in status.lines)
 
         monkeypatch.setattr(assets, "PG_CRON_LATE_AFTER_SECONDS", 0)
-        monkeypatch.setattr(assets, "_FRESHNESS", Freshness(timedelta(0), timedelta(0)))
+        monkeypatch.setattr(
+            Freshness, "from_environment", lambda: Freshness(timedelta(0), timedelta(0))
+        )
         done = run_tick(instance, shop, monkeypatch)
     assert not done.success
     (failure,) = [event for event in done.all_events if event.is_step_failure]

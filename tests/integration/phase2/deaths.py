@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2 import backfill
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases, connect

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.changes import Outcome
 from soleflip_assets.deploying.deployer import Deployer, Log
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.steps import deploy
 
 PATIENCE_SECONDS = 30.0

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 
 # deadlock_detected, foreign_key_violation, unique_violation: what two writers do to each other.
 EXPECTED_ERRORS = {"40P01", "23503", "23505"}

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.local.sample import create_legacy_schema
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.sample.sample import create_legacy_schema
 
 Row = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2 import backfill
 from soleflip_assets.phase2.steps import EXPAND, PHASE2_FILES, deploy
 from tests.conftest import Databases, _databases, connect
@@ -192,7 +192,7 @@ def test_crash_around_the_record_of_each_step(legacy: URL, undisturbed: State, w
 DEPLOY = """
 import sys
 from sqlalchemy.engine import make_url
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2 import backfill
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.checks.question import ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2 import backfill
 from tests.conftest import connect
 from tests.integration.phase2.deployment import run_deployment

@@ -13,7 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine, execute_statement
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from soleflip_assets.checks.question import Question
 from soleflip_assets.definitions import defs
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2 import preflight
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY

@@ -11,9 +11,10 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.deploying import deployer, ledger
+from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground import retrying
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.retirement import (
@@ -352,11 +353,11 @@ def test_reader_that_will_not_go_does_not_stop_the_shop(
     ready: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try that meets it gives stock back at once; in the end the reason is told, nothing dropped."""
-    monkeypatch.setattr(deployer, "LOCK_ATTEMPTS", 3)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 3)
     tries: list[str] = []
 
     def write_meanwhile(sentence: str) -> None:
-        if "a lock was not to be had" in sentence:
+        if "a lock was not acquired" in sentence:
             tries.append(sentence)
             execute(
                 ready, "SET lock_timeout = '100ms'", "UPDATE inventory.stock SET notes = 'free'"
@@ -365,7 +366,7 @@ def test_reader_that_will_not_go_does_not_stop_the_shop(
     engine = create_database_engine(ready)
     with engine.connect() as reader, Deployer(engine, write_meanwhile) as holder:
         reader.exec_driver_sql("SELECT count(*) FROM inventory.stock_metrics")
-        with pytest.raises(DeploymentError, match="not to be had in 3 tries"):
+        with pytest.raises(DeploymentError, match="could not be acquired in 3 tries"):
             retire(holder, LEGACY_RETIREMENT, dry_run=False, now=IN_15_DAYS)
 
     assert len(tries) == 3

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.revert import CARRY_BACK, STEPS, revert

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.sample.sample import create_legacy_schema

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.steps import EXPAND, deploy
 from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases, connect

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine
 
-from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases
 from tests.integration.phase2.deployment import ignore

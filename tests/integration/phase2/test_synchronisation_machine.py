@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.local.sample import create_legacy_schema
-from soleflip_assets.database import create_database_engine
-from soleflip_assets.phase2.deployer import Deployer
+from soleflip_assets.sample.sample import create_legacy_schema
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases
 from tests.integration.phase2.deployment import ignore

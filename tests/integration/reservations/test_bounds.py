@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from soleflip_assets.ground.database import create_database_engine, query_file
+from soleflip_assets.ground import retrying
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.reservations import bounds
 from soleflip_assets.reservations.bounds import ReservationBoundsError, enforce_reservation_bounds
 
@@ -122,9 +124,9 @@ def test_it_waits_for_the_lock_in_short_tries_that_let_others_through(
 def test_it_gives_up_after_so_many_tries(
     engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(retrying, "LOCK_ATTEMPTS", 2)
     with engine.connect() as blocker:
         blocker.execute(_ITEM)
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises(retrying.LockedOutError, match="not free in 2 tries: end the long"):
             enforce_reservation_bounds(engine)
     assert state(connection) == []

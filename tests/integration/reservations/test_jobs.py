@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from soleflip_assets.ground.database import Database, OwnerDatabase, create_database_engine
+from soleflip_assets.ground.database import Database, OwnerDatabase
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.reservations import jobs
 from tests.conftest import Databases
 

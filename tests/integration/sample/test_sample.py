@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from soleflip_assets.ground.database import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import Sample
 from soleflip_assets.sample.sample import PRODUCTION_ROWS, create_legacy_schema, fill
 from tests.conftest import Databases, connect

@@ -57,12 +57,13 @@ def test_runbook_is_linked_where_it_is_published(monkeypatch: pytest.MonkeyPatch
 
 def test_first_step_is_one_line_of_plain_text() -> None:
     """It goes over two lines in the runbook, and links into it."""
-    name = "check:inventory/stock_metrics_view:stock_metrics_view_schema_as_deployed"
+    name = "check:inventory/stock_metrics_view:view_is_fresh"
 
     _, body = composed(Observation(name, failing=True, at=0))
 
     assert (
-        "First: As stock_schema_as_deployed: if it was not meant, or is outdated, `soleflip deploy`.\n"
+        "First: `soleflip status`: is the daemon alive, is the schedule `hourly_stock_metrics_refresh` "
+        "running? If pg_cron refreshes, how did its last run end?\n"
         in body
     )
 

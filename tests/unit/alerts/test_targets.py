@@ -6,7 +6,7 @@ import pytest
 
 from soleflip_assets.alerts.state import Severity
 from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
 
 # One of Apprise's many plugins imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

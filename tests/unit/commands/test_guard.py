@@ -4,7 +4,7 @@ import pytest
 
 from soleflip_assets.commands.guard import origins, refusal
 from soleflip_assets.commands.webserver import own_origins
-from soleflip_assets.ground.settings import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError
 
 OWN = origins("http://127.0.0.1:3000", "http://localhost:3000", "https://dagster.example.com/")
 HOST = "127.0.0.1:3000"

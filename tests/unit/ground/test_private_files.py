@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from soleflip_assets.commands.environment import make_home
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import (
     private_file,
     private_folder,
     write_private_file,
 )
-from soleflip_assets.ground.settings import ConfigurationError
 
 NOBODY = 65534
 

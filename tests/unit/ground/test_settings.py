@@ -1,26 +1,62 @@
 """The environment: what each variable may be, and what is said of one that may not."""
 
+import os
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import (
+    ALERT_URLS,
+    CODE_SERVER_PORT,
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
+    DUMPS,
+    ERROR_MINUTES,
     FILES,
+    FILES_DAYS,
+    HEARTBEAT_TOLERANCE,
+    HEARTBEAT_URL,
     HOME,
+    LOG_DAYS,
     OWNER_DATABASE_URL,
+    PORT,
+    REPORTS,
+    RUNS_DAYS,
     SAMPLE,
-    ConfigurationError,
+    UI_URL,
+    WARN_MINUTES,
+    WEBSERVER_PORT,
     Settings,
-    parse_postgres_url,
+    meanings,
 )
+from soleflip_assets.ground.urls import hide_secret, parse_postgres_url
+
+VARIABLES = [name for name, _ in meanings()]
+
+# Of each variable something that cannot be meant, and what is said of it.
+WRONG = {
+    SAMPLE: ("huge", "set it to one of production, busy"),
+    WARN_MINUTES: ("soon", "set it to a number of minutes"),
+    ERROR_MINUTES: ("0", "set it to a number of minutes"),
+    LOG_DAYS: ("-1", "set it to a number of days"),
+    RUNS_DAYS: ("1.5", "set it to a number of days"),
+    FILES_DAYS: ("for ever", "set it to a number of days"),
+    DUMPS: ("none", "set it to a number of files"),
+    REPORTS: ("0", "set it to a number of files"),
+    PORT: ("70000", "set it to a number from 1 to 65535"),
+    CODE_SERVER_PORT: ("grpc", "set it to a number from 1 to 65535"),
+    WEBSERVER_PORT: ("0", "set it to a number from 1 to 65535"),
+    HEARTBEAT_TOLERANCE: ("long", "set it to a number of seconds"),
+}
 
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (DAGSTER_STORAGE_URL, DATABASE_URL, HOME, OWNER_DATABASE_URL, SAMPLE):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -59,13 +95,16 @@ def test_every_way_to_write_a_postgres_url_is_understood(value: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "",
         "soleflip",
         "postgresql//shop:secret@db/soleflip",
         "postgresql://shop:secret@db:http/soleflip",
         "mysql://shop:secret@db/soleflip",
         "postgresql://shop:secret@db",
         "postgresql://shop:secret@db/",
+        "postgresql://shop:secr@secret@db/soleflip",
+        "postgresql://shop:secret word@db/soleflip",
+        "postgresql://shop:secret%zz@db/soleflip",
+        "postgresql://shop:12/a?secret=b@db/soleflip",
     ],
 )
 def test_anything_else_is_refused_without_quoting_it(value: str) -> None:
@@ -76,6 +115,89 @@ def test_anything_else_is_refused_without_quoting_it(value: str) -> None:
     assert "postgresql://user:password@host:5432/database" in message
     # Nor in a traceback: SQLAlchemy's own error would quote the value there.
     assert "secret" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    unset = Settings.from_environment()
+    monkeypatch.setenv(variable, "")
+    assert Settings.from_environment() == unset
+    assert {found.source for found in Settings.from_environment().listed} == {"default", "embedded"}
+
+
+@pytest.mark.parametrize("variable", WRONG)
+def test_what_cannot_be_meant_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    value, fix = WRONG[variable]
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_environment()
+    assert str(raised.value) == f"{variable} is {value!r}: {fix}."
+
+
+@pytest.mark.parametrize(("first", "last"), [(WARN_MINUTES, ERROR_MINUTES), (LOG_DAYS, RUNS_DAYS)])
+def test_two_that_contradict_each_other_are_refused(
+    monkeypatch: pytest.MonkeyPatch, first: str, last: str
+) -> None:
+    monkeypatch.setenv(first, "401")
+    monkeypatch.setenv(last, "400")
+    with pytest.raises(ConfigurationError, match=f"{first} is more than {last}"):
+        Settings.from_environment()
+
+
+def test_port_that_kubernetes_sets_for_a_service_is_understood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(WEBSERVER_PORT, "tcp://10.0.0.1:3456")
+    assert Settings.from_environment().webserver_port == 3456
+
+
+def test_list_tells_value_source_and_meaning_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        DATABASE_URL: "postgresql://shop:hunter2@db/soleflip?options=-chunter2&sslpassword=hunter2",
+        OWNER_DATABASE_URL: "postgresql://db/soleflip?user=owner&password=hunter2",
+        ALERT_URLS: "slack://hunter2",
+        HEARTBEAT_URL: "https://monitor.example/hunter2",
+        UI_URL: "https://me:hunter2@dagster.example",
+        DUMPS: "7",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    listed = {found.name: found for found in Settings.from_environment().listed}
+    assert list(listed) == VARIABLES
+    assert not [found for found in listed.values() if "hunter2" in str(found)]
+    assert all(found.meaning for found in listed.values())
+    assert (listed[DUMPS].value, listed[DUMPS].source) == ("7", "environment")
+    assert listed[DATABASE_URL].value == "postgresql://shop:***@db/soleflip"
+    assert (listed[REPORTS].value, listed[REPORTS].source) == ("20", "default")
+    assert (listed[DAGSTER_STORAGE_URL].value, listed[DAGSTER_STORAGE_URL].source) == (
+        None,
+        "embedded",
+    )
+
+
+def test_no_module_reads_the_environment_when_it_is_loaded() -> None:
+    """Else a wrong variable would be a traceback, before anybody could say a sentence about it."""
+    wrong = dict.fromkeys(VARIABLES, "wrong")
+    program = (
+        "import importlib, pkgutil, soleflip_assets\n"
+        "for found in pkgutil.walk_packages(soleflip_assets.__path__, 'soleflip_assets.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)"
+    )
+    subprocess.run([sys.executable, "-c", program], env=os.environ | wrong, check=True)
+
+
+@pytest.mark.parametrize("secret", ["a", "e", "server", "user", "127.0.0.1 failed"])
+def test_secret_that_is_a_common_word_takes_nothing_out_of_a_sentence(secret: str) -> None:
+    said = 'connection to server at "127.0.0.1", port 5432 failed: no password for user "shop"'
+    assert hide_secret(said, secret) == said
+
+
+def test_secret_that_is_quoted_is_hidden() -> None:
+    assert hide_secret('no host "hunter2"', "hunter2") == 'no host "***"'
+    assert hide_secret('no host "at-hunter22@db"', "hunter22") == 'no host "***"'
+    assert hide_secret("nothing", None) == "nothing"
 
 
 def test_unknown_sample_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,37 @@
+"""``soleflip settings``, as a command. Not here: which settings there are (ground/settings.py)."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from soleflip_assets.commands.terminal import configuration_errors, examples
+from soleflip_assets.ground.settings import Settings
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip settings", "what holds here, and where it comes from"),
+        ("soleflip settings --json", "name, value, source, meaning"),
+    )
+)
+@click.option("--json", "as_json", is_flag=True, help="Print them as a JSON array.")
+def settings(*, as_json: bool) -> None:
+    """List what the environment decides.
+
+    Every variable with its value, its source (environment, default, or embedded: the server that comes with
+    this project) and its meaning. A variable that is empty counts as not set. Nothing secret is shown.
+
+    Writes: nothing.
+
+    Exits with 2 when a variable is set to something that cannot be meant.
+    """
+    with configuration_errors():
+        listed = Settings.from_environment().listed
+    if as_json:
+        click.echo(json.dumps([asdict(setting) for setting in listed], indent=2))
+        return
+    for setting in listed:
+        click.echo(
+            f"{setting.name}={setting.value or ''}  ({setting.source})\n    {setting.meaning}"
+        )
