@@ -47,7 +47,10 @@ def test_snapshots_that_do_not_see_each_other_collide(databases: Databases) -> N
     with engine.connect() as a, engine.connect() as b:
         run(a, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert rows(a, LIFECYCLE) == []
-        run(b, f"INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days) VALUES ('{S}', 30)")
+        run(
+            b,
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days) VALUES ('{S}', 30)",
+        )
         b.commit()
         with pytest.raises(DBAPIError) as refused:
             run(a, f"UPDATE inventory.stock SET listed_on_platforms = '[1]' WHERE id = '{S}'")
@@ -119,7 +122,11 @@ def test_of_each_fact_the_newest_row_that_states_it_is_deployed(databases: Datab
         stock = side_of(connection, "stock") or {}
         assert stock["status_history"] == {"json": ["first"]}
         assert stock["listed_on_platforms"] == {"json": ["new"]}
-        assert (stock["shelf_life_days"], stock["roi_percentage"], stock["vat_amount"]) == (30, 20, 10)
+        assert (stock["shelf_life_days"], stock["roi_percentage"], stock["vat_amount"]) == (
+            30,
+            20,
+            10,
+        )
         assert differences(connection) == []
         assert verdicts(connection) == dict.fromkeys(verdicts(connection), True)
 
@@ -169,21 +176,36 @@ def test_quantity_may_be_unknown(databases: Databases) -> None:
         assert (side_of(connection, METRICS) or {})["available_quantity"] == 3
 
 
-@pytest.mark.parametrize("constraint", ["DEFERRABLE INITIALLY DEFERRED", None], ids=["deferred", "absent"])
+@pytest.mark.parametrize(
+    "constraint", ["DEFERRABLE INITIALLY DEFERRED", None], ids=["deferred", "absent"]
+)
 def test_legacy_rows_may_come_before_their_stock_row(
     databases: Databases, constraint: str | None
 ) -> None:
     again = "; ".join(
         f"ALTER TABLE inventory.{table} DROP CONSTRAINT {table}_stock_id_fkey"
-        + (f", ADD FOREIGN KEY (stock_id) REFERENCES inventory.stock {constraint}" if constraint else "")
+        + (
+            f", ADD FOREIGN KEY (stock_id) REFERENCES inventory.stock {constraint}"
+            if constraint
+            else ""
+        )
         for table in LEGACY
     )
     engine = changed_shop(databases, again)
     new = "c0000000-0000-4000-8000-000000000003"
     with engine.connect() as connection:
-        run(connection, f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{new}', 1, 2)")
-        run(connection, f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES ('{new}', '[1]')")
-        run(connection, f"INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, vat_amount) VALUES ('{new}', 1, 2, 0)")
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{new}', 1, 2)",
+        )
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES ('{new}', '[1]')",
+        )
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, vat_amount) VALUES ('{new}', 1, 2, 0)",
+        )
         if constraint is None:
             connection.commit()
         run(
@@ -193,8 +215,15 @@ def test_legacy_rows_may_come_before_their_stock_row(
         )
         connection.commit()
         stock = side_of(connection, "stock", new) or {}
-        assert (stock["reserved_quantity"], stock["purchase_price"], stock["gross_purchase_price"]) == (2, 5, 2)
-        assert (stock["status_history"], stock["listed_on_platforms"]) == ({"json": [1]}, {"json": [2]})
+        assert (
+            stock["reserved_quantity"],
+            stock["purchase_price"],
+            stock["gross_purchase_price"],
+        ) == (2, 5, 2)
+        assert (stock["status_history"], stock["listed_on_platforms"]) == (
+            {"json": [1]},
+            {"json": [2]},
+        )
         assert differences(connection) == []
 
 
@@ -207,7 +236,11 @@ INSERT_METRICS = f"INSERT INTO inventory.stock_metrics (stock_id, available_quan
         (INSERT_METRICS.format(3), 3),
         (INSERT_METRICS.format(4), 4),
         (INSERT_METRICS.format(0) + " ON CONFLICT DO NOTHING", 3),
-        (INSERT_METRICS.format(1) + " ON CONFLICT (stock_id) DO UPDATE SET reserved_quantity = stock_metrics.reserved_quantity + 1", 4),
+        (
+            INSERT_METRICS.format(1)
+            + " ON CONFLICT (stock_id) DO UPDATE SET reserved_quantity = stock_metrics.reserved_quantity + 1",
+            4,
+        ),
     ],
     ids=["the same", "another", "do nothing", "add"],
 )
@@ -229,9 +262,12 @@ def test_copy_into_a_legacy_table(databases: Databases) -> None:
     with engine.connect() as connection:
         run(connection, f"UPDATE inventory.stock SET reserved_quantity = 3 WHERE id = '{S}'")
         driver = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(  # type: ignore[union-attr]
-            "COPY inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) FROM STDIN"
-        ) as copy:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(  # type: ignore[union-attr]
+                "COPY inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) FROM STDIN"
+            ) as copy,
+        ):
             copy.write_row((S, 7, 4))
             copy.write_row((OTHER, 7, 1))
         assert [row["reserved_quantity"] for row in rows(connection, "stock")] == [4, 1]
