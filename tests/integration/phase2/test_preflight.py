@@ -98,7 +98,8 @@ DIRT = {
         "financial_rows_agree", STOPS, ": roi",
     ),
     "column that we do not know": Dirt(
-        "DELETE FROM inventory.stock_lifecycle; ALTER TABLE inventory.stock_lifecycle ADD tenant_id uuid NOT NULL",
+        "DELETE FROM inventory.stock_lifecycle; ALTER TABLE inventory.stock_lifecycle ADD "
+        "tenant_id uuid NOT NULL",
         "legacy_rows_writable", STOPS, "stock_lifecycle.tenant_id: is NOT NULL and has no default",
     ),
     "generated price in stock": Dirt(
@@ -234,15 +235,18 @@ def test_return_that_one_side_does_not_know_is_taken_from_the_other(
     with connect(legacy) as connection:
         execute(
             connection,
-            f"UPDATE inventory.stock SET roi_percentage = {'7' if known == 'stock' else 'NULL'} WHERE id = {FIRST};"
-            f"UPDATE inventory.stock_financial SET roi = {'NULL' if known == 'stock' else '7'} WHERE stock_id = {FIRST}",
+            f"UPDATE inventory.stock SET roi_percentage = {'7' if known == 'stock' else 'NULL'} "
+            f"WHERE id = {FIRST};"
+            f"UPDATE inventory.stock_financial SET roi = {'NULL' if known == 'stock' else '7'} "
+            f"WHERE stock_id = {FIRST}",
         )
         assert set(deviations(connection)) == {"no_several_rows"}
 
         run_deployment(legacy)
 
         found = connection.exec_driver_sql(
-            "SELECT roi_percentage, roi FROM inventory.stock JOIN inventory.stock_financial ON stock_id = stock.id "
+            "SELECT roi_percentage, roi FROM inventory.stock JOIN inventory.stock_financial ON "
+            "stock_id = stock.id "
             f"WHERE stock.id = {FIRST}"
         ).one()
     assert tuple(found) == (7, 7)

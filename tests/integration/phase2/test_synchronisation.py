@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
@@ -70,7 +71,10 @@ def test_old_snapshots_are_refused_whichever_side_they_write(
     engine = changed_shop(databases, "SELECT 1")
     writes = {
         "stock": f"UPDATE inventory.stock SET status_history = '[1]' WHERE id = '{S}'",
-        "legacy": f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES ('{S}', '[2]')",
+        "legacy": (
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES "
+            f"('{S}', '[2]')"
+        ),
     }
     early = writes.pop(first)
     (late,) = writes.values()
@@ -89,9 +93,11 @@ def test_rows_without_a_date_have_one_order(databases: Databases) -> None:
     """S6: a write to stock dates one of two; the other one is not the newest for that."""
     engine = changed_shop(
         databases,
-        "ALTER TABLE inventory.stock_lifecycle ALTER updated_at DROP NOT NULL, ALTER created_at DROP NOT NULL;"
+        "ALTER TABLE inventory.stock_lifecycle ALTER updated_at DROP NOT NULL, ALTER created_at "
+        "DROP NOT NULL;"
         "UPDATE inventory.stock_lifecycle SET updated_at = NULL, created_at = NULL;"
-        "INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, updated_at, created_at) "
+        "INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, "
+        "updated_at, created_at) "
         f"SELECT '{S}', 30, to_jsonb(ARRAY[n]), NULL, NULL FROM generate_series(1, 5) AS n",
     )
     with connect(engine.url) as connection:
@@ -114,7 +120,8 @@ def test_of_each_fact_the_newest_row_that_states_it_is_deployed(databases: Datab
         f"""
         UPDATE inventory.stock_lifecycle SET listed_on_platforms = NULL WHERE stock_id = '{S}';
         INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) VALUES ('{S}', '["new"]');
-        UPDATE inventory.stock SET shelf_life_days = NULL, roi_percentage = NULL, vat_amount = NULL WHERE id = '{S}';
+        UPDATE inventory.stock SET shelf_life_days = NULL, roi_percentage = NULL, vat_amount = NULL
+        WHERE id = '{S}';
         UPDATE inventory.stock_metrics SET available_quantity = 0, total_cost = NULL, expected_profit = 7;
         """,
     )
@@ -196,7 +203,8 @@ def test_legacy_rows_may_come_before_their_stock_row(
     with engine.connect() as connection:
         run(
             connection,
-            f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{new}', 1, 2)",
+            f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, "
+            f"reserved_quantity) VALUES ('{new}', 1, 2)",
         )
         run(
             connection,
@@ -204,13 +212,15 @@ def test_legacy_rows_may_come_before_their_stock_row(
         )
         run(
             connection,
-            f"INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, vat_amount) VALUES ('{new}', 1, 2, 0)",
+            f"INSERT INTO inventory.stock_financial (stock_id, purchase_price, "
+            f"gross_purchase_price, vat_amount) VALUES ('{new}', 1, 2, 0)",
         )
         if constraint is None:
             connection.commit()
         run(
             connection,
-            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, purchase_price, listed_on_platforms) "
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, "
+            "purchase_price, listed_on_platforms) "
             f"VALUES ('{new}', '{new}', '{new}', 9, 'x', 5, '[2]')",
         )
         connection.commit()
@@ -227,7 +237,10 @@ def test_legacy_rows_may_come_before_their_stock_row(
         assert differences(connection) == []
 
 
-INSERT_METRICS = f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{S}', 0, {{}})"
+INSERT_METRICS = (
+    "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
+    f"VALUES ('{S}', 0, {{}})"
+)
 
 
 @pytest.mark.parametrize(
@@ -262,9 +275,10 @@ def test_copy_into_a_legacy_table(databases: Databases) -> None:
     with engine.connect() as connection:
         run(connection, f"UPDATE inventory.stock SET reserved_quantity = 3 WHERE id = '{S}'")
         driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
         with (
             driver.cursor() as cursor,
-            cursor.copy(  # type: ignore[union-attr]
+            cursor.copy(
                 "COPY inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) FROM STDIN"
             ) as copy,
         ):
@@ -275,7 +289,7 @@ def test_copy_into_a_legacy_table(databases: Databases) -> None:
 
 
 def test_order_is_spelled_the_same_everywhere() -> None:
-    """Its home is inventory_ops.counting_row; the preflight runs before that is there, the checks over all rows."""
+    """Its home is counting_row; the preflight runs before that is there, the checks over all rows."""
     spelled = set()
     for file in (FILES / "sql").rglob("*.sql"):
         spelled |= {
