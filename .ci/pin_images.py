@@ -1,7 +1,7 @@
 """Write into the files of deploy/ which image each tag names today: its digest, by which it cannot change.
 
-A tag is moved to whatever its registry says. Asks Docker (buildx), which knows registries and logins. Where an
-image is pinned already, its digest is renewed.
+A tag is moved to whatever its registry says. Asks Docker (buildx), which knows registries and logins. Where
+an image is pinned already, its digest is renewed.
 """
 
 import re

@@ -117,7 +117,7 @@ def _paragraph(alert: Alert, kind: Kind) -> list[str]:
     lines = [f"{mark} {_what(alert)}: {alert.severity.name}, {_since(alert)}"]
     if kind is Kind.FLAPPING:
         lines.append("  It fails and recovers again and again. The next message comes when it has")
-        lines.append("  stayed one way for an hour.")
+        lines.append("  stayed one way for three hours.")
     if alert.detail:
         lines.append(f"  {alert.detail}")
     if alert.recovered_at is None:

@@ -28,10 +28,11 @@ REMINDERS = (1 * HOUR, 6 * HOUR, 24 * HOUR)
 FIRST_RETRY_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 900.0
 
-# What fails and recovers three times within an hour flaps: that is said once, and nothing more until it has
-# stayed one way for an hour.
+# What fails and recovers three times within eight hours flaps, so that what is looked at hourly can, too.
+# That is said once, and nothing more until it has stayed one way for three hours.
 CHANGES_THAT_FLAP = 6
-CALM_SECONDS = HOUR
+FLAPPING_WITHIN_SECONDS = 8 * HOUR
+CALM_SECONDS = 3 * HOUR
 
 # A message that a target refuses is given up after this long, and the other targets are told.
 GIVEN_UP_AFTER_SECONDS = 24 * HOUR
@@ -176,7 +177,8 @@ class Alert(BaseModel):
         self.changes = [*self.changes, at][-CHANGES_THAT_FLAP:]
         if was_flapping:
             return
-        self.flapping = len(self.changes) == CHANGES_THAT_FLAP and at - self.changes[0] <= HOUR
+        often = len(self.changes) == CHANGES_THAT_FLAP
+        self.flapping = often and at - self.changes[0] <= FLAPPING_WITHIN_SECONDS
         if self.flapping:
             for told in self.told.values():
                 told.flapping = False
@@ -416,7 +418,7 @@ class State(BaseModel):
         )
 
     def forget(self, accepting: Mapping[str, Callable[[Severity], bool]], now: float) -> None:
-        """Drop what is over and known to everybody, and the targets that are no more.
+        """Drop what is over and known to everybody, and targets that are no more with what fails of them.
 
         Args:
             accepting: the severities that each target is for, by its name.
@@ -427,9 +429,13 @@ class State(BaseModel):
         if self.more and len(self.alerts) < MOST_WARNINGS:
             self.more = 0
             self.observe(Observation(TOO_MANY, failing=False, at=now))
+        gone = {name for name in self.alerts if name.startswith(subject_of(""))} - {
+            subject_of(name) for name in accepting
+        }
         self.alerts = {
             subject: alert
             for subject, alert in self.alerts.items()
+            if subject not in gone
             if (alert.lasting and alert.recovered_at is None)
             or (alert.lasting and alert.told and not alert.is_calm(now))
             or any(alert.due(name, accepts, now) for name, accepts in accepting.items())

@@ -135,7 +135,7 @@ def unwritable(path: Path, error: OSError) -> ConfigurationError:
             f"The disk of {path} is full: make room there, or set {HOME} to a folder on another one."
         )
     return ConfigurationError(
-        f"{HOME} is where nothing can be written: {path} ({error.strerror}). Set it to a folder of your own."
+        f"{path} cannot be written ({error.strerror}): set {HOME} to a folder of your own."
     )
 
 

@@ -667,6 +667,9 @@ BEGIN
       (SELECT metrics.id FROM inventory.stock_metrics AS metrics WHERE metrics.stock_id = NEW.id),
       array_remove(ARRAY[CASE WHEN coalesce(NEW.reserved_quantity, 0) = 0 THEN 'reserved_quantity' END], NULL)
     );
+    PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
+    PERFORM inventory_ops.give_financial(NEW.id, '{}', wholly => true);
+    PERFORM inventory_ops.give_metrics(NEW.id, '{}');
   ELSE
     IF current_setting('transaction_isolation') <> 'read committed' THEN
       PERFORM inventory_ops.leave_trace(NEW.id);
@@ -1043,9 +1046,9 @@ AFTER INSERT OR UPDATE OR DELETE ON inventory.stock_metrics
 FOR EACH ROW EXECUTE FUNCTION inventory_ops.metrics_to_stock();
 
 -- A version that writes to both sides adds its own legacy row after we have added ours: ours gives way, as if it had never
--- been there. In the transaction that made us add it always; later only to a plain INSERT that the table has no room for,
--- since an INSERT with ON CONFLICT counts on the row that it meets. To a trigger DO NOTHING looks like a plain INSERT; the
--- client's statement tells them apart. Where it does not, in a function, the INSERT is refused, as beside any other row.
+-- been there. Not to an INSERT with ON CONFLICT, which counts on the row that it meets. DO NOTHING looks like a plain
+-- INSERT to a trigger, and only the client's statement tells them apart. Where it says neither, since the INSERT is in a
+-- function, ours gives way in the transaction that added it; later the INSERT is refused, as beside any other row.
 -- By its name the trigger comes last: others may write to stock, and make us add a row.
 CREATE OR REPLACE FUNCTION inventory_ops.give_way()
 RETURNS trigger
@@ -1055,6 +1058,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+  is_upsert boolean := current_query() ~* '\mon\s+conflict\M';
   is_plain boolean;
 BEGIN
   IF writing_outside = (pg_trigger_depth() - 1)::text THEN
@@ -1063,7 +1067,6 @@ BEGIN
   -- Whoever is adding ours at this moment is waited for.
   PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
   is_plain := current_query() ~* '\m(insert|copy)\M'
-    AND current_query() !~* '\mon\s+conflict\M'
     AND EXISTS (
       SELECT
       FROM pg_index
@@ -1078,11 +1081,13 @@ BEGIN
     DELETE FROM inventory.stock_metrics AS ours
     WHERE ours.stock_id = NEW.stock_id
       AND ours.id::text LIKE '00000000-501e-%'
+      AND NOT is_upsert
       AND (ours.created_at = now() OR is_plain);
   ELSE
     DELETE FROM inventory.stock_lifecycle AS ours
     WHERE ours.stock_id = NEW.stock_id
       AND ours.id::text LIKE '00000000-501e-%'
+      AND NOT is_upsert
       AND (ours.created_at = now() OR is_plain);
   END IF;
   PERFORM set_config('soleflip.writing', writing_outside, true);

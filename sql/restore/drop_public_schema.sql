@@ -2,4 +2,5 @@
 --
 -- Locks: ACCESS EXCLUSIVE on the empty schema for an instant.
 
+-- squawk-ignore ban-drop-schema
 DROP SCHEMA public;

@@ -39,6 +39,7 @@ $$;
 -- squawk-ignore ban-drop-table
 DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics;
 
+-- squawk-ignore ban-drop-table
 DROP TABLE IF EXISTS inventory_ops.stock_trace;
 
 DO $$

@@ -29,6 +29,7 @@ BEGIN
 END
 $$;
 
+-- squawk-ignore ban-drop-table
 DROP TABLE IF EXISTS inventory_ops.stock_trace;
 
 -- What they hold is in the legacy tables again.

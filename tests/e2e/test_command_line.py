@@ -272,3 +272,19 @@ def test_housekeeping(soleflip: Soleflip, home: Path, databases: Databases) -> N
 
     assert soleflip("housekeeping", url=url, **environment).exit_code == 0
     assert [path.name for path in reports.iterdir()] == ["phase2_1.md"]
+
+
+def test_home_of_any_name_works(
+    soleflip: Soleflip, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down to pg_dump and Dagster's own storage; nothing in the name is run by a shell."""
+    monkeypatch.delenv("DAGSTER_POSTGRES_URL")
+    monkeypatch.chdir(home)
+    odd = home / 'a, b\'s "x" $(touch mine) 100%'
+    result = soleflip("deploy", SOLEFLIP_HOME=str(odd))
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in home.iterdir()] == [odd.name]
+    kept = {"dagster", "dumps", "postgres", "reports"}
+    assert kept <= {path.name for path in odd.iterdir()}
+    for path in (*odd.glob("dumps/*"), *odd.glob("reports/*"), *odd.glob("dagster/*")):
+        assert path.stat().st_mode & 0o077 == 0, path

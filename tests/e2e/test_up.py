@@ -212,3 +212,16 @@ def test_stopped_during_the_deployment_it_leaves_no_process(home: Path, number: 
     assert processes_of(home) == []
     assert not any(line.startswith("http") for line in interrupted.lines)
     assert not any("Traceback" in line for line in interrupted.lines)
+
+
+def test_all_that_is_written_is_private(up: Up) -> None:
+    """Logs, and what runs leave in files, whatever the umask of whoever started it."""
+    written = {
+        path.relative_to(up.home).as_posix(): path.stat().st_mode & 0o077
+        for name in ("dagster", "dumps", "logs", "reports")
+        for path in [up.home / name, *(up.home / name).rglob("*")]
+        if path.exists()
+    }
+    assert {"logs/webserver.log", "logs/daemon.log", "dagster/dagster.yaml"} <= {*written}
+    assert any(path.startswith("dagster/storage/") for path in written)
+    assert {path for path, mode in written.items() if mode} == set()

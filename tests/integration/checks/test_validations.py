@@ -93,6 +93,65 @@ BREAKAGES_OF_STOCK_AND_VIEW: dict[str, Breakage] = {
         ),
         {"not_migrated": 1, "orphans": 0},
     ),
+    "lifecycle row gone": (
+        "lifecycle_data_migrated",
+        bypassing(f"DELETE FROM inventory.stock_lifecycle WHERE stock_id = {ROW}"),
+        {"not_migrated": 1, "without_legacy_row": 1},
+    ),
+    "shelf life differs in stock": (
+        "lifecycle_data_migrated",
+        bypassing(f"UPDATE inventory.stock SET shelf_life_days = 4711 WHERE id = {ROW}"),
+        {"not_migrated": 1},
+    ),
+    "shelf life differs in the legacy row": (
+        "lifecycle_data_migrated",
+        bypassing(
+            f"UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = {ROW} AND id = "
+            f"inventory_ops.counting_row('stock_lifecycle', {ROW})"
+        ),
+        {"not_migrated": 1},
+    ),
+    "available quantity miscomputed": (
+        "reserved_quantities_migrated",
+        bypassing(
+            f"UPDATE inventory.stock_metrics SET available_quantity = available_quantity + 1 "
+            f"WHERE stock_id = {ROW}"
+        ),
+        {"not_migrated": 1, "miscomputed": 1},
+    ),
+    "total cost miscomputed": (
+        "reserved_quantities_migrated",
+        bypassing(f"UPDATE inventory.stock_metrics SET total_cost = NULL WHERE stock_id = {ROW}"),
+        {"not_migrated": 1, "miscomputed": 1},
+    ),
+    "expected profit miscomputed": (
+        "reserved_quantities_migrated",
+        bypassing(
+            f"UPDATE inventory.stock_metrics SET expected_profit = 0.01 WHERE stock_id = {ROW}"
+        ),
+        {"not_migrated": 1, "miscomputed": 1},
+    ),
+    "stock row gone that came after the deployment": (
+        "stock_records_kept",
+        [
+            ("INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, created_at) "
+            "SELECT gen_random_uuid(), id, id, 1, 'x', '2098-01-01Z' FROM inventory.stock LIMIT 1"),
+            *bypassing("DELETE FROM inventory.stock WHERE created_at = '2098-01-01Z'"),
+        ],
+        {"lost": 1},
+    ),
+    "stock row gone again that had come back": (
+        "stock_records_kept",
+        [
+            f"CREATE TEMPORARY TABLE kept AS SELECT {ROW} AS id",
+            "DELETE FROM inventory.stock WHERE id IN (SELECT id FROM kept)",
+            ("INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, "
+            "id, id, 1, 'x' FROM kept"),
+            *bypassing("DELETE FROM inventory.stock WHERE id IN (SELECT id FROM kept)"),
+            REFRESH,
+        ],
+        {"lost": 1},
+    ),
     "lifecycle row without stock row": (
         "lifecycle_data_migrated",
         legacy_row("stock_lifecycle", "NULL", "status_history"),
@@ -216,6 +275,20 @@ BREAKAGES_OF_BACKUPS: dict[str, Breakage] = {
             ),
             {},
         ),
+        (
+            "two rows exchange a value",
+            (
+                "DROP INDEX IF EXISTS inventory.stock_metrics_backup_stock_id_idx; "
+                "WITH two AS (SELECT id, stock_id FROM inventory.{table}_backup ORDER BY "
+                "stock_id, id LIMIT 1), "
+                "other AS (SELECT id, stock_id FROM inventory.{table}_backup ORDER BY stock_id "
+                "DESC, id LIMIT 1) "
+                "UPDATE inventory.{table}_backup AS b "
+                "SET stock_id = CASE WHEN b.id = two.id THEN other.stock_id ELSE two.stock_id END "
+                "FROM two, other WHERE b.id IN (two.id, other.id)"
+            ),
+            {},
+        ),
         ("emptied", "TRUNCATE inventory.{table}_backup", {"backup_records": 0}),
         (
             "record of the copy gone",
@@ -263,6 +336,17 @@ def test_breakage_fails_its_own_validation_and_no_other(
         found = failed(answers(connection))
         assert [*found] == [check]
         assert dict(found[check]) == dict(found[check]) | dict(observed)
+
+
+def test_changed_primary_key_is_a_deletion_and_an_arrival(databases: Databases) -> None:
+    with connect(databases.deployed("production")) as connection:
+        connection.exec_driver_sql(
+            "UPDATE inventory.stock SET id = gen_random_uuid() "
+            "WHERE id = (SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
+        )
+        assert failed(answers(connection)) == {}
+        connection.exec_driver_sql(REFRESH)
+        assert failed(answers(connection)) == {}
 
 
 def test_missing_price_that_is_zero_in_the_legacy_row_is_consistent(databases: Databases) -> None:

@@ -1,6 +1,6 @@
 """Whether stock and the legacy tables say the same, and a small shop to try it on.
 
-The comparison is the contract, spelled in Python: it shares nothing with the triggers, the checks or the backfill.
+The comparison is the contract, spelled in Python: it shares nothing with triggers, checks or backfill.
 """
 
 import json
@@ -34,7 +34,8 @@ INSERT INTO inventory.stock_lifecycle (
 SELECT id, 30, '["old"]', '["first"]', '2025-01-01Z', '2025-01-01Z' FROM inventory.stock;
 
 INSERT INTO inventory.stock_financial (
-  stock_id, purchase_price, gross_purchase_price, vat_amount, roi, profit_per_shelf_day, created_at, updated_at
+  stock_id, purchase_price, gross_purchase_price, vat_amount, roi, profit_per_shelf_day, created_at,
+  updated_at
 )
 SELECT id, 50, 60, 10, 20, 1.5, '2025-01-01Z', '2025-01-01Z' FROM inventory.stock;
 

@@ -93,10 +93,36 @@ DIRT = {
         "UPDATE inventory.stock_financial SET purchase_price = purchase_price + 1 WHERE stock_id = " + FIRST,
         "financial_rows_agree", STOPS, ": purchase_price",
     ),
-    "return that stock does not know": Dirt(
-        f"UPDATE inventory.stock SET roi_percentage = NULL WHERE id = {FIRST};"
+    "return that contradicts": Dirt(
+        f"UPDATE inventory.stock SET roi_percentage = 2 WHERE id = {FIRST};"
         f"UPDATE inventory.stock_financial SET roi = 1 WHERE stock_id = {FIRST}",
         "financial_rows_agree", STOPS, ": roi",
+    ),
+    "column that we do not know": Dirt(
+        "DELETE FROM inventory.stock_lifecycle; ALTER TABLE inventory.stock_lifecycle ADD "
+        "tenant_id uuid NOT NULL",
+        "legacy_rows_writable", STOPS, "stock_lifecycle.tenant_id: is NOT NULL and has no default",
+    ),
+    "generated price in stock": Dirt(
+        "ALTER TABLE inventory.stock_financial DISABLE TRIGGER ALL;"
+        "DELETE FROM inventory.stock_financial;"
+        "ALTER TABLE inventory.stock DROP vat_amount, "
+        "ADD vat_amount numeric(10, 2) GENERATED ALWAYS AS (gross_purchase_price * 0.19) STORED",
+        "legacy_rows_writable", STOPS, "stock.vat_amount: is generated",
+    ),
+    "legacy column that must not be NULL": Dirt(
+        "UPDATE inventory.stock_financial SET roi = 0 WHERE roi IS NULL;"
+        "UPDATE inventory.stock SET roi_percentage = 0 WHERE roi_percentage IS NULL;"
+        "ALTER TABLE inventory.stock_financial ALTER roi SET NOT NULL",
+        "legacy_rows_writable", STOPS, "stock_financial.roi: must not be NULL, while stock may be",
+    ),
+    "constraint of a legacy table": Dirt(
+        "ALTER TABLE inventory.stock_metrics ADD CONSTRAINT not_oversold CHECK (available_quantity >= 0)",
+        "legacy_rows_writable", STOPS, "stock_metrics: constraint not_oversold: CHECK",
+    ),
+    "rule on a legacy table": Dirt(
+        "CREATE RULE quiet AS ON INSERT TO inventory.stock_metrics DO INSTEAD NOTHING",
+        "legacy_rows_writable", STOPS, "stock_metrics: rule quiet",
     ),
     "shelf life that differs": Dirt(
         "UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = " + FIRST,
@@ -201,6 +227,30 @@ def test_dirt_is_found(connection: Connection, dirt: str) -> None:
     assert str(finding).endswith(finding.question.advice)
     # What cannot be read is also reported by whoever wanted to read it.
     assert name == "tables_as_expected" or all("error" in one.observed for one in found.values())
+
+
+@pytest.mark.parametrize("known", ["stock", "stock_financial"])
+def test_return_that_one_side_does_not_know_is_taken_from_the_other(
+    legacy: URL, known: str
+) -> None:
+    with connect(legacy) as connection:
+        execute(
+            connection,
+            f"UPDATE inventory.stock SET roi_percentage = {'7' if known == 'stock' else 'NULL'} "
+            f"WHERE id = {FIRST};"
+            f"UPDATE inventory.stock_financial SET roi = {'NULL' if known == 'stock' else '7'} "
+            f"WHERE stock_id = {FIRST}",
+        )
+        assert set(deviations(connection)) == {"no_several_rows"}
+
+        run_deployment(legacy)
+
+        found = connection.exec_driver_sql(
+            "SELECT roi_percentage, roi FROM inventory.stock JOIN inventory.stock_financial ON "
+            "stock_id = stock.id "
+            f"WHERE stock.id = {FIRST}"
+        ).one()
+    assert tuple(found) == (7, 7)
 
 
 def test_every_expectation_is_tried_here() -> None:

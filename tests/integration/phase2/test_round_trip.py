@@ -25,7 +25,6 @@ from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents
-from tests.integration.phase2.test_synchronisation import days, jsonb, money, percent, times
 
 EXAMPLES = int(os.environ.get("SOLEFLIP_EXAMPLES", "5"))
 
@@ -36,6 +35,19 @@ SYNCHRONISED = (
 )
 
 JSON_COLUMNS = ("listed_on_platforms", "status_history")
+
+# Times that tie, lie in the past and lie in the future: they decide which of several rows counts.
+times = st.sampled_from(["2024-01-01 00:00Z", "2025-06-01 00:00Z", "2099-01-01 00:00Z"])
+letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | letters,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3),
+    max_leaves=6,
+).map(json.dumps)
+jsonb = st.none() | documents
+money = st.decimals(0, 999, places=2).map(float)
+percent = st.none() | st.decimals(-99, 200, places=2).map(float)
+days = st.none() | st.integers(0, 999)
 
 
 class Huge(str):

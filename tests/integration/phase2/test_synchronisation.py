@@ -1,395 +1,302 @@
 """Two versions of the application at once: what one writes, the other one reads, without loops or losses."""
 
 import json
-import os
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
-from uuid import uuid4
 
+import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
 from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import FILES
 from soleflip_assets.phase2.steps import EXPAND, deploy
-from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
+from tests.integration.phase2.sides import OTHER, S, differences, rows, run, side_of, small_shop
 from tests.integration.phase2.state import contents
 
-Values = dict[str, Any]
-Tables = dict[str, dict[str, Values]]
-
-FINANCIAL, LIFECYCLE, METRICS, STOCK = (
-    "stock_financial",
-    "stock_lifecycle",
-    "stock_metrics",
-    "stock",
-)
-
-# Times that tie, lie in the past and lie in the future: they decide which of several rows counts.
-times = st.sampled_from(["2024-01-01 00:00Z", "2025-06-01 00:00Z", "2099-01-01 00:00Z"])
-letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
-documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | letters,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3),
-    max_leaves=6,
-).map(json.dumps)
-jsonb = st.none() | documents
-money = st.decimals(0, 999, places=2).map(float)
-percent = st.none() | st.decimals(-99, 200, places=2).map(float)
-days = st.none() | st.integers(0, 999)
-
-COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-    FINANCIAL: {
-        "purchase_price": money,
-        "gross_purchase_price": money,
-        "vat_amount": money,
-        "profit_per_shelf_day": st.none() | money,
-        "roi": percent,
-        "created_at": times,
-        "updated_at": times,
-    },
-    LIFECYCLE: {
-        "shelf_life_days": days,
-        "listed_on_platforms": jsonb,
-        "status_history": jsonb,
-        "created_at": times,
-        "updated_at": times,
-    },
-    METRICS: {"available_quantity": st.integers(0, 9), "reserved_quantity": st.integers(0, 5)},
-    STOCK: {
-        "quantity": st.integers(5, 9),
-        "purchase_price": st.none() | money,
-        "gross_purchase_price": st.none() | money,
-        "vat_amount": st.none() | money,
-        "profit_per_shelf_day": st.none() | money,
-        "roi_percentage": percent,
-        "shelf_life_days": days,
-        "listed_on_platforms": jsonb,
-        "status_history": jsonb,
-        "reserved_quantity": st.integers(0, 5),
-    },
-}
-
+FINANCIAL, LIFECYCLE, METRICS = "stock_financial", "stock_lifecycle", "stock_metrics"
 LEGACY = (FINANCIAL, LIFECYCLE, METRICS)
 
-EXAMPLES = int(os.environ.get("SOLEFLIP_EXAMPLES", "20"))
 
-TYPES = defaultdict(
-    lambda: "numeric",
-    dict.fromkeys(("created_at", "updated_at"), "timestamptz")
-    | dict.fromkeys(("listed_on_platforms", "status_history"), "jsonb")
-    | dict.fromkeys(("id", "stock_id", "product_id", "size_id"), "uuid")
-    | {"status": "text"},
-)
-JSON_COLUMNS = {"listed_on_platforms", "status_history"}
-
-# What a new legacy row takes over from stock where it says nothing itself.
-COMPLETED_FROM = {
-    FINANCIAL: {"profit_per_shelf_day": "profit_per_shelf_day", "roi": "roi_percentage"},
-    LIFECYCLE: {
-        name: name for name in ("shelf_life_days", "listed_on_platforms", "status_history")
-    },
-    METRICS: {},
-}
-
-legacy_tables = st.sampled_from([FINANCIAL, LIFECYCLE, METRICS])
-choices = st.integers(0, 99)
-
-
-def whole_rows(table: str) -> st.SearchStrategy[list[tuple[str, Values]]]:
-    """One to three rows for one INSERT; stock_metrics has room for one."""
-    rows = st.fixed_dictionaries(COLUMNS[table]).map(lambda values: (table, values))
-    return st.lists(rows, min_size=1, max_size=1 if table == METRICS else 3)
-
-
-def some_columns(table: str) -> st.SearchStrategy[tuple[str, Values]]:
-    """At least one column for an UPDATE."""
-    values = st.fixed_dictionaries({}, optional=COLUMNS[table]).filter(bool)
-    return values.map(lambda values: (table, values))
-
-
-class TwoVersions(RuleBasedStateMachine):
-    """Both versions write on one connection; after each write all tables are looked at.
-
-    A write changes the rows that it names; beyond these, one to a legacy table changes stock rows only, and
-    one to stock changes at most the newest legacy row of each table. Nothing else moves.
-    """
-
-    engine: ClassVar[Engine]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.connection = self.engine.connect()
-        self.savepoints: list[tuple[Any, Tables]] = []
-
-    def teardown(self) -> None:
-        self.connection.close()
-
-    @initialize()
-    def three_stock_rows(self) -> None:
-        self.connection.execute(text("DELETE FROM inventory.stock"))
-        for _ in range(3):
-            self._insert(STOCK, [{"quantity": 5}])
-        self.connection.commit()
-        self.committed = self.seen = self._tables()
-
-    @rule(rows=legacy_tables.flatmap(whole_rows), choice=choices)
-    def insert_legacy(self, rows: list[tuple[str, Values]], choice: int) -> None:
-        table = rows[0][0]
-        target = self._choose(self.seen[STOCK], choice)
-        taken = {row["stock_id"] for row in self.seen[METRICS].values()}
-        if target is None or (table == METRICS and target in taken):
-            return
-        stock = self.seen[STOCK][target]
-        ids = self._insert(table, [values | {"stock_id": target} for _, values in rows])
-        # What a new row leaves out is not thereby deleted: it is taken over from stock.
-        expected = [
-            _as_read(values)
-            | {
-                name: stock[source]
-                for name, source in COMPLETED_FROM[table].items()
-                if values[name] is None
-            }
-            for _, values in rows
-        ]
-        self._look({table: dict(zip(ids, expected, strict=True))}, {target})
-
-    @rule(change=legacy_tables.flatmap(some_columns), choice=choices)
-    def update_legacy(self, change: tuple[str, Values], choice: int) -> None:
-        table, values = change
-        if row := self._choose(self.seen[table], choice):
-            self._update(table, row, values)
-            self._look({table: {row: _as_read(values)}}, {self.seen[table][row]["stock_id"]})
-
-    @rule(table=legacy_tables, choice=choices, other=choices)
-    def move_legacy(self, table: str, choice: int, other: int) -> None:
-        row, target = self._choose(self.seen[table], choice), self._choose(self.seen[STOCK], other)
-        taken = {row["stock_id"] for row in self.seen[METRICS].values()}
-        if row and target and not (table == METRICS and target in taken):
-            self._update(table, row, {"stock_id": target})
-            left = self.seen[table][row]["stock_id"]
-            self._look({table: {row: {"stock_id": target}}}, {left, target})
-
-    @rule(table=legacy_tables, choice=choices)
-    def delete_legacy(self, table: str, choice: int) -> None:
-        if row := self._choose(self.seen[table], choice):
-            self._delete(table, row)
-            self._look({table: {row: None}}, {self.seen[table][row]["stock_id"]})
-
-    @rule(rows=whole_rows(STOCK))
-    def insert_stock(self, rows: list[tuple[str, Values]]) -> None:
-        values = [values for _, values in rows]
-        ids = self._insert(STOCK, values)
-        self._look({STOCK: dict(zip(ids, map(_as_read, values), strict=True))})
-
-    @rule(change=some_columns(STOCK), choice=choices)
-    def update_stock(self, change: tuple[str, Values], choice: int) -> None:
-        if row := self._choose(self.seen[STOCK], choice):
-            self._update(STOCK, row, change[1])
-            self._look({STOCK: {row: _as_read(change[1])}})
-
-    @rule(choice=choices)
-    def delete_stock(self, choice: int) -> None:
-        if row := self._choose(self.seen[STOCK], choice):
-            self._delete(STOCK, row)
-            self._look({STOCK: {row: None}})
-
-    @rule()
-    def commit(self) -> None:
-        self.connection.commit()
-        self.committed = self.seen
-        self.savepoints.clear()
-
-    @rule()
-    def roll_back(self) -> None:
-        self.connection.rollback()
-        self.savepoints.clear()
-        self.seen = self._tables()
-        assert self.seen == self.committed
-
-    @rule()
-    def set_savepoint(self) -> None:
-        self.savepoints.append((self.connection.begin_nested(), self.seen))
-
-    @precondition(lambda self: self.savepoints)
-    @rule()
-    def roll_back_to_savepoint(self) -> None:
-        savepoint, seen = self.savepoints.pop()
-        savepoint.rollback()
-        self.seen = self._tables()
-        assert self.seen == seen
-
-    @invariant()
-    def both_sides_agree(self) -> None:
-        for validation in VALIDATIONS:
-            if validation.asset_key.path[-1] == STOCK:
-                verdict = validation.ask(self.connection)
-                assert verdict.passed, (validation.name, dict(verdict.observed))
-
-    @invariant()
-    def new_columns_are_carried_back(self) -> None:
-        """The validations start from the legacy rows; where stock has content, there has to be one."""
-        assert self.connection.execute(text(NOT_CARRIED_BACK)).scalar_one() == 0
-
-    def _look(
-        self,
-        written: Mapping[str, Mapping[str, Values | None]],
-        stock_rows: AbstractSet[str] = frozenset(),
-    ) -> None:
-        """What was written is there, and nothing moved that had no reason to.
-
-        Args:
-            written: by table and id, what was written; None for a row that was deleted.
-            stock_rows: the stock rows that a write to a legacy table is about.
-        """
-        before, self.seen = self.seen, self._tables()
-        for table, rows in written.items():
-            for row, values in rows.items():
-                assert (row in self.seen[table]) == (values is not None)
-                for name, value in (values or {}).items():
-                    assert self.seen[table][row][name] == value, name
-
-        reason = {table: set(rows) for table, rows in written.items()}
-        if STOCK in written:
-            reason |= {
-                table: self._carried_back(before, table, written[STOCK])
-                | self._carried_back(self.seen, table, written[STOCK])
-                for table in LEGACY
-            }
-        else:
-            reason[STOCK] = set(stock_rows)
-        for table in self.seen:
-            ignored = reason.get(table, set())
-            assert _without(self.seen[table], ignored) == _without(before[table], ignored), table
-
-    @staticmethod
-    def _carried_back(tables: Tables, table: str, stock: Mapping[str, Values | None]) -> set[str]:
-        """What a write to stock may change in a legacy table: the newest rows, or all of a deleted row."""
-        rows: dict[str, list[str]] = {}
-        for row, values in sorted(tables[table].items(), key=_age):
-            rows.setdefault(values["stock_id"], []).append(row)
-        return {
-            row
-            for stock_id, written in stock.items()
-            for row in rows.get(stock_id, [])[-1 if written is not None else 0 :]
-        }
-
-    @staticmethod
-    def _choose(rows: Mapping[str, Values], choice: int) -> str | None:
-        return sorted(rows)[choice % len(rows)] if rows else None
-
-    def _tables(self) -> Tables:
-        return {
-            table: {
-                row.id: row.content
-                for row in self.connection.execute(
-                    text(f"SELECT id::text, to_jsonb(t) AS content FROM inventory.{table} AS t")
-                )
-            }
-            for table in COLUMNS
-        }
-
-    def _insert(self, table: str, rows: Sequence[Values]) -> list[str]:
-        """One statement for all rows."""
-        ids = [str(uuid4()) for _ in rows]
-        fixed = {"product_id": ids[0], "size_id": ids[0], "status": "in_stock"}
-        complete = [
-            {"id": id_} | (fixed if table == STOCK else {}) | row
-            for id_, row in zip(ids, rows, strict=True)
-        ]
-        names = ", ".join(complete[0])
-        values = ", ".join(
-            f"({', '.join(_parameter(name, number) for name in complete[0])})"
-            for number, row in enumerate(complete)
-        )
-        self.connection.execute(
-            text(f"INSERT INTO inventory.{table} ({names}) VALUES {values}"),
-            {f"{name}_{n}": value for n, row in enumerate(complete) for name, value in row.items()},
-        )
-        return ids
-
-    def _update(self, table: str, row: str, values: Values) -> None:
-        changes = ", ".join(f"{name} = {_parameter(name, 0)}" for name in values)
-        self.connection.execute(
-            text(f"UPDATE inventory.{table} SET {changes} WHERE id = CAST(:row AS uuid)"),
-            {"row": row} | {f"{name}_0": value for name, value in values.items()},
-        )
-
-    def _delete(self, table: str, row: str) -> None:
-        self.connection.execute(
-            text(f"DELETE FROM inventory.{table} WHERE id = CAST(:row AS uuid)"), {"row": row}
-        )
-
-
-def _parameter(name: str, number: int) -> str:
-    return f"CAST(:{name}_{number} AS {TYPES[name]})"
-
-
-def _as_read(values: Values) -> Values:
-    """Values as to_jsonb gives them back; times left out, which PostgreSQL spells in its own way."""
-    return {
-        name: json.loads(value) if name in JSON_COLUMNS and value is not None else value
-        for name, value in values.items()
-        if TYPES[name] != "timestamptz"
-    }
-
-
-def _age(item: tuple[str, Values]) -> tuple[str, str, str]:
-    row, values = item
-    return values["updated_at"], values["created_at"], row
-
-
-def _without(rows: Mapping[str, Values], ignored: AbstractSet[str]) -> dict[str, Values]:
-    return {row: values for row, values in rows.items() if row not in ignored}
-
-
-NOT_CARRIED_BACK = """
-SELECT count(*) FROM inventory.stock
-WHERE (listed_on_platforms IS NOT NULL OR status_history IS NOT NULL)
-  AND NOT EXISTS (SELECT FROM inventory.stock_lifecycle WHERE stock_id = stock.id)
-"""
-
-
-@pytest.fixture(scope="module")
-def empty_shop(databases: Databases) -> Engine:
-    """Phase 2 deployed on a shop without stock."""
-    engine = create_database_engine(databases.empty())
-    with engine.begin() as connection:
-        create_legacy_schema(connection)
+def deploy_on(engine: Engine) -> None:
     with Deployer(engine, ignore) as deployer:
         deploy(deployer)
+
+
+def verdicts(connection: Connection) -> dict[str, bool]:
+    return {one.name: one.ask(connection).passed for one in VALIDATIONS}
+
+
+def changed_shop(databases: Databases, changes: str) -> Engine:
+    """The small shop, changed before Phase 2 is deployed on it."""
+    engine = small_shop(databases.empty())
+    with engine.begin() as connection:
+        run(connection, changes)
+    deploy_on(engine)
     return engine
 
 
-def test_two_versions_side_by_side(empty_shop: Engine) -> None:
-    TwoVersions.engine = empty_shop
-    run_state_machine_as_test(
-        TwoVersions,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+def test_snapshots_that_do_not_see_each_other_collide(databases: Databases) -> None:
+    """S4: B adds a lifecycle row after A, REPEATABLE READ, has taken its snapshot; A then lists."""
+    engine = changed_shop(databases, "DELETE FROM inventory.stock_lifecycle")
+    with engine.connect() as a, engine.connect() as b:
+        run(a, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert rows(a, LIFECYCLE) == []
+        run(
+            b,
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days) VALUES ('{S}', 30)",
+        )
+        b.commit()
+        with pytest.raises(DBAPIError) as refused:
+            run(a, f"UPDATE inventory.stock SET listed_on_platforms = '[1]' WHERE id = '{S}'")
+        a.rollback()
+        assert getattr(refused.value.orig, "sqlstate", None) == "40001"
+        run(a, f"UPDATE inventory.stock SET listed_on_platforms = '[1]' WHERE id = '{S}'")
+        a.commit()
+        assert differences(b) == []
+        assert len(rows(b, LIFECYCLE)) == 1
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("first", ["stock", "legacy"])
+def test_old_snapshots_are_refused_whichever_side_they_write(
+    databases: Databases, level: str, first: str
+) -> None:
+    engine = changed_shop(databases, "SELECT 1")
+    writes = {
+        "stock": f"UPDATE inventory.stock SET status_history = '[1]' WHERE id = '{S}'",
+        "legacy": (
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES "
+            f"('{S}', '[2]')"
         ),
+    }
+    early = writes.pop(first)
+    (late,) = writes.values()
+    with engine.connect() as a, engine.connect() as b:
+        run(a, f"SET TRANSACTION ISOLATION LEVEL {level}")
+        rows(a, "stock")
+        run(b, early)
+        b.commit()
+        with pytest.raises(DBAPIError) as refused:
+            run(a, late)
+        assert getattr(refused.value.orig, "sqlstate", None) == "40001"
+        assert differences(b) == []
+
+
+def test_rows_without_a_date_have_one_order(databases: Databases) -> None:
+    """S6: a write to stock dates one of two; the other one is not the newest for that."""
+    engine = changed_shop(
+        databases,
+        "ALTER TABLE inventory.stock_lifecycle ALTER updated_at DROP NOT NULL, ALTER created_at "
+        "DROP NOT NULL;"
+        "UPDATE inventory.stock_lifecycle SET updated_at = NULL, created_at = NULL;"
+        "INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, "
+        "updated_at, created_at) "
+        f"SELECT '{S}', 30, to_jsonb(ARRAY[n]), NULL, NULL FROM generate_series(1, 5) AS n",
     )
+    with connect(engine.url) as connection:
+        assert verdicts(connection) == dict.fromkeys(verdicts(connection), True)
+        for statement in (
+            f"UPDATE inventory.stock SET listed_on_platforms = '[9]' WHERE id = '{S}'",
+            f"UPDATE inventory.stock_lifecycle SET shelf_life_days = 31 WHERE stock_id = '{S}'",
+            f"DELETE FROM inventory.stock_lifecycle WHERE stock_id = '{S}' AND updated_at IS NOT NULL",
+        ):
+            run(connection, statement)
+            assert differences(connection) == []
+            assert (side_of(connection, "stock") or {})["listed_on_platforms"] == {"json": [9]}
+        assert verdicts(connection) == dict.fromkeys(verdicts(connection), True)
+
+
+def test_of_each_fact_the_newest_row_that_states_it_is_deployed(databases: Databases) -> None:
+    """S8: the older row has only a history, the newer one only listings."""
+    engine = changed_shop(
+        databases,
+        f"""
+        UPDATE inventory.stock_lifecycle SET listed_on_platforms = NULL WHERE stock_id = '{S}';
+        INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) VALUES ('{S}', '["new"]');
+        UPDATE inventory.stock SET shelf_life_days = NULL, roi_percentage = NULL, vat_amount = NULL
+        WHERE id = '{S}';
+        UPDATE inventory.stock_metrics SET available_quantity = 0, total_cost = NULL, expected_profit = 7;
+        """,
+    )
+    with connect(engine.url) as connection:
+        stock = side_of(connection, "stock") or {}
+        assert stock["status_history"] == {"json": ["first"]}
+        assert stock["listed_on_platforms"] == {"json": ["new"]}
+        assert (stock["shelf_life_days"], stock["roi_percentage"], stock["vat_amount"]) == (
+            30,
+            20,
+            10,
+        )
+        assert differences(connection) == []
+        assert verdicts(connection) == dict.fromkeys(verdicts(connection), True)
+
+
+def test_tables_without_defaults_are_written_to(databases: Databases) -> None:
+    """P1: SQLAlchemy's own default= makes such columns."""
+    engine = changed_shop(
+        databases,
+        "DELETE FROM inventory.stock_metrics; DELETE FROM inventory.stock_lifecycle;"
+        + "".join(
+            f"ALTER TABLE inventory.{table} ALTER {column} DROP DEFAULT;"
+            for table in (METRICS, LIFECYCLE)
+            for column in ("id", "created_at", "updated_at")
+        )
+        + "ALTER TABLE inventory.stock_metrics ALTER last_calculated_at DROP DEFAULT",
+    )
+    with connect(engine.url) as connection:
+        run(
+            connection,
+            f"UPDATE inventory.stock SET reserved_quantity = 1, listed_on_platforms = '[1]' WHERE id = '{S}'",
+        )
+        assert differences(connection) == []
+        assert len(rows(connection, METRICS)) == len(rows(connection, LIFECYCLE)) == 1
+
+
+def test_unique_key_of_the_metrics_may_be_deferrable(databases: Databases) -> None:
+    engine = changed_shop(
+        databases,
+        "DELETE FROM inventory.stock_metrics; DROP INDEX inventory.idx_stock_metrics_stock;"
+        "ALTER TABLE inventory.stock_metrics ADD UNIQUE (stock_id) DEFERRABLE INITIALLY DEFERRED",
+    )
+    with connect(engine.url) as connection:
+        run(connection, f"UPDATE inventory.stock SET reserved_quantity = 1 WHERE id = '{S}'")
+        run(connection, f"UPDATE inventory.stock SET reserved_quantity = 2 WHERE id = '{S}'")
+        assert differences(connection) == []
+
+
+def test_quantity_may_be_unknown(databases: Databases) -> None:
+    """P4."""
+    engine = changed_shop(databases, "ALTER TABLE inventory.stock ALTER quantity DROP NOT NULL")
+    with connect(engine.url) as connection:
+        run(connection, f"UPDATE inventory.stock SET quantity = NULL WHERE id = '{S}'")
+        assert differences(connection) == []
+        assert (side_of(connection, METRICS) or {})["available_quantity"] == 0
+        run(connection, "SELECT inventory.refresh_stock_metrics()")
+        run(connection, f"UPDATE inventory.stock SET quantity = 8 WHERE id = '{S}'")
+        assert (side_of(connection, METRICS) or {})["available_quantity"] == 3
+
+
+@pytest.mark.parametrize(
+    "constraint", ["DEFERRABLE INITIALLY DEFERRED", None], ids=["deferred", "absent"]
+)
+def test_legacy_rows_may_come_before_their_stock_row(
+    databases: Databases, constraint: str | None
+) -> None:
+    again = "; ".join(
+        f"ALTER TABLE inventory.{table} DROP CONSTRAINT {table}_stock_id_fkey"
+        + (
+            f", ADD FOREIGN KEY (stock_id) REFERENCES inventory.stock {constraint}"
+            if constraint
+            else ""
+        )
+        for table in LEGACY
+    )
+    engine = changed_shop(databases, again)
+    new = "c0000000-0000-4000-8000-000000000003"
+    with engine.connect() as connection:
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, "
+            f"reserved_quantity) VALUES ('{new}', 1, 2)",
+        )
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, status_history) VALUES ('{new}', '[1]')",
+        )
+        run(
+            connection,
+            f"INSERT INTO inventory.stock_financial (stock_id, purchase_price, "
+            f"gross_purchase_price, vat_amount) VALUES ('{new}', 1, 2, 0)",
+        )
+        if constraint is None:
+            connection.commit()
+        run(
+            connection,
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, "
+            "purchase_price, listed_on_platforms) "
+            f"VALUES ('{new}', '{new}', '{new}', 9, 'x', 5, '[2]')",
+        )
+        connection.commit()
+        stock = side_of(connection, "stock", new) or {}
+        assert (
+            stock["reserved_quantity"],
+            stock["purchase_price"],
+            stock["gross_purchase_price"],
+        ) == (2, 5, 2)
+        assert (stock["status_history"], stock["listed_on_platforms"]) == (
+            {"json": [1]},
+            {"json": [2]},
+        )
+        assert differences(connection) == []
+
+
+INSERT_METRICS = (
+    "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
+    f"VALUES ('{S}', 0, {{}})"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reserved"),
+    [
+        (INSERT_METRICS.format(3), 3),
+        (INSERT_METRICS.format(4), 4),
+        (INSERT_METRICS.format(0) + " ON CONFLICT DO NOTHING", 3),
+        (
+            INSERT_METRICS.format(1)
+            + " ON CONFLICT (stock_id) DO UPDATE SET reserved_quantity = stock_metrics.reserved_quantity + 1",
+            4,
+        ),
+    ],
+    ids=["the same", "another", "do nothing", "add"],
+)
+def test_row_of_the_writer_takes_the_place_of_ours_later_on(
+    databases: Databases, statement: str, reserved: int
+) -> None:
+    """S9, each statement committed by itself: who counts on the row that is there finds it."""
+    engine = changed_shop(databases, "DELETE FROM inventory.stock_metrics")
+    with connect(engine.url) as connection:
+        run(connection, f"UPDATE inventory.stock SET reserved_quantity = 3 WHERE id = '{S}'")
+        found = run(connection, statement)
+        assert found.rowcount == (0 if "NOTHING" in statement else 1)
+        assert (side_of(connection, "stock") or {})["reserved_quantity"] == reserved
+        assert differences(connection) == []
+
+
+def test_copy_into_a_legacy_table(databases: Databases) -> None:
+    engine = changed_shop(databases, "DELETE FROM inventory.stock_metrics")
+    with engine.connect() as connection:
+        run(connection, f"UPDATE inventory.stock SET reserved_quantity = 3 WHERE id = '{S}'")
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(
+                "COPY inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) FROM STDIN"
+            ) as copy,
+        ):
+            copy.write_row((S, 7, 4))
+            copy.write_row((OTHER, 7, 1))
+        assert [row["reserved_quantity"] for row in rows(connection, "stock")] == [4, 1]
+        assert differences(connection) == []
+
+
+def test_order_is_spelled_the_same_everywhere() -> None:
+    """Its home is counting_row; the preflight runs before that is there, the checks over all rows."""
+    spelled = set()
+    for file in (FILES / "sql").rglob("*.sql"):
+        spelled |= {
+            re.sub(r"\b(lifecycle|financial|newest|legacy)\.", "", " ".join(found.split()))
+            for found in re.findall(r"\w+\.updated_at DESC[^)]*?\.id DESC", file.read_text())
+        }
+    assert spelled == {"updated_at DESC NULLS LAST, created_at DESC NULLS LAST, id DESC"}
 
 
 @pytest.mark.parametrize("table", [FINANCIAL, LIFECYCLE])

@@ -1,7 +1,7 @@
-"""Each way of writing that once got lost between old and new, and its neighbours: what is read back afterwards.
+"""Each way of writing that once got lost between old and new, and its neighbours.
 
-A case is what the application has of its own (triggers), what is written, and what stock says then. After each
-statement both sides must say the same, and nothing may have happened to another stock row.
+A case is what the application has of its own (triggers), what is written, and what stock says then. After
+each statement both sides must say the same, and nothing may have happened to another stock row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from tests.integration.phase2.sides import OTHER, S, differences, rows, run, sid
 
 
 class Case(NamedTuple):
-    """What is there of the application's own; what is written; what stock says then; what a legacy table says."""
+    """What is written; what stock says then; triggers of the application; what a legacy table says."""
 
     writes: Sequence[str]
     stock: Mapping[str, Any]
@@ -51,26 +51,35 @@ METRICS, LIFECYCLE, FINANCIAL = (
 NO_METRICS = f"DELETE FROM inventory.stock_metrics WHERE stock_id = '{S}'"
 NO_LIFECYCLE = f"DELETE FROM inventory.stock_lifecycle WHERE stock_id = '{S}'"
 OLDER = f"""
-INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days, listed_on_platforms, status_history, updated_at)
+INSERT INTO inventory.stock_lifecycle
+  (stock_id, shelf_life_days, listed_on_platforms, status_history, updated_at)
 VALUES ('{S}', 777, '["older"]', '["older"]', '2020-01-01Z')"""
 OLDER_FINANCIAL = f"""
 INSERT INTO inventory.stock_financial
   (stock_id, purchase_price, gross_purchase_price, vat_amount, roi, profit_per_shelf_day, updated_at)
 VALUES ('{S}', 7, 7, 7, 7, 7, '2020-01-01Z')"""
 AS_BEFORE = {
-    "shelf_life_days": 30, "listed_on_platforms": json("old"), "status_history": json("first"),
-    "reserved_quantity": 5, "purchase_price": 50, "gross_purchase_price": 60, "vat_amount": 10,
+    "shelf_life_days": 30,
+    "listed_on_platforms": json("old"),
+    "status_history": json("first"),
+    "reserved_quantity": 5,
+    "purchase_price": 50,
+    "gross_purchase_price": 60,
+    "vat_amount": 10,
     "roi_percentage": 20,
-}  # fmt: skip
+}
 
 SOLD = trigger(
-    "BEFORE UPDATE", "stock", "IF NEW.status = 'sold' THEN NEW.quantity := 0; NEW.reserved_quantity := 0; END IF;"
-)  # fmt: skip
+    "BEFORE UPDATE",
+    "stock",
+    "IF NEW.status = 'sold' THEN NEW.quantity := 0; NEW.reserved_quantity := 0; END IF;",
+)
 LOGGED = trigger(
-    "BEFORE UPDATE", "stock",
-    "IF NEW.status <> OLD.status THEN"
-    " NEW.status_history := coalesce(NEW.status_history, '[]') || jsonb_build_array(NEW.status); END IF;",
-)  # fmt: skip
+    "BEFORE UPDATE",
+    "stock",
+    "IF NEW.status <> OLD.status THEN NEW.status_history := "
+    "coalesce(NEW.status_history, '[]') || jsonb_build_array(NEW.status); END IF;",
+)
 CAPPED = """IF NEW.reserved_quantity > NEW.quantity THEN
     UPDATE inventory.stock SET reserved_quantity = quantity WHERE id = NEW.id; END IF;"""
 APPENDING = """UPDATE inventory.stock_lifecycle
@@ -86,52 +95,86 @@ CASES: dict[str, Case] = {
     ),
     "S1 the same with the history": Case(
         [STOCK.format("status = 'sold'"), LIFECYCLE.format("listed_on_platforms = '[1]'")],
-        {"status_history": json("first", "sold"), "listed_on_platforms": json(1)}, LOGGED,
+        {"status_history": json("first", "sold"), "listed_on_platforms": json(1)},
+        LOGGED,
     ),
     "S1 trigger of the legacy table changes what is not named": Case(
-        [METRICS.format("total_cost = 1")], {"reserved_quantity": 7},
+        [METRICS.format("total_cost = 1")],
+        {"reserved_quantity": 7},
         trigger("BEFORE UPDATE", "stock_metrics", "NEW.reserved_quantity := 7;"),
     ),
     "S1 prices": Case(
-        [STOCK.format("status = 'sold'")], {"purchase_price": 1, "roi_percentage": None},
+        [STOCK.format("status = 'sold'")],
+        {"purchase_price": 1, "roi_percentage": None},
         trigger("BEFORE UPDATE", "stock", "NEW.purchase_price := 1; NEW.roi_percentage := NULL;"),
     ),
     "S2 trigger before ours writes the row again": Case(
-        [STOCK.format("reserved_quantity = 99")], {"reserved_quantity": 11}, trigger("AFTER UPDATE", "stock", CAPPED)
+        [STOCK.format("reserved_quantity = 99")],
+        {"reserved_quantity": 11},
+        trigger("AFTER UPDATE", "stock", CAPPED),
     ),
     "S2 trigger after ours writes the row again": Case(
-        [STOCK.format("reserved_quantity = 99")], {"reserved_quantity": 11},
+        [STOCK.format("reserved_quantity = 99")],
+        {"reserved_quantity": 11},
         trigger("AFTER UPDATE", "stock", CAPPED, "z_application"),
     ),
     "S2 legacy row written again before ours": Case(
-        [METRICS.format("reserved_quantity = 99")], {"reserved_quantity": 11},
-        trigger("AFTER UPDATE", "stock_metrics", "IF NEW.reserved_quantity > 11 THEN UPDATE inventory.stock_metrics "
-                "SET reserved_quantity = 11 WHERE id = NEW.id; END IF;"),
+        [METRICS.format("reserved_quantity = 99")],
+        {"reserved_quantity": 11},
+        trigger(
+            "AFTER UPDATE",
+            "stock_metrics",
+            "IF NEW.reserved_quantity > 11 THEN UPDATE inventory.stock_metrics "
+            "SET reserved_quantity = 11 WHERE id = NEW.id; END IF;",
+        ),
     ),
     "S2 trigger answers on the other side": Case(
-        [STOCK.format("reserved_quantity = 9")], {"reserved_quantity": 2},
-        trigger("AFTER UPDATE", "stock", "IF NEW.reserved_quantity > 8 THEN UPDATE inventory.stock_metrics "
-                "SET reserved_quantity = 2 WHERE stock_id = NEW.id; END IF;"),
+        [STOCK.format("reserved_quantity = 9")],
+        {"reserved_quantity": 2},
+        trigger(
+            "AFTER UPDATE",
+            "stock",
+            "IF NEW.reserved_quantity > 8 THEN UPDATE inventory.stock_metrics "
+            "SET reserved_quantity = 2 WHERE stock_id = NEW.id; END IF;",
+        ),
     ),
     "S2 what we carry is altered by a trigger there": Case(
-        [STOCK.format("reserved_quantity = 99")], {"reserved_quantity": 11},
-        trigger("BEFORE INSERT OR UPDATE", "stock_metrics", "NEW.reserved_quantity := least(NEW.reserved_quantity, 11);"),
+        [STOCK.format("reserved_quantity = 99")],
+        {"reserved_quantity": 11},
+        trigger(
+            "BEFORE INSERT OR UPDATE",
+            "stock_metrics",
+            "NEW.reserved_quantity := least(NEW.reserved_quantity, 11);",
+        ),
     ),
     "S2 what we carry to stock is altered there": Case(
-        [METRICS.format("reserved_quantity = 99")], {"reserved_quantity": 11},
-        trigger("BEFORE UPDATE", "stock", "NEW.reserved_quantity := least(NEW.reserved_quantity, NEW.quantity);"),
+        [METRICS.format("reserved_quantity = 99")],
+        {"reserved_quantity": 11},
+        trigger(
+            "BEFORE UPDATE",
+            "stock",
+            "NEW.reserved_quantity := least(NEW.reserved_quantity, NEW.quantity);",
+        ),
     ),
     "S2 listings that we carry are altered there": Case(
-        [STOCK.format("listed_on_platforms = '[1]'")], {"listed_on_platforms": json(1, 2)},
+        [STOCK.format("listed_on_platforms = '[1]'")],
+        {"listed_on_platforms": json(1, 2)},
         trigger("BEFORE UPDATE", "stock_lifecycle", "NEW.listed_on_platforms := '[1, 2]';"),
     ),
     "S2 what we carry to stock is refused there": Case(
-        [METRICS.format("reserved_quantity = 99")], {"reserved_quantity": 5},
-        trigger("BEFORE UPDATE", "stock", "IF NEW.reserved_quantity > 11 THEN RETURN NULL; END IF;"),
+        [METRICS.format("reserved_quantity = 99")],
+        {"reserved_quantity": 5},
+        trigger(
+            "BEFORE UPDATE", "stock", "IF NEW.reserved_quantity > 11 THEN RETURN NULL; END IF;"
+        ),
     ),
     "S3 both sides in one statement, other facts": Case(
-        [f"WITH a AS ({STOCK.format(chr(34).join(['listed_on_platforms = ', '']) if False else 'listed_on_platforms = NULL')} "
-         f"RETURNING 1) {LIFECYCLE.format(chr(39).join(['status_history = ', '[1]', '']))}"],
+        [
+            (
+                f"WITH a AS ({STOCK.format('listed_on_platforms = NULL')} RETURNING 1) "
+                + LIFECYCLE.format("status_history = '[1]'")
+            )
+        ],
         {"listed_on_platforms": None, "status_history": json(1)},
     ),
     "S4 reservation released, then listed": Case(
@@ -139,20 +182,27 @@ CASES: dict[str, Case] = {
         {"reserved_quantity": 0, "listed_on_platforms": json()},
     ),
     "S5 write by the new version sets off one to another legacy table": Case(
-        [STOCK.format("reserved_quantity = 3")], {"reserved_quantity": 3, "status_history": json("first", 3)},
+        [STOCK.format("reserved_quantity = 3")],
+        {"reserved_quantity": 3, "status_history": json("first", 3)},
         trigger("AFTER UPDATE", "stock_metrics", APPENDING),
     ),
     "S5 the same by the old version": Case(
-        [METRICS.format("reserved_quantity = 3")], {"reserved_quantity": 3, "status_history": json("first", 3)},
-        trigger("AFTER UPDATE", "stock_metrics",
-                "IF NEW.reserved_quantity <> OLD.reserved_quantity THEN " + APPENDING + " END IF;"),
+        [METRICS.format("reserved_quantity = 3")],
+        {"reserved_quantity": 3, "status_history": json("first", 3)},
+        trigger(
+            "AFTER UPDATE",
+            "stock_metrics",
+            "IF NEW.reserved_quantity <> OLD.reserved_quantity THEN " + APPENDING + " END IF;",
+        ),
     ),
     "S5 before the row is written": Case(
-        [STOCK.format("reserved_quantity = 3")], {"reserved_quantity": 3, "status_history": json("first", 3)},
+        [STOCK.format("reserved_quantity = 3")],
+        {"reserved_quantity": 3, "status_history": json("first", 3)},
         trigger("BEFORE UPDATE", "stock_metrics", APPENDING),
     ),
     "S5 stock's own trigger writes the history of the old version, after": Case(
-        [STOCK.format("status = 'sold'")], {"status_history": json("first", "sold")},
+        [STOCK.format("status = 'sold'")],
+        {"status_history": json("first", "sold")},
         trigger("AFTER UPDATE", "stock", HISTORY_FROM_STOCK),
     ),
     "S5 stock's own trigger writes the history of the old version, before": Case(
@@ -161,40 +211,72 @@ CASES: dict[str, Case] = {
         trigger("BEFORE UPDATE", "stock", HISTORY_FROM_STOCK),
     ),
     "S5 legacy table's trigger writes stock, before": Case(
-        [FINANCIAL.format("purchase_price = 3")], {"purchase_price": 3, "vat_amount": 4},
-        trigger("BEFORE UPDATE", "stock_financial", "IF NEW.purchase_price <> OLD.purchase_price THEN "
-                "UPDATE inventory.stock SET vat_amount = 4 WHERE id = NEW.stock_id; END IF;"),
+        [FINANCIAL.format("purchase_price = 3")],
+        {"purchase_price": 3, "vat_amount": 4},
+        trigger(
+            "BEFORE UPDATE",
+            "stock_financial",
+            "IF NEW.purchase_price <> OLD.purchase_price THEN "
+            "UPDATE inventory.stock SET vat_amount = 4 WHERE id = NEW.stock_id; END IF;",
+        ),
     ),
     "S5 the same fact, before": Case(
-        [FINANCIAL.format("purchase_price = 3")], {"purchase_price": 3},
-        trigger("BEFORE UPDATE", "stock_financial",
-                "UPDATE inventory.stock SET purchase_price = NEW.purchase_price WHERE id = NEW.stock_id;"),
+        [FINANCIAL.format("purchase_price = 3")],
+        {"purchase_price": 3},
+        trigger(
+            "BEFORE UPDATE",
+            "stock_financial",
+            "UPDATE inventory.stock SET purchase_price = NEW.purchase_price WHERE id = NEW.stock_id;",
+        ),
     ),
     "S7 older lifecycle row inserted": Case([OLDER], AS_BEFORE),
     "S7 older lifecycle row updated": Case(
-        [OLDER, "UPDATE inventory.stock_lifecycle SET shelf_life_days = 1, listed_on_platforms = '[9]', "
-         "status_history = NULL WHERE shelf_life_days = 777"], AS_BEFORE,
+        [
+            OLDER,
+            (
+                "UPDATE inventory.stock_lifecycle SET shelf_life_days = 1, listed_on_platforms = '[9]', "
+                "status_history = NULL WHERE shelf_life_days = 777"
+            ),
+        ],
+        AS_BEFORE,
     ),
     "S7 older lifecycle row deleted": Case(
         [OLDER, "DELETE FROM inventory.stock_lifecycle WHERE shelf_life_days = 777"], AS_BEFORE
     ),
     "S7 newest lifecycle row deleted": Case(
-        [OLDER, f"DELETE FROM inventory.stock_lifecycle WHERE shelf_life_days = 30 AND stock_id = '{S}'"], AS_BEFORE
+        [
+            OLDER,
+            f"DELETE FROM inventory.stock_lifecycle WHERE shelf_life_days = 30 AND stock_id = '{S}'",
+        ],
+        AS_BEFORE,
     ),
     "S7 newest lifecycle row dated back": Case(
-        [OLDER, f"UPDATE inventory.stock_lifecycle SET updated_at = '2010-01-01Z' WHERE shelf_life_days = 30 "
-         f"AND stock_id = '{S}'"], AS_BEFORE,
+        [
+            OLDER,
+            (
+                f"UPDATE inventory.stock_lifecycle SET updated_at = '2010-01-01Z' WHERE shelf_life_days = 30 "
+                f"AND stock_id = '{S}'"
+            ),
+        ],
+        AS_BEFORE,
     ),
     "S7 older financial row": Case(
-        [OLDER_FINANCIAL, "UPDATE inventory.stock_financial SET roi = 8, vat_amount = 8 WHERE purchase_price = 7"],
+        [
+            OLDER_FINANCIAL,
+            "UPDATE inventory.stock_financial SET roi = 8, vat_amount = 8 WHERE purchase_price = 7",
+        ],
         AS_BEFORE,
     ),
     "S7 newest financial row deleted": Case(
-        [OLDER_FINANCIAL, f"DELETE FROM inventory.stock_financial WHERE purchase_price = 50 AND stock_id = '{S}'"],
+        [
+            OLDER_FINANCIAL,
+            f"DELETE FROM inventory.stock_financial WHERE purchase_price = 50 AND stock_id = '{S}'",
+        ],
         AS_BEFORE,
     ),
     "S7 all financial rows deleted": Case(
-        [OLDER_FINANCIAL, f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'"], AS_BEFORE
+        [OLDER_FINANCIAL, f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'"],
+        AS_BEFORE,
     ),
     "S7 total cost through stock_financial": Case(
         [FINANCIAL.format("gross_purchase_price = 100, roi = 10")],
@@ -202,15 +284,21 @@ CASES: dict[str, Case] = {
         legacy={"stock_metrics": {"total_cost": 100, "expected_profit": 10}},
     ),
     "S7 total cost through stock": Case(
-        [STOCK.format("gross_purchase_price = 100, roi_percentage = -1")], {},
+        [STOCK.format("gross_purchase_price = 100, roi_percentage = -1")],
+        {},
         legacy={"stock_metrics": {"total_cost": 100, "expected_profit": None}},
     ),
     "S7 computed columns written by the old version": Case(
-        [METRICS.format("available_quantity = 99, total_cost = 1, expected_profit = 1")], {},
-        legacy={"stock_metrics": {"available_quantity": 6, "total_cost": 60, "expected_profit": 12}},
+        [METRICS.format("available_quantity = 99, total_cost = 1, expected_profit = 1")],
+        {},
+        legacy={
+            "stock_metrics": {"available_quantity": 6, "total_cost": 60, "expected_profit": 12}
+        },
     ),
     "S7 quantity": Case(
-        [STOCK.format("quantity = 20")], {"quantity": 20}, legacy={"stock_metrics": {"available_quantity": 15}}
+        [STOCK.format("quantity = 20")],
+        {"quantity": 20},
+        legacy={"stock_metrics": {"available_quantity": 15}},
     ),
     "S8 newer row that says nothing": Case(
         [f"INSERT INTO inventory.stock_lifecycle (stock_id) VALUES ('{S}')"], AS_BEFORE
@@ -220,51 +308,98 @@ CASES: dict[str, Case] = {
         AS_BEFORE | {"shelf_life_days": 40},
     ),
     "S8 two rows in one statement, each says another thing": Case(
-        [f"INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms, status_history, updated_at) VALUES "
-         f"('{S}', '[1]', NULL, '2098-01-01Z'), ('{S}', NULL, NULL, '2099-01-01Z')"],
+        [
+            (
+                f"INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms, "
+                f"status_history, updated_at) VALUES "
+                f"('{S}', '[1]', NULL, '2098-01-01Z'), ('{S}', NULL, NULL, '2099-01-01Z')"
+            )
+        ],
         {"status_history": json("first"), "shelf_life_days": 30},
     ),
     "S8 older row says what nobody else does": Case(
-        [STOCK.format("listed_on_platforms = NULL"), OLDER], AS_BEFORE | {"listed_on_platforms": json("older")}
+        [STOCK.format("listed_on_platforms = NULL"), OLDER],
+        AS_BEFORE | {"listed_on_platforms": json("older")},
     ),
     "S9 both places": Case(
-        [NO_METRICS, STOCK.format("reserved_quantity = 3"),
-         f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{S}', 8, 3)"],
+        [
+            NO_METRICS,
+            STOCK.format("reserved_quantity = 3"),
+            (
+                f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, "
+                f"reserved_quantity) VALUES ('{S}', 8, 3)"
+            ),
+        ],
         {"reserved_quantity": 3},
     ),
     "S9 both places, the later wins": Case(
-        [NO_METRICS, STOCK.format("reserved_quantity = 3"),
-         f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{S}', 8, 4)"],
+        [
+            NO_METRICS,
+            STOCK.format("reserved_quantity = 3"),
+            (
+                f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, "
+                f"reserved_quantity) VALUES ('{S}', 8, 4)"
+            ),
+        ],
         {"reserved_quantity": 4},
     ),
     "S9 listings in both places": Case(
-        [NO_LIFECYCLE, STOCK.format("listed_on_platforms = '[1]'"),
-         f"INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) VALUES ('{S}', '[2]')"],
+        [
+            NO_LIFECYCLE,
+            STOCK.format("listed_on_platforms = '[1]'"),
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) VALUES ('{S}', '[2]')",
+        ],
         {"listed_on_platforms": json(2)},
     ),
     "S9 new stock row in both places": Case(
-        ["INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, reserved_quantity, listed_on_platforms) "
-         f"SELECT 'c0000000-0000-4000-8000-000000000003', id, id, 9, 'x', 2, '[1]' FROM inventory.stock WHERE id = '{S}'",
-         "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
-         "VALUES ('c0000000-0000-4000-8000-000000000003', 7, 2)",
-         "INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) "
-         "VALUES ('c0000000-0000-4000-8000-000000000003', '[1]')"],
+        [
+            (
+                "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, "
+                "reserved_quantity, listed_on_platforms) "
+                f"SELECT 'c0000000-0000-4000-8000-000000000003', id, id, 9, 'x', 2, '[1]' FROM "
+                f"inventory.stock WHERE id = '{S}'"
+            ),
+            (
+                "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
+                "VALUES ('c0000000-0000-4000-8000-000000000003', 7, 2)"
+            ),
+            (
+                "INSERT INTO inventory.stock_lifecycle (stock_id, listed_on_platforms) "
+                "VALUES ('c0000000-0000-4000-8000-000000000003', '[1]')"
+            ),
+        ],
         {},
     ),
     "upsert that clears": Case(
-        ["INSERT INTO inventory.stock_lifecycle (id, stock_id, listed_on_platforms, updated_at) "
-         f"SELECT id, stock_id, NULL, now() FROM inventory.stock_lifecycle WHERE stock_id = '{S}' "
-         "ON CONFLICT (id) DO UPDATE SET listed_on_platforms = excluded.listed_on_platforms, updated_at = now()"],
+        [
+            (
+                "INSERT INTO inventory.stock_lifecycle (id, stock_id, listed_on_platforms, updated_at) "
+                f"SELECT id, stock_id, NULL, now() FROM inventory.stock_lifecycle WHERE stock_id = '{S}' "
+                "ON CONFLICT (id) DO UPDATE SET listed_on_platforms = "
+                "excluded.listed_on_platforms, updated_at = now()"
+            )
+        ],
         AS_BEFORE | {"listed_on_platforms": None},
     ),
     "upsert that adds": Case(
-        [f"INSERT INTO inventory.stock_metrics AS m (stock_id, available_quantity, reserved_quantity) VALUES ('{S}', 0, 1) "
-         "ON CONFLICT (stock_id) DO UPDATE SET reserved_quantity = m.reserved_quantity + excluded.reserved_quantity"],
+        [
+            (
+                f"INSERT INTO inventory.stock_metrics AS m (stock_id, available_quantity, "
+                f"reserved_quantity) VALUES ('{S}', 0, 1) "
+                "ON CONFLICT (stock_id) DO UPDATE SET reserved_quantity = m.reserved_quantity + "
+                "excluded.reserved_quantity"
+            )
+        ],
         {"reserved_quantity": 6},
     ),
     "upsert that does nothing": Case(
-        [f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) VALUES ('{S}', 0, 0) "
-         "ON CONFLICT DO NOTHING"],
+        [
+            (
+                f"INSERT INTO inventory.stock_metrics (stock_id, available_quantity, "
+                f"reserved_quantity) VALUES ('{S}', 0, 0) "
+                "ON CONFLICT DO NOTHING"
+            )
+        ],
         {"reserved_quantity": 5},
     ),
     "cleared in stock while an older row has a value": Case(
@@ -272,9 +407,14 @@ CASES: dict[str, Case] = {
         AS_BEFORE | {"listed_on_platforms": None, "shelf_life_days": None},
     ),
     "cleared in the row that counts while an older row has a value": Case(
-        [OLDER, f"UPDATE inventory.stock_lifecycle SET listed_on_platforms = NULL WHERE shelf_life_days = 30 "
-         f"AND stock_id = '{S}'",
-         f"DELETE FROM inventory.stock_lifecycle WHERE shelf_life_days = 30 AND stock_id = '{S}'"],
+        [
+            OLDER,
+            (
+                f"UPDATE inventory.stock_lifecycle SET listed_on_platforms = NULL WHERE shelf_life_days = 30 "
+                f"AND stock_id = '{S}'"
+            ),
+            f"DELETE FROM inventory.stock_lifecycle WHERE shelf_life_days = 30 AND stock_id = '{S}'",
+        ],
         AS_BEFORE | {"listed_on_platforms": None},
     ),
     "cleared price": Case(
@@ -287,28 +427,54 @@ CASES: dict[str, Case] = {
     ),
     "metrics row deleted": Case([NO_METRICS], AS_BEFORE | {"reserved_quantity": 0}),
     "MERGE": Case(
-        ["MERGE INTO inventory.stock_metrics AS m USING inventory.stock AS s ON m.stock_id = s.id "
-         f"WHEN MATCHED AND s.id = '{S}' THEN UPDATE SET reserved_quantity = 2 "
-         "WHEN NOT MATCHED THEN INSERT (stock_id, available_quantity, reserved_quantity) VALUES (s.id, 0, 1)"],
+        [
+            (
+                "MERGE INTO inventory.stock_metrics AS m USING inventory.stock AS s ON m.stock_id = s.id "
+                f"WHEN MATCHED AND s.id = '{S}' THEN UPDATE SET reserved_quantity = 2 "
+                "WHEN NOT MATCHED THEN INSERT (stock_id, available_quantity, reserved_quantity) "
+                "VALUES (s.id, 0, 1)"
+            )
+        ],
         {"reserved_quantity": 2},
     ),
     "MERGE that deletes": Case(
-        ["MERGE INTO inventory.stock_lifecycle AS l USING inventory.stock AS s ON l.stock_id = s.id "
-         f"WHEN MATCHED AND s.id = '{S}' THEN DELETE"], {"listed_on_platforms": None},
+        [
+            (
+                "MERGE INTO inventory.stock_lifecycle AS l USING inventory.stock AS s ON l.stock_id = s.id "
+                f"WHEN MATCHED AND s.id = '{S}' THEN DELETE"
+            )
+        ],
+        {"listed_on_platforms": None},
     ),
     "one fact from both sides in turn": Case(
-        [STOCK.format("reserved_quantity = 1"), METRICS.format("reserved_quantity = 2"),
-         STOCK.format("reserved_quantity = 3")], {"reserved_quantity": 3},
+        [
+            STOCK.format("reserved_quantity = 1"),
+            METRICS.format("reserved_quantity = 2"),
+            STOCK.format("reserved_quantity = 3"),
+        ],
+        {"reserved_quantity": 3},
     ),
     "primary key of stock changed": Case(
-        [NO_METRICS, f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'", NO_LIFECYCLE,
-         STOCK.format("id = 'c0000000-0000-4000-8000-000000000003', listed_on_platforms = '[1]'")], {},
+        [
+            NO_METRICS,
+            f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'",
+            NO_LIFECYCLE,
+            STOCK.format(
+                "id = 'c0000000-0000-4000-8000-000000000003', listed_on_platforms = '[1]'"
+            ),
+        ],
+        {},
     ),
     "stock row deleted by a trigger's order": Case(
-        ["DELETE FROM inventory.stock WHERE id = '" + S + "'"], {},
-        trigger("BEFORE DELETE", "stock", "DELETE FROM inventory.stock_lifecycle WHERE stock_id = OLD.id;"),
+        ["DELETE FROM inventory.stock WHERE id = '" + S + "'"],
+        {},
+        trigger(
+            "BEFORE DELETE",
+            "stock",
+            "DELETE FROM inventory.stock_lifecycle WHERE stock_id = OLD.id;",
+        ),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +509,9 @@ def test_case(connection: Connection, name: str) -> None:
     for table, expected in {"stock": case.stock, **case.legacy}.items():
         found = side_of(connection, table) or {}
         if table == "stock" and expected and (extra := expected.keys() - found.keys()):
-            columns = run(connection, f"SELECT {', '.join(extra)} FROM inventory.stock WHERE id = '{S}'")
+            columns = run(
+                connection, f"SELECT {', '.join(extra)} FROM inventory.stock WHERE id = '{S}'"
+            )
             found = {**found, **columns.mappings().one()}
         assert {name: found[name] for name in expected} == dict(expected)
     assert [row for row in rows(connection, "stock") if str(row["id"]) == OTHER] == before

@@ -1,8 +1,8 @@
-"""Random writes of both versions, from two sessions, at every isolation level: both sides say the same, and what was meant.
+"""Random writes of both versions, from two sessions, at every isolation level: what was meant is there.
 
-The model knows the contract and nothing of the triggers: from what the tables held and what was written it says what
-stock must hold. While two transactions are open at once it only asks that both sides agree, and that nobody is told
-more than that they must try again.
+The model knows the contract and nothing of the triggers: from what the tables held and what was written it
+says what stock must hold. While two transactions are open at once it only asks that both sides agree, and
+that nobody is told more than that they must try again.
 
 SOLEFLIP_MACHINE_SECONDS lets it run on for so long.
 """
@@ -20,16 +20,26 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.sample.sample import create_legacy_schema
-from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.sample.sample import create_legacy_schema
 from tests.conftest import Databases
 from tests.integration.phase2.deployment import ignore
-from tests.integration.phase2.sides import FINANCIAL, JSON, LIFECYCLE, PRICES, Row, age, differences, rows, run
+from tests.integration.phase2.sides import (
+    FINANCIAL,
+    JSON,
+    LIFECYCLE,
+    PRICES,
+    Row,
+    age,
+    differences,
+    rows,
+    run,
+)
 
 SECONDS = float(os.environ.get("SOLEFLIP_MACHINE_SECONDS", "20"))
 
@@ -38,8 +48,17 @@ REFUSALS = {"55P03", "40001", "40P01", "23505"}
 
 Facts = dict[str, Any]
 
-LEGACY = {"stock_lifecycle": LIFECYCLE, "stock_financial": FINANCIAL, "stock_metrics": {"reserved_quantity": "reserved_quantity"}}
-TYPES = dict.fromkeys(JSON, "jsonb") | {"updated_at": "timestamptz", "created_at": "timestamptz", "id": "uuid", "stock_id": "uuid"}
+LEGACY = {
+    "stock_lifecycle": LIFECYCLE,
+    "stock_financial": FINANCIAL,
+    "stock_metrics": {"reserved_quantity": "reserved_quantity"},
+}
+TYPES = dict.fromkeys(JSON, "jsonb") | {
+    "updated_at": "timestamptz",
+    "created_at": "timestamptz",
+    "id": "uuid",
+    "stock_id": "uuid",
+}
 
 DATED = """
 CREATE FUNCTION public.dated() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -117,7 +136,9 @@ choices = st.integers(0, 99)
 
 def legacy_values(table: str) -> st.SearchStrategy[tuple[str, Facts]]:
     names = [*facts_of(table), *(("updated_at", "created_at") if table != "stock_metrics" else ())]
-    return some_values(names, financial=table == "stock_financial").map(lambda values: (table, values))
+    return some_values(names, financial=table == "stock_financial").map(
+        lambda values: (table, values)
+    )
 
 
 def literal(name: str, value: Any) -> str:
@@ -154,9 +175,18 @@ class Sides(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             run(connection, "DELETE FROM inventory.stock")
             for _ in range(2):
-                run(connection, "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, id, id, 5, 'x' FROM gen_random_uuid() AS id")
+                run(
+                    connection,
+                    (
+                        "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) "
+                        "SELECT id, id, id, 5, 'x' FROM gen_random_uuid() AS id"
+                    ),
+                )
 
-    @rule(number=sessions, level=st.sampled_from(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]))
+    @rule(
+        number=sessions,
+        level=st.sampled_from(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]),
+    )
     def begin(self, number: int, level: str) -> None:
         session = self.sessions[number]
         if not session.in_transaction():
@@ -172,46 +202,91 @@ class Sides(RuleBasedStateMachine):
 
     @rule(number=sessions, choice=choices, values=stock_values)
     def update_stock(self, number: int, choice: int, values: Facts) -> None:
-        self._write(number, choice, lambda stock, _: (
-            f"UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}'", {**stock, **parsed(values)}
-        ))  # fmt: skip
+        self._write(
+            number,
+            choice,
+            lambda stock, _: (
+                f"UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}'",
+                {**stock, **parsed(values)},
+            ),
+        )
 
     @rule(number=sessions, choice=choices, values=stock_values)
     def merge_stock(self, number: int, choice: int, values: Facts) -> None:
-        self._write(number, choice, lambda stock, _: (
-            f"MERGE INTO inventory.stock AS s USING (SELECT CAST('{stock['id']}' AS uuid) AS id) AS n ON s.id = n.id "
-            f"WHEN MATCHED THEN UPDATE SET {assigned(values)}", {**stock, **parsed(values)}
-        ))  # fmt: skip
+        self._write(
+            number,
+            choice,
+            lambda stock, _: (
+                (
+                    f"MERGE INTO inventory.stock AS s USING (SELECT CAST('{stock['id']}' AS uuid) "
+                    f"AS id) AS n ON s.id = n.id "
+                    f"WHEN MATCHED THEN UPDATE SET {assigned(values)}"
+                ),
+                {**stock, **parsed(values)},
+            ),
+        )
 
-    @rule(number=sessions, choice=choices, written=legacy_tables.flatmap(legacy_values), count=st.integers(1, 2))
-    def insert_legacy(self, number: int, choice: int, written: tuple[str, Facts], count: int) -> None:
+    @rule(
+        number=sessions,
+        choice=choices,
+        written=legacy_tables.flatmap(legacy_values),
+        count=st.integers(1, 2),
+    )
+    def insert_legacy(
+        self, number: int, choice: int, written: tuple[str, Facts], count: int
+    ) -> None:
         table, values = written
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
             if table == "stock_metrics" and tables[table]:
                 return None
-            needed = {
+            needed: dict[str, Any] = {
                 "stock_financial": dict.fromkeys(PRICES, Decimal(0)),
                 "stock_metrics": {"available_quantity": 0, "reserved_quantity": 0},
                 "stock_lifecycle": {},
             }[table]
             dates = {n: v for n, v in values.items() if n in ("updated_at", "created_at") and v}
-            row = needed | {n: v for n, v in values.items() if n not in ("updated_at", "created_at")} | dates
-            new = [{"id": str(uuid4()), "stock_id": str(stock["id"])} | row for _ in range(1 if table == "stock_metrics" else count)]
-            listed = ", ".join(f"({', '.join(literal(n, v) for n, v in one.items())})" for one in new)
+            row = (
+                needed
+                | {n: v for n, v in values.items() if n not in ("updated_at", "created_at")}
+                | dates
+            )
+            new = [
+                {"id": str(uuid4()), "stock_id": str(stock["id"])} | row
+                for _ in range(1 if table == "stock_metrics" else count)
+            ]
+            listed = ", ".join(
+                f"({', '.join(literal(n, v) for n, v in one.items())})" for one in new
+            )
             now = datetime.now(UTC)
             added = [
-                dict.fromkeys(facts_of(table)) | {"updated_at": now, "created_at": now} | parsed(one) for one in new
+                dict.fromkeys(facts_of(table))
+                | {"updated_at": now, "created_at": now}
+                | parsed(one)
+                for one in new
             ]
             return (
                 f"INSERT INTO inventory.{table} ({', '.join(new[0])}) VALUES {listed}",
-                after_legacy(table, stock, [*tables[table], *added], {str(a["id"]): {n for n in facts_of(table) if a[n] is not None} for a in added}),
+                after_legacy(
+                    table,
+                    stock,
+                    [*tables[table], *added],
+                    {str(a["id"]): {n for n in facts_of(table) if a[n] is not None} for a in added},
+                ),
             )
 
         self._write(number, choice, plan)
 
-    @rule(number=sessions, choice=choices, which=choices, written=legacy_tables.flatmap(legacy_values), upsert=st.booleans())
-    def update_legacy(self, number: int, choice: int, which: int, written: tuple[str, Facts], upsert: bool) -> None:
+    @rule(
+        number=sessions,
+        choice=choices,
+        which=choices,
+        written=legacy_tables.flatmap(legacy_values),
+        upsert=st.booleans(),
+    )
+    def update_legacy(
+        self, number: int, choice: int, which: int, written: tuple[str, Facts], upsert: bool
+    ) -> None:
         table, values = written
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
@@ -222,18 +297,26 @@ class Sides(RuleBasedStateMachine):
             names = {n for n in facts_of(table) if changed[n] != row[n]}
             others = [one for one in tables[table] if one is not row]
             if upsert:
-                columns = "id, stock_id" + {
-                    "stock_financial": ", purchase_price, gross_purchase_price, vat_amount",
-                    "stock_metrics": ", available_quantity, reserved_quantity",
-                    "stock_lifecycle": "",
-                }[table]  # fmt: skip
+                columns = (
+                    "id, stock_id"
+                    + {
+                        "stock_financial": ", purchase_price, gross_purchase_price, vat_amount",
+                        "stock_metrics": ", available_quantity, reserved_quantity",
+                        "stock_lifecycle": "",
+                    }[table]
+                )
                 statement = (
-                    f"INSERT INTO inventory.{table} ({columns}) SELECT {columns} FROM inventory.{table} WHERE id = '{row['id']}' "
+                    f"INSERT INTO inventory.{table} ({columns}) SELECT {columns} FROM "
+                    f"inventory.{table} WHERE id = '{row['id']}' "
                     f"ON CONFLICT (id) DO UPDATE SET {assigned(values)}"
                 )
             else:
-                statement = f"UPDATE inventory.{table} SET {assigned(values)} WHERE id = '{row['id']}'"
-            return statement, after_legacy(table, stock, [*others, changed], {str(row["id"]): names})
+                statement = (
+                    f"UPDATE inventory.{table} SET {assigned(values)} WHERE id = '{row['id']}'"
+                )
+            return statement, after_legacy(
+                table, stock, [*others, changed], {str(row["id"]): names}
+            )
 
         self._write(number, choice, plan)
 
@@ -243,28 +326,46 @@ class Sides(RuleBasedStateMachine):
             if not tables[table]:
                 return None
             row = sorted(tables[table], key=lambda row: row["id"])[which % len(tables[table])]
-            gone = {"stock_lifecycle": dict.fromkeys(JSON), "stock_metrics": {"reserved_quantity": 0}}.get(table, {})
+            gone: dict[str, dict[str, Any]] = {
+                "stock_lifecycle": dict.fromkeys(JSON),
+                "stock_metrics": {"reserved_quantity": 0},
+                "stock_financial": {},
+            }
             last = len(tables[table]) == 1
-            return f"DELETE FROM inventory.{table} WHERE id = '{row['id']}'", {**stock, **(gone if last else {})}
+            return f"DELETE FROM inventory.{table} WHERE id = '{row['id']}'", {
+                **stock,
+                **(gone[table] if last else {}),
+            }
 
         self._write(number, choice, plan)
 
     @rule(number=sessions, choice=choices, values=stock_values, reserved=st.integers(0, 5))
-    def write_both_sides_at_once(self, number: int, choice: int, values: Facts, reserved: int) -> None:
+    def write_both_sides_at_once(
+        self, number: int, choice: int, values: Facts, reserved: int
+    ) -> None:
         """In one statement; stock_metrics has a fact of its own there."""
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
             if not tables["stock_metrics"] or "reserved_quantity" in values:
                 return None
             return (
-                f"WITH new AS (UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}' RETURNING 1) "
-                f"UPDATE inventory.stock_metrics SET reserved_quantity = {reserved} WHERE stock_id = '{stock['id']}'",
+                (
+                    f"WITH new AS (UPDATE inventory.stock SET {assigned(values)} WHERE id = "
+                    f"'{stock['id']}' RETURNING 1) "
+                    f"UPDATE inventory.stock_metrics SET reserved_quantity = {reserved} WHERE "
+                    f"stock_id = '{stock['id']}'"
+                ),
                 {**stock, **parsed(values), "reserved_quantity": reserved},
             )
 
         self._write(number, choice, plan)
 
-    def _write(self, number: int, choice: int, plan: Callable[[Row, Mapping[str, list[Row]]], tuple[str, Row] | None]) -> None:
+    def _write(
+        self,
+        number: int,
+        choice: int,
+        plan: Callable[[Row, Mapping[str, list[Row]]], tuple[str, Row] | None],
+    ) -> None:
         session = self.sessions[number]
         alone = not self.sessions[1 - number].in_transaction()
         try:
@@ -273,7 +374,8 @@ class Sides(RuleBasedStateMachine):
             stock = stocks[choice % len(stocks)]
             others = [row for row in stocks if row is not stock]
             tables = {
-                table: [row for row in rows(session, table) if row["stock_id"] == stock["id"]] for table in LEGACY
+                table: [row for row in rows(session, table) if row["stock_id"] == stock["id"]]
+                for table in LEGACY
             }
             if (planned := plan(stock, tables)) is None:
                 return
@@ -286,7 +388,8 @@ class Sides(RuleBasedStateMachine):
                 assert [found[row["id"]] for row in others] == others
         except DBAPIError as error:
             session.rollback()
-            if getattr(error.orig, "sqlstate", None) not in REFUSALS or (alone and error.orig.sqlstate != "40001"):
+            state = getattr(error.orig, "sqlstate", None)
+            if state not in REFUSALS or (alone and state != "40001"):
                 raise
 
     def _end(self, how: Callable[[], None], number: int) -> None:
@@ -303,15 +406,19 @@ class Sides(RuleBasedStateMachine):
 def parsed(values: Mapping[str, Any]) -> Facts:
     """Values as they are read back."""
     return {
-        name: {"json": json.loads(value)} if name in JSON and value is not None
-        else datetime.fromisoformat(value) if name in ("updated_at", "created_at") and isinstance(value, str)
+        name: {"json": json.loads(value)}
+        if name in JSON and value is not None
+        else datetime.fromisoformat(value)
+        if name in ("updated_at", "created_at") and isinstance(value, str)
         else value
         for name, value in values.items()
         if name != "available_quantity"
-    }  # fmt: skip
+    }
 
 
-def after_legacy(table: str, stock: Row, left: Sequence[Row], written: Mapping[str, set[str]]) -> Row:
+def after_legacy(
+    table: str, stock: Row, left: Sequence[Row], written: Mapping[str, set[str]]
+) -> Row:
     """What stock holds after legacy rows were written.
 
     Args:
@@ -329,17 +436,25 @@ def after_legacy(table: str, stock: Row, left: Sequence[Row], written: Mapping[s
                 continue
             becomes[new] = counting[old]
         elif stock[new] is None and any(old in names for names in written.values()):
-            becomes[new] = next((row[old] for row in by_age if known(row[old], old) is not None), None)
+            becomes[new] = next(
+                (row[old] for row in by_age if known(row[old], old) is not None), None
+            )
     return becomes
 
 
 @pytest.mark.parametrize("triggers", ["", DATED, MEDDLING], ids=["alone", "dated", "meddling"])
-def test_both_sides_always_say_the_same(databases_of_each_version: Databases, triggers: str) -> None:
+def test_both_sides_always_say_the_same(
+    databases_of_each_version: Databases, triggers: str
+) -> None:
     engine = create_database_engine(databases_of_each_version.empty())
     with engine.begin() as connection:
         create_legacy_schema(connection)
         for table in ("stock_lifecycle", "stock_financial"):
-            run(connection, f"ALTER TABLE inventory.{table} ALTER updated_at DROP NOT NULL, ALTER created_at DROP NOT NULL")
+            run(
+                connection,
+                f"ALTER TABLE inventory.{table} ALTER updated_at DROP NOT NULL, ALTER created_at "
+                f"DROP NOT NULL",
+            )
     with Deployer(engine, ignore) as deployer:
         deploy(deployer)
     with engine.begin() as connection:
@@ -351,9 +466,12 @@ def test_both_sides_always_say_the_same(databases_of_each_version: Databases, tr
         run_state_machine_as_test(
             Sides,
             settings=settings(
-                max_examples=15, stateful_step_count=25, deadline=None, database=None,
+                max_examples=15,
+                stateful_step_count=25,
+                deadline=None,
+                database=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             ),
-        )  # fmt: skip
+        )
         if time.monotonic() > end:
             return
