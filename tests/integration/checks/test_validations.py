@@ -134,8 +134,10 @@ BREAKAGES_OF_STOCK_AND_VIEW: dict[str, Breakage] = {
     "stock row gone that came after the deployment": (
         "stock_records_kept",
         [
-            ("INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, created_at) "
-            "SELECT gen_random_uuid(), id, id, 1, 'x', '2098-01-01Z' FROM inventory.stock LIMIT 1"),
+            (
+                "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, created_at) "
+                "SELECT gen_random_uuid(), id, id, 1, 'x', '2098-01-01Z' FROM inventory.stock LIMIT 1"
+            ),
             *bypassing("DELETE FROM inventory.stock WHERE created_at = '2098-01-01Z'"),
         ],
         {"lost": 1},
@@ -145,8 +147,10 @@ BREAKAGES_OF_STOCK_AND_VIEW: dict[str, Breakage] = {
         [
             f"CREATE TEMPORARY TABLE kept AS SELECT {ROW} AS id",
             "DELETE FROM inventory.stock WHERE id IN (SELECT id FROM kept)",
-            ("INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, "
-            "id, id, 1, 'x' FROM kept"),
+            (
+                "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, "
+                "id, id, 1, 'x' FROM kept"
+            ),
             *bypassing("DELETE FROM inventory.stock WHERE id IN (SELECT id FROM kept)"),
             REFRESH,
         ],

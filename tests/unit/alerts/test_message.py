@@ -63,8 +63,7 @@ def test_first_step_is_one_line_of_plain_text() -> None:
 
     assert (
         "First: `soleflip status`: is the daemon alive, is the schedule `hourly_stock_metrics_refresh` "
-        "running? If pg_cron refreshes, how did its last run end?\n"
-        in body
+        "running? If pg_cron refreshes, how did its last run end?\n" in body
     )
 
 
