@@ -8,14 +8,19 @@
 -- after a checkpoint; so it is 14, for a third more room.
 CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
   stock_id uuid NOT NULL,
-  total_quantity integer NOT NULL,
-  available_quantity integer NOT NULL,
+  total_quantity integer,
+  available_quantity integer,
   reserved_quantity integer,
   total_cost numeric(10, 2),
   expected_profit numeric,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL
 ) WITH (fillfactor = 66);
+
+-- The shop may let a quantity be NULL: one such row must not fail the refresh of all. By itself: the table may be there.
+ALTER TABLE inventory_ops.stock_metrics_read_model
+  ALTER COLUMN total_quantity DROP NOT NULL,
+  ALTER COLUMN available_quantity DROP NOT NULL;
 
 COMMENT ON TABLE inventory_ops.stock_metrics_read_model IS
   'Computed metrics of every stock row as of the last refresh; read it through inventory.stock_metrics_view';

@@ -39,12 +39,12 @@ JSON_COLUMNS = ("listed_on_platforms", "status_history")
 # Times that tie, lie in the past and lie in the future: they decide which of several rows counts.
 times = st.sampled_from(["2024-01-01 00:00Z", "2025-06-01 00:00Z", "2099-01-01 00:00Z"])
 letters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
-documents = st.recursive(
+any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | letters,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3),
     max_leaves=6,
 ).map(json.dumps)
-jsonb = st.none() | documents
+jsonb = st.none() | any_json
 money = st.decimals(0, 999, places=2).map(float)
 percent = st.none() | st.decimals(-99, 200, places=2).map(float)
 days = st.none() | st.integers(0, 999)
