@@ -259,7 +259,7 @@ def require_valid(engine: Engine) -> None:
 def stated_of_others(shop: Engine, writes: Sequence[Write]) -> dict[tuple[str, str, str], Any]:
     """Each fact that a legacy row states about an item to which nobody wrote.
 
-    Not the others: a deployment completes the row that counts, and computes anew what is computed from stock. Nor
+    Not the others: a deployment completes the row that counts and computes anew what is computed. Nor
     shelf_life_days, of which stock's own counts.
     """
     written = {str(write.stock_id) for write in writes}
