@@ -10,9 +10,9 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
   stock_id uuid NOT NULL,
   -- As stock has them.
   -- squawk-ignore prefer-bigint-over-int
-  total_quantity integer NOT NULL,
+  total_quantity integer,
   -- squawk-ignore prefer-bigint-over-int
-  available_quantity integer NOT NULL,
+  available_quantity integer,
   -- squawk-ignore prefer-bigint-over-int
   reserved_quantity integer,
   total_cost numeric(10, 2),
@@ -20,6 +20,11 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL
 ) WITH (fillfactor = 66);
+
+-- The shop may let a quantity be NULL: one such row must not fail the refresh of all. By itself: the table may be there.
+ALTER TABLE inventory_ops.stock_metrics_read_model
+  ALTER COLUMN total_quantity DROP NOT NULL,
+  ALTER COLUMN available_quantity DROP NOT NULL;
 
 COMMENT ON TABLE inventory_ops.stock_metrics_read_model IS
   'Computed metrics of every stock row as of the last refresh; read it through inventory.stock_metrics_view';

@@ -573,6 +573,22 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
+  -- Most writes are about nothing of this: one look is all they pay.
+  IF OLD.shelf_life_days IS NOT DISTINCT FROM NEW.shelf_life_days
+    AND OLD.listed_on_platforms IS NOT DISTINCT FROM NEW.listed_on_platforms
+    AND OLD.status_history IS NOT DISTINCT FROM NEW.status_history
+    AND OLD.quantity IS NOT DISTINCT FROM NEW.quantity
+    AND OLD.reserved_quantity IS NOT DISTINCT FROM NEW.reserved_quantity
+    AND OLD.purchase_price IS NOT DISTINCT FROM NEW.purchase_price
+    AND OLD.gross_purchase_price IS NOT DISTINCT FROM NEW.gross_purchase_price
+    AND OLD.vat_amount IS NOT DISTINCT FROM NEW.vat_amount
+    AND OLD.profit_per_shelf_day IS NOT DISTINCT FROM NEW.profit_per_shelf_day
+    AND OLD.roi_percentage IS NOT DISTINCT FROM NEW.roi_percentage
+    AND coalesce(current_setting('soleflip.postponed', true), '') = ''
+  THEN
+    RETURN NULL;
+  END IF;
+
   IF TG_OP = 'UPDATE' AND current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
     IF OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
       OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.checks.validations import VALIDATIONS
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
 from soleflip_assets.ground.sessions import create_database_engine
-from soleflip_assets.ground.settings import FILES
+from soleflip_assets.metrics.mode import Mode, switch
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.deploying.deployer import OPERATIONS
 from soleflip_assets.phase2.steps import EXPAND, deploy
+from soleflip_assets.ground.settings import FILES
+from soleflip_assets.checks.validations import VALIDATIONS
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.sides import OTHER, S, differences, rows, run, side_of, small_shop
@@ -171,14 +173,21 @@ def test_unique_key_of_the_metrics_may_be_deferrable(databases: Databases) -> No
         assert differences(connection) == []
 
 
-def test_quantity_may_be_unknown(databases: Databases) -> None:
-    """P4."""
+@pytest.mark.parametrize("mode", Mode)
+def test_quantity_may_be_unknown(databases: Databases, mode: Mode) -> None:
+    """P4: neither the write nor the refresh of all other rows fails."""
     engine = changed_shop(databases, "ALTER TABLE inventory.stock ALTER quantity DROP NOT NULL")
+    with Deployer(engine, ignore) as deployer:
+        switch(deployer, mode)
     with connect(engine.url) as connection:
         run(connection, f"UPDATE inventory.stock SET quantity = NULL WHERE id = '{S}'")
         assert differences(connection) == []
         assert (side_of(connection, METRICS) or {})["available_quantity"] == 0
         run(connection, "SELECT inventory.refresh_stock_metrics()")
+        shown = run(
+            connection, "SELECT total_quantity FROM inventory.stock_metrics_view ORDER BY stock_id"
+        )
+        assert shown.scalars().all() == [None, 11]
         run(connection, f"UPDATE inventory.stock SET quantity = 8 WHERE id = '{S}'")
         assert (side_of(connection, METRICS) or {})["available_quantity"] == 3
 

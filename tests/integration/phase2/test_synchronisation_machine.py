@@ -60,6 +60,13 @@ TYPES = dict.fromkeys(JSON, "jsonb") | {
     "stock_id": "uuid",
 }
 
+# What a row cannot be without.
+REQUIRED: Mapping[str, dict[str, Any]] = {
+    "stock_financial": dict.fromkeys(PRICES, Decimal(0)),
+    "stock_metrics": {"available_quantity": 0, "reserved_quantity": 0},
+    "stock_lifecycle": {},
+}
+
 DATED = """
 CREATE FUNCTION public.dated() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END $$;
@@ -240,11 +247,7 @@ class Sides(RuleBasedStateMachine):
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
             if table == "stock_metrics" and tables[table]:
                 return None
-            needed: dict[str, Any] = {
-                "stock_financial": dict.fromkeys(PRICES, Decimal(0)),
-                "stock_metrics": {"available_quantity": 0, "reserved_quantity": 0},
-                "stock_lifecycle": {},
-            }[table]
+            needed: dict[str, Any] = REQUIRED[table]
             dates = {n: v for n, v in values.items() if n in ("updated_at", "created_at") and v}
             row = (
                 needed
