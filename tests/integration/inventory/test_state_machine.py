@@ -34,6 +34,7 @@ from soleflip_assets.inventory import (
     StockNotFound,
     StockReservation,
 )
+from tests.integration.inventory.conftest import on_one_driver
 
 T = TypeVar("T")
 
@@ -270,9 +271,10 @@ class Inventory(RuleBasedStateMachine):
         }
 
 
+@on_one_driver("psycopg")
 def test_the_service_behaves_as_its_model(shop_url: URL) -> None:
     """Random sequences of every operation, shrunk to the shortest one that differs."""
-    Inventory.url = shop_url.set(drivername="postgresql+psycopg")
+    Inventory.url = shop_url
     run_state_machine_as_test(
         Inventory,
         settings=settings(

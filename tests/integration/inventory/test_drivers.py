@@ -1,0 +1,65 @@
+"""Both drivers with the enum in either schema, and what differs between the drivers."""
+
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import StatementError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from soleflip_assets.inventory import DetailedStatus, InventoryItem
+from tests.integration.inventory.conftest import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["inventory", "public"])
+def enum_schema(request: pytest.FixtureRequest) -> str:
+    """Either schema, with either driver."""
+    return str(request.param)
+
+
+def _new(status: DetailedStatus | None) -> InventoryItem:
+    return InventoryItem(product_id=UUID(int=1), size_id=UUID(int=1), detailed_status=status)
+
+
+async def test_the_enum_is_written_compared_and_read_wherever_it_is(
+    shop: Shop, session: AsyncSession
+) -> None:
+    """By INSERT of one row and of several, UPDATE by the unit of work and in bulk, = and IN."""
+    packed, incoming, neither = items = [
+        _new(DetailedStatus.PACKED), _new(DetailedStatus.INCOMING), _new(None),
+    ]  # fmt: skip
+    ids = InventoryItem.id.in_([UUID(int=0)])
+    async with session.begin():
+        session.add_all(items)
+        await session.flush()
+        ids = InventoryItem.id.in_([item.id for item in items])
+        incoming.detailed_status = DetailedStatus.AVAILABLE
+    async with session.begin():
+        sent = update(InventoryItem).where(ids, InventoryItem.detailed_status == "packed")
+        await session.execute(sent.values(detailed_status=DetailedStatus.OUTGOING))
+
+    status = InventoryItem.detailed_status
+    found = await session.execute(select(InventoryItem.id, status).where(ids))
+    assert {row[0]: row[1] for row in found} == {
+        packed.id: DetailedStatus.OUTGOING,
+        incoming.id: DetailedStatus.AVAILABLE,
+        neither.id: None,
+    }
+    some = select(InventoryItem.id).where(ids, status.in_(["outgoing", DetailedStatus.PACKED]))
+    assert list(await session.scalars(some)) == [packed.id]
+    assert (await shop.load(packed.id)).detailed_status is DetailedStatus.OUTGOING
+
+
+async def test_a_status_that_is_none_is_refused_before_any_sql(session: AsyncSession) -> None:
+    session.add(_new("lost"))  # type: ignore[arg-type]
+    with pytest.raises(StatementError, match="'lost' is not a valid DetailedStatus"):
+        await session.flush()
+
+
+async def test_money_is_the_same_decimal(shop: Shop) -> None:
+    stock_id = await shop.item(1, purchase_price=Decimal("100.5"), vat_rate=Decimal(19))
+    item = await shop.load(stock_id)
+    assert (str(item.purchase_price), str(item.vat_rate)) == ("100.50", "19.00")
