@@ -1,0 +1,66 @@
+"""What Alembic leaves alone in an application that uses this library.
+
+Here: the hook for ``context.configure`` of the application's ``env.py``. It imports nothing of Alembic,
+which is the application's. Not here: migrations; the platform deploys and changes the tables below.
+"""
+
+from sqlalchemy import Table
+from sqlalchemy.schema import SchemaItem
+
+from soleflip_assets.inventory.models import (
+    InventoryItem,
+    ReservationKey,
+    StockMetricsView,
+    StockReservation,
+)
+
+_MODELS = {
+    model.__table__ for model in (InventoryItem, ReservationKey, StockMetricsView, StockReservation)
+}
+_RETIRED = {
+    f"{table}{suffix}"
+    for table in ("stock_financial", "stock_lifecycle", "stock_metrics")
+    for suffix in ("", "_backup")
+}
+# Of a table that the application has a model of its own for.
+_ADDED = {
+    "column": {"listed_on_platforms", "status_history", "reserved_quantity"},
+    "index": {"idx_stock_reserved", "idx_stock_listed_platforms", "idx_stock_status_history"},
+}
+_STOCK = "stock"
+
+
+def include_object(
+    item: SchemaItem,
+    name: str | None,
+    type_: str,
+    reflected: bool,
+    compare_to: SchemaItem | None,
+) -> bool:
+    """Whether Alembic's autogenerate compares an object: no for all that the platform keeps.
+
+    Pass it to ``context.configure``, or call it from a hook of the application's own. The application's own
+    tables are compared as ever, in schema ``inventory``, too. An application that keeps a model of its own of
+    ``inventory.stock`` goes on comparing it, but for the columns and indexes that Phase 2 adds.
+
+    Args:
+        item: the table, column, index or constraint.
+        name: its name.
+        type_: what it is, for instance ``table``.
+        reflected: whether it was found in the database and not in the metadata.
+        compare_to: its counterpart on the other side, if there is one.
+    """
+    only_in_database = reflected and compare_to is None
+    if isinstance(item, Table):
+        if item.schema == "inventory_ops" or item in _MODELS:
+            return False
+        if item.schema != "inventory":
+            return True
+        return item.name not in _RETIRED and not (only_in_database and _is_modelled(item))
+    table = getattr(item, "table", None)
+    added = only_in_database and name in _ADDED.get(type_, set())
+    return not (added and table is not None and table.fullname == f"inventory.{_STOCK}")
+
+
+def _is_modelled(table: Table) -> bool:
+    return any(table.fullname == model.fullname for model in _MODELS if isinstance(model, Table))
