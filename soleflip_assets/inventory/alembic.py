@@ -1,8 +1,10 @@
 """What Alembic leaves alone in an application that uses this library.
 
-Here: the hook for ``context.configure`` of the application's ``env.py``. It imports nothing of Alembic,
+Here: the hooks for ``context.configure`` of the application's ``env.py``. It imports nothing of Alembic,
 which is the application's. Not here: migrations; the platform deploys and changes the tables below.
 """
+
+from collections.abc import Mapping
 
 from sqlalchemy import Table
 from sqlalchemy.schema import SchemaItem
@@ -27,7 +29,19 @@ _ADDED = {
     "column": {"listed_on_platforms", "status_history", "reserved_quantity"},
     "index": {"idx_stock_reserved", "idx_stock_listed_platforms", "idx_stock_status_history"},
 }
-_STOCK = "stock"
+_OPERATIONS = "inventory_ops"
+
+
+def include_name(name: str | None, type_: str, _parent_names: Mapping[str, str | None]) -> bool:
+    """Whether Alembic reads what has this name from the database: no for the platform's own schema.
+
+    Without it, SQLAlchemy warns of types there that it does not know.
+
+    Args:
+        name: the name; None for the schema that the connection defaults to.
+        type_: what has it, for instance ``schema``.
+    """
+    return type_ != "schema" or name != _OPERATIONS
 
 
 def include_object(
@@ -39,9 +53,8 @@ def include_object(
 ) -> bool:
     """Whether Alembic's autogenerate compares an object: no for all that the platform keeps.
 
-    Pass it to ``context.configure``, or call it from a hook of the application's own. The application's own
-    tables are compared as ever, in schema ``inventory``, too. An application that keeps a model of its own of
-    ``inventory.stock`` goes on comparing it, but for the columns and indexes that Phase 2 adds.
+    The application's own tables are compared as ever, in schema ``inventory``, too. An application that keeps
+    a model of its own of ``inventory.stock`` goes on comparing it, but for what Phase 2 adds.
 
     Args:
         item: the table, column, index or constraint.
@@ -52,14 +65,14 @@ def include_object(
     """
     only_in_database = reflected and compare_to is None
     if isinstance(item, Table):
-        if item.schema == "inventory_ops" or item in _MODELS:
+        if item.schema == _OPERATIONS or item in _MODELS:
             return False
         if item.schema != "inventory":
             return True
         return item.name not in _RETIRED and not (only_in_database and _is_modelled(item))
     table = getattr(item, "table", None)
     added = only_in_database and name in _ADDED.get(type_, set())
-    return not (added and table is not None and table.fullname == f"inventory.{_STOCK}")
+    return not (added and table is not None and table.fullname == "inventory.stock")
 
 
 def _is_modelled(table: Table) -> bool:

@@ -9,13 +9,10 @@ from sqlalchemy import Column, Engine, Index, Integer, MetaData, text
 
 from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.inventory import Base
-from soleflip_assets.inventory.alembic import include_object
+from soleflip_assets.inventory.alembic import include_name, include_object
 from soleflip_assets.metrics.mode import Mode
 from tests.conftest import Databases
 from tests.integration.inventory.conftest import in_either_mode
-
-# Without include_object, autogenerate reads inventory_ops, and does not know PostgreSQL's type xid8.
-pytestmark = pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
 
 
 @pytest.fixture
@@ -45,18 +42,22 @@ def _reflected(engine: Engine, only: list[str] | None = None) -> MetaData:
 def proposed(engine: Engine, metadata: Any, **options: Any) -> list[Any]:
     """What autogenerate would change in the database."""
     with engine.connect() as connection:
-        settings = {"include_schemas": True, "include_object": include_object} | options
+        hooks = {"include_name": include_name, "include_object": include_object}
+        settings = {"include_schemas": True} | hooks | options
         return list(
             compare_metadata(MigrationContext.configure(connection, opts=settings), metadata)
         )
 
 
 @in_either_mode
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")  # without include_name
 def test_nothing_is_proposed_with_this_librarys_models(engine: Engine, own: MetaData) -> None:
     metadata = [Base.metadata, own]
     assert proposed(engine, metadata) == []
     assert proposed(engine, Base.metadata, include_schemas=False) == []
-    assert len(proposed(engine, metadata, include_object=None)) > 30, "the hook has nothing to do"
+    assert proposed(engine, metadata, include_name=None) == []
+    unhooked = proposed(engine, metadata, include_name=None, include_object=None)
+    assert len(unhooked) > 30, "the hooks have nothing to do"
 
 
 @in_either_mode
