@@ -4,12 +4,13 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
-from sqlalchemy.exc import StatementError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select, text, update
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import NotSupportedError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from soleflip_assets.inventory import DetailedStatus, InventoryItem
-from tests.integration.inventory.conftest import Shop
+from soleflip_assets.inventory import DetailedStatus, InventoryItem, InventoryService
+from tests.integration.inventory.conftest import Shop, on_one_driver
 
 pytestmark = pytest.mark.anyio
 
@@ -63,3 +64,34 @@ async def test_money_is_the_same_decimal(shop: Shop) -> None:
     stock_id = await shop.item(1, purchase_price=Decimal("100.5"), vat_rate=Decimal(19))
     item = await shop.load(stock_id)
     assert (str(item.purchase_price), str(item.vat_rate)) == ("100.50", "19.00")
+
+
+@on_one_driver("asyncpg")
+async def test_a_new_column_fails_a_prepared_star_once_and_the_library_never(
+    shop_url: URL, shop: Shop
+) -> None:
+    """As a deployment adds them, and the application's own migrations do."""
+    stock_id = await shop.item(1)
+    star = text("SELECT * FROM inventory.stock WHERE id = :id")
+    engine = create_async_engine(shop_url, pool_size=1)
+
+    async def look() -> None:
+        async with AsyncSession(engine) as session:
+            await InventoryService(session).details(stock_id)
+
+    async def own_query() -> None:
+        async with AsyncSession(engine) as session:
+            await session.execute(star, {"id": stock_id})
+
+    try:
+        await look()
+        await own_query()
+        async with shop.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE inventory.stock ADD pairs_sold integer"))
+        await look()
+        with pytest.raises(NotSupportedError, match="cached"):
+            await own_query()
+        await own_query()
+        await look()
+    finally:
+        await engine.dispose()
