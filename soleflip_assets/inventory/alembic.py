@@ -16,20 +16,22 @@ from soleflip_assets.inventory.models import (
     StockReservation,
 )
 
+_OPERATIONS = "inventory_ops"
 _MODELS = {
     model.__table__ for model in (InventoryItem, ReservationKey, StockMetricsView, StockReservation)
 }
-_RETIRED = {
-    f"{table}{suffix}"
-    for table in ("stock_financial", "stock_lifecycle", "stock_metrics")
-    for suffix in ("", "_backup")
-}
-# Of a table that the application has a model of its own for.
-_ADDED = {
-    "column": {"listed_on_platforms", "status_history", "reserved_quantity"},
-    "index": {"idx_stock_reserved", "idx_stock_listed_platforms", "idx_stock_status_history"},
-}
-_OPERATIONS = "inventory_ops"
+# Whatever the application's own metadata says of them. The first three and their backups are retired.
+_NEVER_COMPARED = {
+    "stock_financial", "stock_lifecycle", "stock_metrics",
+    "stock_financial_backup", "stock_lifecycle_backup", "stock_metrics_backup",
+    "stock_metrics_view",
+}  # fmt: skip
+# The application's, too. It may have models of its own for them, or none.
+_SHARED = {"stock", "stock_reservation"}
+_ADDED_TO_STOCK = {
+    "listed_on_platforms", "status_history", "reserved_quantity",
+    "idx_stock_listed_platforms", "idx_stock_status_history", "idx_stock_reserved",
+}  # fmt: skip
 
 
 def include_name(name: str | None, type_: str, _parent_names: Mapping[str, str | None]) -> bool:
@@ -47,7 +49,7 @@ def include_name(name: str | None, type_: str, _parent_names: Mapping[str, str |
 def include_object(
     item: SchemaItem,
     name: str | None,
-    type_: str,
+    _type: str,
     reflected: bool,
     compare_to: SchemaItem | None,
 ) -> bool:
@@ -59,21 +61,16 @@ def include_object(
     Args:
         item: the table, column, index or constraint.
         name: its name.
-        type_: what it is, for instance ``table``.
+        _type: what it is, for instance ``table``.
         reflected: whether it was found in the database and not in the metadata.
         compare_to: its counterpart on the other side, if there is one.
     """
     only_in_database = reflected and compare_to is None
-    if isinstance(item, Table):
-        if item.schema == _OPERATIONS or item in _MODELS:
-            return False
-        if item.schema != "inventory":
-            return True
-        return item.name not in _RETIRED and not (only_in_database and _is_modelled(item))
-    table = getattr(item, "table", None)
-    added = only_in_database and name in _ADDED.get(type_, set())
-    return not (added and table is not None and table.fullname == "inventory.stock")
-
-
-def _is_modelled(table: Table) -> bool:
-    return any(table.fullname == model.fullname for model in _MODELS if isinstance(model, Table))
+    if not isinstance(item, Table):
+        table = getattr(item, "table", None)
+        on_stock = table is not None and (table.schema, table.name) == ("inventory", "stock")
+        return not (only_in_database and on_stock and name in _ADDED_TO_STOCK)
+    if item.schema == "inventory":
+        unmodelled = only_in_database and name in _SHARED
+        return not (item in _MODELS or name in _NEVER_COMPARED or unmodelled)
+    return item.schema != _OPERATIONS
