@@ -20,6 +20,7 @@ from sqlalchemy import Executable, Result, func, literal, select, true, tuple_, 
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from soleflip_assets.inventory.arguments import checked_session
 from soleflip_assets.inventory.listings import ACTIVE
 from soleflip_assets.inventory.models import (
     InventoryItem,
@@ -111,10 +112,13 @@ class InventoryRepository:
 
     Args:
         session: the caller's; its transaction is neither committed nor rolled back here.
+
+    Raises:
+        InvalidArgument: ``session`` is no asynchronous session.
     """
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+        self._session = checked_session(session)
 
     async def details(self, stock_id: UUID) -> StockDetails | None:
         """An item beside its metrics; None if there is no such item."""

@@ -36,7 +36,6 @@ from soleflip_assets.inventory.arguments import (
     checked_optional_moment,
     checked_optional_text,
     checked_quantity,
-    checked_session,
     checked_text,
 )
 from soleflip_assets.inventory.errors import (
@@ -132,7 +131,7 @@ class InventoryService:
     """
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = checked_session(session)
+        self._session = session
         self._repository = InventoryRepository(session)
 
     async def details(self, stock_id: UUID) -> StockDetails:
@@ -521,9 +520,13 @@ def _checked_position(after: object) -> LowStockPosition:
 
 
 def _checked_lines(lines: Sequence[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
-    if not lines:
+    try:
+        pairs = [(stock_id, quantity) for stock_id, quantity in lines]
+    except (TypeError, ValueError):  # nothing to go through, or something other than pairs in it
+        pairs = []
+    if not pairs:
         raise InvalidArgument("lines", lines, "at least one (stock_id, quantity)")
     return [
         (checked_id("stock_id", stock_id), checked_quantity(quantity))
-        for stock_id, quantity in lines
+        for stock_id, quantity in pairs
     ]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import NotSupportedError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -52,6 +52,19 @@ async def test_the_enum_is_written_compared_and_read_wherever_it_is(
     some = select(InventoryItem.id).where(ids, status.in_(["outgoing", DetailedStatus.PACKED]))
     assert list(await session.scalars(some)) == [packed.id]
     assert (await shop.load(packed.id)).detailed_status is DetailedStatus.OUTGOING
+
+
+async def test_the_enum_is_written_in_bulk_and_read_back_in_order(session: AsyncSession) -> None:
+    """As one INSERT of many rows, whose ids come from the client."""
+    statuses = [*DetailedStatus, None]
+    rows = [
+        {"product_id": UUID(int=1), "size_id": UUID(int=1), "detailed_status": status}
+        for status in statuses
+    ]
+    statement = insert(InventoryItem).returning(
+        InventoryItem.detailed_status, sort_by_parameter_order=True
+    )
+    assert list(await session.scalars(statement, rows)) == statuses
 
 
 async def test_a_status_that_is_none_is_refused_before_any_sql(session: AsyncSession) -> None:

@@ -9,10 +9,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Numeric, delete, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from soleflip_assets.inventory import (
-    InvalidArgument,
     InventoryItem,
     InventoryService,
     StatusTotals,
@@ -218,17 +216,6 @@ async def test_listings_read_alike_whoever_wrote_them(shop: Shop, session: Async
     assert replace(theirs, entry={}) == replace(ours, entry={})
     assert (ours.listed_at, str(ours.ask_price), ours.status) == (at, "219.50", "active")
     assert theirs.entry == _AS_THE_APPLICATION_WRITES
-
-
-async def test_a_position_that_is_none_is_refused(service: InventoryService) -> None:
-    for after in ("", 0, (1, uuid4())):
-        with pytest.raises(InvalidArgument, match="the next of the page before"):
-            await service.low_stock(after=after)  # type: ignore[arg-type]
-
-
-def test_a_synchronous_session_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match=r"pass a sqlalchemy\.ext\.asyncio\.AsyncSession"):
-        InventoryService(Session())  # type: ignore[arg-type]
 
 
 async def test_an_object_in_the_session_is_as_new_as_the_last_read(
