@@ -349,13 +349,13 @@ class InventoryService:
         held = await self._repository.held(stock_id)
         reservations = await self._repository.releasable(stock_id, reserved_by)
         loose = 0 if reserved_by else max(reserved - held, 0)
-        releasable = loose + sum(reservation.reserved_quantity for reservation in reservations)
-        if quantity > min(releasable, reserved):
-            available = min(releasable, reserved)
-            raise InsufficientReserved(stock_id, reserved=available, requested=quantity)
+        units_held = sum(reservation.reserved_quantity for reservation in reservations)
+        releasable = min(loose + units_held, reserved)
+        if quantity > releasable:
+            raise InsufficientReserved(stock_id, reserved=releasable, requested=quantity)
 
         item.reserved_quantity = reserved - quantity
-        left = quantity - min(loose, quantity)
+        left = max(quantity - loose, 0)
         for reservation in reservations:
             units = min(reservation.reserved_quantity, left)
             if units:
