@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from soleflip_assets.metrics.mode import Mode
 from tests.conftest import Databases, connect
@@ -144,7 +145,7 @@ def enum_schema(driver: Driver) -> str:
 @pytest.fixture
 def database_url(databases: Databases, mode: Mode, enum_schema: str) -> URL:
     """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
-    url = databases.deployed("production", mode)
+    url = create_database_engine(databases.deployed("production", mode)).url
     if enum_schema != "inventory":
         with connect(url) as connection:
             connection.execute(

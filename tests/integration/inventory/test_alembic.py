@@ -5,9 +5,20 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, Uuid, text
+from sqlalchemy import (
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    NullPool,
+    Table,
+    Uuid,
+    create_engine,
+    text,
+)
+from sqlalchemy.engine import URL
 
-from soleflip_assets.ground.database import create_database_engine
 from soleflip_assets.inventory import Base
 from soleflip_assets.inventory.alembic import include_name, include_object
 from soleflip_assets.metrics.mode import Mode
@@ -18,19 +29,24 @@ from tests.integration.inventory.conftest import in_either_mode
 @pytest.fixture
 def engine(databases: Databases, mode: Mode) -> Engine:
     """A shop with Phase 2."""
-    return create_database_engine(databases.deployed("busy", mode))
+    return _application(databases.deployed("busy", mode))
 
 
 @pytest.fixture
 def pristine(databases: Databases) -> MetaData:
     """The application's models of all its tables, as they were before it knew this library."""
-    return _reflected(create_database_engine(databases.legacy("busy")))
+    return _reflected(_application(databases.legacy("busy")))
 
 
 @pytest.fixture
 def own(databases: Databases) -> MetaData:
     """The application's models of its other tables, once this library's have replaced the rest."""
-    return _reflected(create_database_engine(databases.legacy("busy")), ["product", "size"])
+    return _reflected(_application(databases.legacy("busy")), ["product", "size"])
+
+
+def _application(url: URL) -> Engine:
+    """The application's own way to the database."""
+    return create_engine(url, poolclass=NullPool)
 
 
 def _reflected(engine: Engine, only: list[str] | None = None) -> MetaData:
