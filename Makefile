@@ -38,6 +38,7 @@ lint: tools ## Formatting, lint, types, who imports whom, dependencies and the S
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples
 	$(BIN)/lint-imports
 	$(BIN)/deptry soleflip_assets
 	$(BIN)/deptry soleflip_assets/inventory --optional-dependencies-dev-groups platform --ignore DEP002

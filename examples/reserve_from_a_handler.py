@@ -29,16 +29,16 @@ async def sell(
             if sale.status == "active":  # not so if this is a retry
                 await inventory.fulfil(sale.id)
                 item.add_platform_listing("stockx", listing_id, ask_price=219)
+            # The answer is made before the commit, which expires what was loaded.
+            return 201, {"reservation": str(sale.id), "left": item.available_quantity}
     except InsufficientStock as error:
         return 409, {"available": error.available, "requested": error.requested}
-    return 201, {"reservation": str(sale.id), "left": item.available_quantity}
 
 
 async def main(database_url: str, stock_id: str, order_id: str) -> None:
     """What a web framework does around the handler."""
     engine = create_async_engine(database_url)
-    # expire_on_commit: what was loaded stays readable after the commit.
-    async with AsyncSession(engine, expire_on_commit=False) as session:
+    async with AsyncSession(engine) as session:
         status, body = await sell(UUID(stock_id), order_id, f"listing-of-{order_id}", session)
     await engine.dispose()
     print(status, json.dumps(body))

@@ -6,6 +6,7 @@ SQLAlchemy and itself. Not here: anything of the platform (Dagster, the command 
 
 from soleflip_assets.inventory.errors import (
     IdempotencyConflict,
+    InsufficientReserved,
     InsufficientStock,
     InvalidArgument,
     InvalidQuantity,
@@ -16,6 +17,7 @@ from soleflip_assets.inventory.errors import (
     ReservationNotFound,
     StockNotFound,
 )
+from soleflip_assets.inventory.listings import Listing
 from soleflip_assets.inventory.models import (
     Base,
     DetailedStatus,
@@ -32,11 +34,13 @@ from soleflip_assets.inventory.repository import (
     StockDetails,
 )
 from soleflip_assets.inventory.service import InventoryService, InventorySummary
+from soleflip_assets.inventory.transactions import in_transaction, sqlstate
 
 __all__ = [
     "Base",
     "DetailedStatus",
     "IdempotencyConflict",
+    "InsufficientReserved",
     "InsufficientStock",
     "InvalidArgument",
     "InvalidQuantity",
@@ -46,6 +50,7 @@ __all__ = [
     "InventoryService",
     "InventorySummary",
     "LedgerMismatch",
+    "Listing",
     "LowStockPage",
     "LowStockPosition",
     "ReadOnlyModel",
@@ -57,4 +62,6 @@ __all__ = [
     "StockMetricsView",
     "StockNotFound",
     "StockReservation",
+    "in_transaction",
+    "sqlstate",
 ]

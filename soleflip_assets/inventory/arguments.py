@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+
 from soleflip_assets.inventory.errors import InvalidArgument, InvalidQuantity
 
 INT4_MAX = 2**31 - 1
@@ -24,6 +26,17 @@ LONGEST_STATUS = 50  # varchar(50)
 
 _MOST_EXPENSIVE = Decimal("99999999.99")  # numeric(10, 2), as every price of stock
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def checked_session(session: object) -> AsyncSession:
+    """A session to work in.
+
+    Raises:
+        InvalidArgument: it is not one of SQLAlchemy's asynchronous sessions.
+    """
+    if not isinstance(session, AsyncSession | async_scoped_session):
+        raise InvalidArgument("session", session, "a sqlalchemy.ext.asyncio.AsyncSession")
+    return cast("AsyncSession", session)
 
 
 def checked_id(name: str, value: object) -> UUID:

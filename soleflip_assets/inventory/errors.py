@@ -65,6 +65,24 @@ class InsufficientStock(InventoryError):
         self.requested = requested
 
 
+class InsufficientReserved(InventoryError):
+    """Fewer units are reserved than were to be released; nothing was released.
+
+    Attributes:
+        stock_id: the item.
+        reserved: units that could have been released at that moment.
+        requested: units to be released.
+    """
+
+    def __init__(self, stock_id: UUID, *, reserved: int, requested: int) -> None:
+        super().__init__(
+            f"Stock {stock_id} has {reserved} reserved, {requested} were to be released."
+        )
+        self.stock_id = stock_id
+        self.reserved = reserved
+        self.requested = requested
+
+
 class ReservationNotFound(InventoryError):
     """There is no such row in ``inventory.stock_reservation``.
 

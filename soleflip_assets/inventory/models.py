@@ -1,8 +1,9 @@
 """The tables and the view that the application sees after Phase 2.
 
 Here: one class per relation, column by column as the live database has them, and the rules that hold
-for a single object: how its JSON lists grow, that the view is read-only. Not here: queries, which
-are repository.py's. The retired tables (stock_financial, stock_lifecycle, stock_metrics) have no model.
+for a single object: how its JSON lists grow, that the view is read-only. Not here: how a value crosses
+the driver, which is columns.py's, and queries, which are repository.py's. The retired tables
+(stock_financial, stock_lifecycle, stock_metrics) have no model.
 """
 
 from datetime import UTC, datetime
@@ -30,8 +31,9 @@ from sqlalchemy import (
     literal,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import (
     DeclarativeBase,
     InstrumentedAttribute,
@@ -41,6 +43,7 @@ from sqlalchemy.orm import (
     UOWTransaction,
     mapped_column,
 )
+from sqlalchemy.orm.attributes import flag_modified
 
 from soleflip_assets.inventory.arguments import (
     LONGEST_KEY,
@@ -53,7 +56,9 @@ from soleflip_assets.inventory.arguments import (
     checked_price,
     checked_text,
 )
+from soleflip_assets.inventory.columns import Cents, DatabaseEnum
 from soleflip_assets.inventory.errors import ReadOnlyModel
+from soleflip_assets.inventory.listings import Listing
 
 Money = Annotated[Decimal, mapped_column(Numeric(10, 2))]
 Percent = Annotated[Decimal, mapped_column(Numeric(5, 2))]
@@ -67,12 +72,12 @@ UpdatedAt = Annotated[datetime, mapped_column(server_default=func.now(), onupdat
 # server_onupdate: the database computes the list on UPDATE, so the flush reads it back.
 JsonList = Annotated[
     list[dict[str, Any]],
-    mapped_column(JSONB(none_as_null=True), server_onupdate=FetchedValue()),
+    mapped_column(MutableList.as_mutable(JSONB(none_as_null=True)), server_onupdate=FetchedValue()),
 ]
 
 
 class DetailedStatus(StrEnum):
-    """The enum ``inventory.inventory_status``: the step of the fulfilment."""
+    """The enum ``inventory_status``, wherever the database has it: the step of the fulfilment."""
 
     INCOMING = "incoming"
     AVAILABLE = "available"
@@ -99,13 +104,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(schema="inventory")
     type_annotation_map: Final = {
-        DetailedStatus: ENUM(
-            DetailedStatus,
-            name="inventory_status",
-            schema="inventory",
-            create_type=False,
-            values_callable=lambda statuses: [status.value for status in statuses],
-        ),
+        DetailedStatus: DatabaseEnum(DetailedStatus, "inventory.inventory_status"),
         UUID: Uuid(),
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(none_as_null=True),
@@ -121,6 +120,11 @@ class InventoryItem(Base):
 
     ``quantity`` counts all units, the reserved ones included. ``reserved_quantity`` is written by
     ``InventoryService`` only, which keeps it the sum of the active reservations.
+
+    The lists ``listed_on_platforms`` and ``status_history`` may be appended to in place: the flush
+    then writes the whole list, over what another session has added meanwhile. ``add_platform_listing``
+    and ``add_status_change`` append in the database instead. A change inside an entry is not noticed:
+    assign a new list.
     """
 
     __tablename__ = "stock"
@@ -129,11 +133,11 @@ class InventoryItem(Base):
     product_id: Mapped[UUID]
     size_id: Mapped[UUID]
     supplier_id: Mapped[UUID | None]
-    quantity: Mapped[int]
+    quantity: Mapped[int] = mapped_column(default=1)
     purchase_price: Mapped[Money | None]
     purchase_date: Mapped[datetime | None]
     supplier: Mapped[Name | None]
-    status: Mapped[Word]
+    status: Mapped[Word] = mapped_column(default="in_stock")
     notes: Mapped[str | None]
     external_ids: Mapped[dict[str, Any] | None]
     delivery_date: Mapped[datetime | None]
@@ -163,6 +167,11 @@ class InventoryItem(Base):
     @classmethod
     def _available_quantity(cls) -> ColumnElement[int]:
         return cls.quantity - func.coalesce(cls.reserved_quantity, 0)
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """``listed_on_platforms`` in one form, whoever wrote it; flush first what is to be appended."""
+        return tuple(Listing.read(entry) for entry in self.listed_on_platforms or ())
 
     def add_platform_listing(
         self,
@@ -203,17 +212,22 @@ class InventoryItem(Base):
         self._append(InventoryItem.listed_on_platforms, listing)
 
     def add_status_change(
-        self, old_status: str, new_status: str, reason: str | None = None
+        self, old_status: str | None, new_status: str, reason: str | None = None
     ) -> None:
         """Append a change to ``status_history``, in the same way as ``add_platform_listing``.
 
         ``status`` itself is left alone; ``InventoryService.change_status`` writes both.
 
+        Args:
+            old_status: None for an item's first status.
+            new_status: what follows it.
+            reason: free text.
+
         Raises:
             InvalidArgument: a status or the reason cannot be stored.
         """
         change = {
-            "from_status": checked_text("old_status", old_status, LONGEST_STATUS),
+            "from_status": checked_optional_text("old_status", old_status, LONGEST_STATUS),
             "to_status": checked_text("new_status", new_status, LONGEST_STATUS),
             "changed_at": datetime.now(UTC).isoformat(),
             "reason": checked_optional_text("reason", reason, LONGEST_REASON),
@@ -229,11 +243,16 @@ class InventoryItem(Base):
             # An INSERT has no earlier list to refer to.
             setattr(self, column.key, [*(getattr(self, column.key) or []), entry])
         elif unflushed and isinstance(unflushed[0], ColumnElement):
-            setattr(self, column.key, unflushed[0].concat(_json([entry])))
+            self._compute(column.key, unflushed[0].concat(_json([entry])))
         elif unflushed:
             setattr(self, column.key, [*(unflushed[0] or []), entry])
         else:
-            setattr(self, column.key, appended(column, _json([entry])))
+            self._compute(column.key, appended(column, _json([entry])))
+
+    def _compute(self, name: str, expression: ColumnElement[Any]) -> None:
+        """Let the next flush compute a list: ``setattr`` takes nothing but lists for it."""
+        inspect(self).dict[name] = expression
+        flag_modified(self, name)
 
 
 def appended(
@@ -293,7 +312,7 @@ class StockMetricsView(Base):
     available_quantity: Mapped[int | None]
     reserved_quantity: Mapped[int | None]
     total_cost: Mapped[Money | None]
-    expected_profit: Mapped[Decimal | None]
+    expected_profit: Mapped[Decimal | None] = mapped_column(Cents())
     last_calculated_at: Mapped[datetime | None]
     created_at: Mapped[datetime | None]
     updated_at: Mapped[datetime | None]

@@ -8,6 +8,7 @@ Every statement first flushes the session and then replaces what the session rem
 returns: nothing pending is lost, and an object is never older than the last statement that met it.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from sqlalchemy import Executable, Result, func, literal, select, true, tuple_, 
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from soleflip_assets.inventory.arguments import checked_session
+from soleflip_assets.inventory.listings import ACTIVE
 from soleflip_assets.inventory.models import (
     InventoryItem,
     ReservationKey,
@@ -26,7 +29,7 @@ from soleflip_assets.inventory.models import (
     StockReservation,
     appended,
 )
-from soleflip_assets.inventory.statements import EXPIRE, FULFIL, HOLD, RELEASE
+from soleflip_assets.inventory.statements import EXPIRE, FULFIL, HOLD, RELEASE, TOTALS
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,20 @@ class StatusTotals:
     Attributes:
         items: rows.
         units: all units, the reserved ones included.
+        available: units that are not reserved.
         reserved: units held by reservations.
-        value: purchase price times units, net of VAT, in EUR; an item without a price counts as 0.
+        value: the view's ``total_cost``, which is the gross price of one unit, times units: EUR with
+            VAT, in whole cents. An item without a price counts as 0.
+        expected_profit: the view's ``expected_profit``, which is of one unit, times units: EUR, in whole
+            cents.
     """
 
     items: int = 0
     units: int = 0
+    available: int = 0
     reserved: int = 0
-    value: Decimal = Decimal(0)
+    value: Decimal = Decimal("0.00")
+    expected_profit: Decimal = Decimal("0.00")
 
 
 class Hold(NamedTuple):
@@ -103,10 +112,13 @@ class InventoryRepository:
 
     Args:
         session: the caller's; its transaction is neither committed nor rolled back here.
+
+    Raises:
+        InvalidArgument: ``session`` is no asynchronous session.
     """
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+        self._session = checked_session(session)
 
     async def details(self, stock_id: UUID) -> StockDetails | None:
         """An item beside its metrics; None if there is no such item."""
@@ -132,22 +144,10 @@ class InventoryRepository:
         statement = select(StockMetricsView).where(StockMetricsView.stock_id == stock_id)
         return (await self._execute(statement)).scalar_one_or_none()
 
-    async def totals_by_status(self) -> dict[str, StatusTotals]:
-        """What the items of each status come to, in order of the statuses' names."""
-        value = InventoryItem.quantity * func.coalesce(InventoryItem.purchase_price, 0)
-        statement = (
-            select(
-                InventoryItem.status,
-                func.count(),
-                func.sum(InventoryItem.quantity),
-                func.sum(func.coalesce(InventoryItem.reserved_quantity, 0)),
-                func.sum(value),
-            )
-            .group_by(InventoryItem.status)
-            .order_by(InventoryItem.status)
-        )
-        rows = await self._execute(statement)
-        return {row[0]: StatusTotals(*row[1:]) for row in rows}
+    async def totals(self) -> tuple[StatusTotals, dict[str, StatusTotals]]:
+        """What all items come to, and those of each status, in order of the statuses' names."""
+        by_status = {row[0]: StatusTotals(*row[1:]) for row in await self._execute(TOTALS)}
+        return by_status.pop(None), {name: by_status[name] for name in sorted(by_status)}
 
     async def low_stock(
         self, threshold: int, limit: int, after: LowStockPosition | None
@@ -173,10 +173,11 @@ class InventoryRepository:
 
     async def listed_on(self, platform: str) -> list[InventoryItem]:
         """Items with an active listing on a platform, by idx_stock_listed_platforms (GIN)."""
-        listing = [{"platform": platform, "status": "active"}]
+        name = json.dumps(platform)  # a string of JSON is one of jsonpath, too
+        active = f'$[*] ? (@.platform == {name} && (!exists(@.status) || @.status == "{ACTIVE}"))'
         statement = (
             select(InventoryItem)
-            .where(InventoryItem.listed_on_platforms.contains(listing))
+            .where(InventoryItem.listed_on_platforms.path_exists(active))
             .order_by(InventoryItem.id)
         )
         return list((await self._execute(statement)).scalars())
@@ -216,6 +217,37 @@ class InventoryRepository:
         """Give a reservation's units back; None if it is not active or its item holds too few."""
         released = await self._write(RELEASE, reservation_id=reservation_id, reason=reason)
         return next(iter(released), None)
+
+    async def locked(self, stock_id: UUID) -> InventoryItem | None:
+        """An item, of which nobody reserves or releases until this transaction ends."""
+        statement = select(InventoryItem).where(InventoryItem.id == stock_id).with_for_update()
+        return (await self._execute(statement)).scalar_one_or_none()
+
+    async def held(self, stock_id: UUID) -> int:
+        """Units of an item that its active reservations hold."""
+        statement = select(func.coalesce(func.sum(StockReservation.reserved_quantity), 0)).where(
+            StockReservation.stock_id == stock_id, StockReservation.status == "active"
+        )
+        held: int = (await self._execute(statement)).scalar_one()
+        return held
+
+    async def releasable(self, stock_id: UUID, reserved_by: str | None) -> list[StockReservation]:
+        """Active reservations of an item, newest first, but for those that somebody is ending.
+
+        Who ends a reservation locks it, then its item. Waiting for them while the item is locked would
+        be a circle.
+        """
+        statement = (
+            select(StockReservation)
+            .where(
+                StockReservation.stock_id == stock_id,
+                StockReservation.status == "active",
+                true() if reserved_by is None else StockReservation.reserved_by == reserved_by,
+            )
+            .order_by(StockReservation.created_at.desc(), StockReservation.id)
+            .with_for_update(skip_locked=True)
+        )
+        return list((await self._execute(statement)).scalars())
 
     async def fulfil(self, reservation_id: UUID) -> StockReservation | None:
         """Take a reservation's units out of stock; None as ``release``."""

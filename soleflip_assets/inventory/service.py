@@ -40,6 +40,7 @@ from soleflip_assets.inventory.arguments import (
 )
 from soleflip_assets.inventory.errors import (
     IdempotencyConflict,
+    InsufficientReserved,
     InsufficientStock,
     InvalidArgument,
     LedgerMismatch,
@@ -122,8 +123,11 @@ class InventoryService:
     package the transaction goes on as if the call had not been made.
 
     Args:
-        session: on PostgreSQL with psycopg; ``expire_on_commit=False`` keeps what is returned
-            readable after the commit.
+        session: on PostgreSQL with psycopg or asyncpg. What is returned can be read until the commit;
+            with ``expire_on_commit=False`` afterwards, too.
+
+    Raises:
+        InvalidArgument: ``session`` is no asynchronous session.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -155,15 +159,11 @@ class InventoryService:
         return metrics
 
     async def summary(self) -> InventorySummary:
-        """Items, units, reserved units and value (EUR, net), in total and by status, as of now."""
-        by_status = await self._repository.totals_by_status()
-        parts = by_status.values()
-        total = StatusTotals(
-            items=sum(part.items for part in parts),
-            units=sum(part.units for part in parts),
-            reserved=sum(part.reserved for part in parts),
-            value=sum((part.value for part in parts), start=StatusTotals.value),
-        )
+        """Items, units, value and expected profit, in total and by status.
+
+        As of now, by the view's own formulas: right after a refresh the view adds up to the same.
+        """
+        total, by_status = await self._repository.totals()
         return InventorySummary(total, by_status)
 
     async def low_stock(
@@ -179,15 +179,10 @@ class InventoryService:
         Raises:
             InvalidArgument: one of them is out of range.
         """
-        if after is not None:
-            after = LowStockPosition(
-                checked_count("after.available", after.available, least=-INT4_MAX),
-                checked_id("after.stock_id", after.stock_id),
-            )
         return await self._repository.low_stock(
             checked_count("threshold", threshold, least=0),
             checked_count("limit", limit, least=1),
-            after,
+            after if after is None else _checked_position(after),
         )
 
     async def listed_on(self, platform: str) -> list[InventoryItem]:
@@ -312,6 +307,62 @@ class InventoryService:
         return await self._ended(
             reservation_id, (ReservationStatus.RELEASED, ReservationStatus.EXPIRED)
         )
+
+    async def release_units(
+        self,
+        stock_id: UUID,
+        quantity: int,
+        *,
+        reserved_by: str | None = None,
+        reason: str | None = None,
+    ) -> InventoryItem:
+        """Give some units of an item back, by whichever reservations hold them. Again: gives back more.
+
+        First those that no reservation holds, which a version of the application without reservations
+        has counted; then those of the newest reservation. Of a reservation that is given back in part, a
+        released reservation of its own records the part. Who knows the reservation calls ``release``.
+
+        Args:
+            stock_id: the item.
+            quantity: units.
+            reserved_by: only what was reserved by them; None for whatever is reserved.
+            reason: added to the reservations' own.
+
+        Returns:
+            The item.
+
+        Raises:
+            InvalidArgument: one of them could never be right.
+            StockNotFound: there is no such item.
+            InsufficientReserved: fewer units are reserved, or another transaction is ending the
+                reservations that hold them.
+        """
+        checked_id("stock_id", stock_id)
+        checked_quantity(quantity)
+        reserved_by = checked_optional_text("reserved_by", reserved_by, LONGEST_RESERVED_BY)
+        reason = checked_optional_text("reason", reason, LONGEST_REASON)
+
+        item = await self._repository.locked(stock_id)
+        if item is None:
+            raise StockNotFound(stock_id)
+        reserved = item.reserved_quantity or 0
+        held = await self._repository.held(stock_id)
+        reservations = await self._repository.releasable(stock_id, reserved_by)
+        loose = 0 if reserved_by else max(reserved - held, 0)
+        units_held = sum(reservation.reserved_quantity for reservation in reservations)
+        releasable = min(loose + units_held, reserved)
+        if quantity > releasable:
+            raise InsufficientReserved(stock_id, reserved=releasable, requested=quantity)
+
+        item.reserved_quantity = reserved - quantity
+        left = max(quantity - loose, 0)
+        for reservation in reservations:
+            units = min(reservation.reserved_quantity, left)
+            if units:
+                self._session.add(_given_back(reservation, units, reason))
+            left -= units
+        await self._session.flush()
+        return item
 
     async def fulfil(self, reservation_id: UUID) -> StockReservation:
         """Take a reservation's units out of stock, sold: quantity and reserved fall together.
@@ -442,10 +493,40 @@ class InventoryService:
         )
 
 
+def _given_back(reservation: StockReservation, units: int, reason: str | None) -> StockReservation:
+    """Release units of an active reservation: all of them, or a part as a reservation of its own."""
+    released = reservation
+    if units < reservation.reserved_quantity:
+        reservation.reserved_quantity -= units
+        released = StockReservation(
+            stock_id=reservation.stock_id,
+            reserved_quantity=units,
+            reserved_until=reservation.reserved_until,
+            reserved_by=reservation.reserved_by,
+        )
+    reasons = filter(None, (reservation.reservation_reason, reason))
+    released.reservation_reason = "; ".join(reasons) or None
+    released.status = ReservationStatus.RELEASED
+    return released
+
+
+def _checked_position(after: object) -> LowStockPosition:
+    if not isinstance(after, LowStockPosition):
+        raise InvalidArgument("after", after, "the next of the page before")
+    return LowStockPosition(
+        checked_count("after.available", after.available, least=-INT4_MAX),
+        checked_id("after.stock_id", after.stock_id),
+    )
+
+
 def _checked_lines(lines: Sequence[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
-    if not lines:
+    try:
+        pairs = [(stock_id, quantity) for stock_id, quantity in lines]
+    except (TypeError, ValueError):  # nothing to go through, or something other than pairs in it
+        pairs = []
+    if not pairs:
         raise InvalidArgument("lines", lines, "at least one (stock_id, quantity)")
     return [
         (checked_id("stock_id", stock_id), checked_quantity(quantity))
-        for stock_id, quantity in lines
+        for stock_id, quantity in pairs
     ]

@@ -1,8 +1,8 @@
 """The statements that reserve and that end reservations, each of which writes item and ledger at once.
 
-Here: SQL as SQLAlchemy Core, built once at import: building one takes longer than running it. Each is
-selected from its writing parts as ``reservation`` and ``item``. Not here: who executes them
-(repository.py), and the reads, which are so small that they are built where they are used.
+Here: SQL as SQLAlchemy Core, built once at import: building one takes longer than running it. What writes
+is selected from its writing parts as ``reservation`` and ``item``. Also the totals. Not here: who executes
+them (repository.py), and the other reads, which are so small that they are built where they are used.
 """
 
 from typing import Any, cast
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Uuid,
     bindparam,
+    case,
     column,
     func,
     insert,
@@ -131,6 +132,28 @@ def _end(
     return _written(ended, moved)
 
 
+def _totals() -> Select[Any]:
+    """What the view says of each item, times its units, by status and of all items."""
+    cost, roi = _stock.c.gross_purchase_price, _stock.c.roi_percentage
+    profit = case((roi > 0, cost * (roi / 100)))
+
+    def total(amount: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.coalesce(func.sum(amount), 0)
+
+    def euros(amount: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.round(total(_stock.c.quantity * amount), 2)
+
+    return select(
+        _stock.c.status,
+        func.count(),
+        total(_stock.c.quantity),
+        total(_available),
+        total(_reserved),
+        euros(cost),
+        euros(profit),
+    ).group_by(func.rollup(_stock.c.status))
+
+
 def _written(reservations: CTE, items: CTE) -> Executable:
     reservation = aliased(StockReservation, reservations, name="reservation")
     item = aliased(InventoryItem, items, name="item")
@@ -169,3 +192,5 @@ FULFIL = _end(_one, ReservationStatus.FULFILLED, leaves_stock=True)
 # Parameters: now (NULL: the database's clock), limit, and reason as RELEASE. Those that another
 # transaction is working on are passed over, so that several sweepers share the work.
 EXPIRE = _end(_overdue, ReservationStatus.EXPIRED)
+# No parameters. Status (NULL: all of them), items, units, available, reserved, value, expected profit.
+TOTALS = _totals()

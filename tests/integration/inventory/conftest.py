@@ -1,13 +1,17 @@
-"""A shop to reserve in: a database with Phase 2 deployed, an async engine on it, items to make."""
+"""A shop to reserve in: a database with Phase 2 deployed, an async engine on it, items to make.
+
+Every test runs on both drivers. psycopg meets the enum in ``inventory``, where the sample has it; asyncpg,
+the application's driver, in ``public``, where production has it. test_drivers.py crosses them.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import NullPool, event, func, select, update
+from sqlalchemy import NullPool, event, func, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -19,7 +23,15 @@ from sqlalchemy.ext.asyncio import (
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases
+from tests.conftest import Databases, connect
+
+Driver = Literal["psycopg", "asyncpg"]
+
+# A test that waits for itself fails instead of hanging.
+_LIMITS: dict[Driver, dict[str, Any]] = {
+    "psycopg": {"options": "-c lock_timeout=20s"},
+    "asyncpg": {"server_settings": {"lock_timeout": "20s"}},
+}
 
 
 @dataclass(frozen=True)
@@ -112,18 +124,46 @@ def mode(request: pytest.FixtureRequest) -> Mode:
     return getattr(request, "param", Mode.MATERIALIZED)
 
 
+def on_one_driver(driver: Driver) -> pytest.MarkDecorator:
+    """For a test that takes many seconds: the other long one runs on the other driver."""
+    return pytest.mark.parametrize("driver", [driver], indirect=True)
+
+
+@pytest.fixture(params=get_args(Driver))
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """What the test's sessions speak to PostgreSQL with."""
+    driver: Driver = request.param
+    return driver
+
+
 @pytest.fixture
-def shop_url(databases: Databases, mode: Mode) -> URL:
+def enum_schema(driver: Driver) -> str:
+    """Where the type of ``stock.detailed_status`` is."""
+    return {"psycopg": "inventory", "asyncpg": "public"}[driver]
+
+
+@pytest.fixture
+def database_url(databases: Databases, mode: Mode, enum_schema: str) -> URL:
     """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
-    return create_database_engine(databases.deployed("production", mode)).url
+    url = create_database_engine(databases.deployed("production", mode)).url
+    if enum_schema != "inventory":
+        with connect(url) as connection:
+            connection.execute(
+                text(f"ALTER TYPE inventory.inventory_status SET SCHEMA {enum_schema}")
+            )
+    return url
 
 
 @pytest.fixture
-async def shop(anyio_backend: str, shop_url: URL) -> AsyncIterator[Shop]:
+def shop_url(database_url: URL, driver: Driver) -> URL:
+    """That database, by the test's driver."""
+    return database_url.set(drivername=f"postgresql+{driver}")
+
+
+@pytest.fixture
+async def shop(anyio_backend: str, shop_url: URL, driver: Driver) -> AsyncIterator[Shop]:
     """The shop of one test."""
-    # A test that waits for itself fails instead of hanging.
-    limits = {"options": "-c lock_timeout=20s"}
-    engine = create_async_engine(shop_url, poolclass=NullPool, connect_args=limits)
+    engine = create_async_engine(shop_url, poolclass=NullPool, connect_args=_LIMITS[driver])
     yield Shop(engine)
     await engine.dispose()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.integration.inventory.conftest import Shop
 
@@ -30,12 +31,15 @@ def test_the_readme_shows_it(example: ModuleType) -> None:
     assert inspect.getsource(example.sell) in readme.read_text(encoding="utf-8")
 
 
-async def test_the_handler_sells_lists_and_refuses(shop: Shop, example: ModuleType) -> None:
+@pytest.mark.parametrize("expire_on_commit", [True, False])
+async def test_the_handler_sells_lists_and_refuses(
+    shop: Shop, example: ModuleType, *, expire_on_commit: bool
+) -> None:
     """A retry answers as the first time; the second order finds nothing left."""
     stock_id = await shop.item(1)
     answers = []
     for order in ("order-1", "order-1", "order-2"):
-        async with shop.session() as session:
+        async with AsyncSession(shop.engine, expire_on_commit=expire_on_commit) as session:
             answers.append(await example.sell(stock_id, order, f"listing-{order}", session))
 
     [sale] = await shop.reservations(stock_id)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import NullPool, func, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from soleflip_assets.inventory import (
@@ -72,7 +72,7 @@ async def test_a_retry_after_a_lost_answer_is_the_same_reservation(
     request: dict[str, Any] = {"reserved_by": "order-1", "idempotency_key": "order-1"}
     async with losing_answers_to_commit(shop_url) as lossy:
         engine = create_async_engine(lossy, poolclass=NullPool)
-        with pytest.raises(OperationalError):
+        with pytest.raises(DBAPIError):  # psycopg: OperationalError
             async with AsyncSession(engine) as session, session.begin():
                 lost = (await InventoryService(session).reserve(stock_id, 2, **request)).id
         await engine.dispose()

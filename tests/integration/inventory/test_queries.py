@@ -1,17 +1,20 @@
 """What the service reads."""
 
-from datetime import timedelta
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import Numeric, delete, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from soleflip_assets.inventory import (
     InventoryItem,
     InventoryService,
     StatusTotals,
+    StockMetricsView,
     StockNotFound,
 )
 from tests.integration.inventory.conftest import Shop, in_either_mode, sent_statements
@@ -80,16 +83,65 @@ async def test_the_summary_adds_up_by_status_and_in_total(
     empty = await service.summary()
     assert (empty.total, empty.by_status) == (StatusTotals(), {})
 
-    held = await shop.item(5, purchase_price=Decimal("10.50"))
+    price, roi = Decimal("10.55"), Decimal("33.33")
+    held = await shop.item(5, gross_purchase_price=price, roi_percentage=roi)
     await shop.item(2)  # without a price
-    await shop.item(1, status="sold", purchase_price=Decimal(80))
+    await shop.item(1, status="sold", gross_purchase_price=Decimal(80), roi_percentage=Decimal(-5))
     await shop.reserve(held, 3)
     summary = await service.summary()
+    # 5 times 10.55 times 33.33 % is 17.581575.
     assert summary.by_status == {
-        "in_stock": StatusTotals(items=2, units=7, reserved=3, value=Decimal("52.50")),
-        "sold": StatusTotals(items=1, units=1, reserved=0, value=Decimal(80)),
+        "in_stock": StatusTotals(2, 7, 4, 3, Decimal("52.75"), Decimal("17.58")),
+        "sold": StatusTotals(1, 1, 1, 0, Decimal(80), Decimal(0)),
     }
-    assert summary.total == StatusTotals(items=3, units=8, reserved=3, value=Decimal("132.50"))
+    assert summary.total == StatusTotals(3, 8, 5, 3, Decimal("132.75"), Decimal("17.58"))
+    for totals in (empty.total, summary.total, *summary.by_status.values()):
+        for amount in (totals.value, totals.expected_profit):
+            assert amount.as_tuple().exponent == -2, "money comes in whole cents"
+
+
+@in_either_mode
+async def test_the_summary_says_what_the_view_says(
+    shop: Shop, session: AsyncSession, service: InventoryService
+) -> None:
+    """Of the sample's 1,172 items, some of them reserved, right after a refresh."""
+    for item in (await service.low_stock(9, limit=20)).items:
+        await shop.reserve(item.id, item.available_quantity)
+    await refresh(shop)
+    view = StockMetricsView
+    units = view.total_quantity
+    said = await session.execute(
+        select(
+            InventoryItem.status,
+            func.count(),
+            func.sum(units),
+            func.sum(view.available_quantity),
+            func.sum(view.reserved_quantity),
+            func.round(func.coalesce(func.sum(units * view.total_cost), 0), 2),
+            func.round(
+                func.coalesce(func.sum(units * type_coerce(view.expected_profit, Numeric)), 0), 2
+            ),
+        )
+        .join(view, view.stock_id == InventoryItem.id)
+        .group_by(InventoryItem.status)
+    )
+    summary = await service.summary()
+    assert summary.by_status == {status: StatusTotals(*totals) for status, *totals in said}
+    assert summary.total.items == 1172
+    assert summary.total.reserved > 0
+    assert min(summary.total.value, summary.total.expected_profit) > 0
+
+
+async def test_expected_profit_is_read_in_whole_cents(
+    shop: Shop, service: InventoryService
+) -> None:
+    """The view computes it with seventeen digits."""
+    columns = {"gross_purchase_price": Decimal("10.55"), "roi_percentage": Decimal("33.33")}
+    stock_id = await shop.item(1, **columns)
+    await refresh(shop)
+    metrics = await service.metrics(stock_id)
+    assert metrics is not None
+    assert str(metrics.expected_profit) == "3.52"
 
 
 async def test_low_stock_pages_through_every_item_once_lowest_first(
@@ -127,17 +179,43 @@ async def test_listed_on_finds_active_listings_by_the_gin_index(
     active = await shop.item(
         1, listed_on_platforms=[listing("ebay", "sold"), listing("depop", "active")]
     )
+    applications = await shop.item(1, listed_on_platforms=[_AS_THE_APPLICATION_WRITES])
     await shop.item(1, listed_on_platforms=[listing("depop", "sold"), listing("ebay", "active")])
     await shop.item(1)
     with sent_statements(shop) as sent:
-        assert [item.id for item in await service.listed_on("Depop")] == [active]
+        found = await service.listed_on("Depop")
+    assert [item.id for item in found] == sorted([active, applications])
+    for odd in ('de"pop', "de\\pop", "ünï", "$[*]"):
+        assert await service.listed_on(odd) == []
 
     # The sample is so small that reading all of it is cheaper: what counts is that the index serves.
     await session.execute(text("SET LOCAL enable_seqscan = off"))
-    parameters = {"listed_on_platforms_1": '[{"platform": "depop", "status": "active"}]'}
+    path = """'$[*] ? (@.platform == "depop" && (!exists(@.status) || @.status == "active"))'"""
+    asked = re.sub(r"@\? \S+", lambda _: f"@? {path}", sent[0])
     connection = await session.connection()
-    plan = await connection.exec_driver_sql(f"EXPLAIN {sent[0]}", parameters)
+    plan = await connection.exec_driver_sql(f"EXPLAIN {asked}")
     assert "idx_stock_listed_platforms" in "\n".join(row[0] for row in plan)
+
+
+_AS_THE_APPLICATION_WRITES = {
+    "platform": "depop",
+    "listing_id": "7",
+    "timestamp": "2025-12-24T18:00:00",
+    "ask_price": 219.5,
+}
+
+
+async def test_listings_read_alike_whoever_wrote_them(shop: Shop, session: AsyncSession) -> None:
+    at = datetime(2025, 12, 24, 18, tzinfo=UTC)
+    item = await session.get_one(
+        InventoryItem, await shop.item(1, listed_on_platforms=[_AS_THE_APPLICATION_WRITES])
+    )
+    item.add_platform_listing("Depop", "7", at, Decimal("219.50"))
+    await session.flush()
+    theirs, ours = item.listings
+    assert replace(theirs, entry={}) == replace(ours, entry={})
+    assert (ours.listed_at, str(ours.ask_price), ours.status) == (at, "219.50", "active")
+    assert theirs.entry == _AS_THE_APPLICATION_WRITES
 
 
 async def test_an_object_in_the_session_is_as_new_as_the_last_read(

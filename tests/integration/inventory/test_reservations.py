@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from soleflip_assets.inventory import (
+    InsufficientReserved,
     InsufficientStock,
     InventoryItem,
     InventoryService,
@@ -14,6 +16,7 @@ from soleflip_assets.inventory import (
     ReservationNotActive,
     ReservationNotFound,
     StockNotFound,
+    StockReservation,
 )
 from tests.integration.inventory.conftest import Shop
 
@@ -151,6 +154,85 @@ async def test_release_gives_the_units_back_once(
     assert released.reservation_reason == "cart; customer left"
     item = await shop.load(stock_id)
     assert (item.quantity, item.reserved_quantity) == (5, 0)
+
+
+async def test_release_units_gives_back_by_item_newest_reservation_first(
+    shop: Shop, session: AsyncSession, service: InventoryService
+) -> None:
+    """What is given back of a reservation in part is a released reservation of its own."""
+    stock_id = await shop.item(9)
+    older = await shop.reserve(stock_id, 3, reserved_by="order-1", reason="cart", expires_at=NOW)
+    newer = await shop.reserve(stock_id, 2, reserved_by="order-2")
+    item = await service.release_units(stock_id, 3, reason="stocktaking")
+    await session.commit()
+    assert item.available_quantity == 7
+
+    rows = {row.id: row for row in await shop.reservations(stock_id)}
+    assert (rows[older.id].status, rows[older.id].reserved_quantity) == ("active", 2)
+    assert (rows[newer.id].status, rows[newer.id].reserved_quantity) == ("released", 2)
+    assert rows.pop(newer.id).reservation_reason == "stocktaking"
+    rows.pop(older.id)
+    [part] = rows.values()
+    assert (part.status, part.reserved_quantity, part.reserved_by) == ("released", 1, "order-1")
+    assert (part.reservation_reason, part.reserved_until) == ("cart; stocktaking", NOW)
+    assert await shop.out_of_balance() == []
+
+
+async def test_release_units_of_one_who_reserved(shop: Shop) -> None:
+    stock_id = await shop.item(9)
+    await shop.reserve(stock_id, 3, reserved_by="order-1")
+    await shop.reserve(stock_id, 2, reserved_by="order-2")
+    async with shop.session() as session, session.begin():
+        service = InventoryService(session)
+        with pytest.raises(InsufficientReserved, match="has 3 reserved, 4 were") as refused:
+            await service.release_units(stock_id, 4, reserved_by="order-1")
+        await service.release_units(stock_id, 3, reserved_by="order-1")
+    error = refused.value
+    assert (error.stock_id, error.reserved, error.requested) == (stock_id, 3, 4)
+    left = [row.reserved_by for row in await shop.reservations(stock_id) if row.status == "active"]
+    assert left == ["order-2"]
+    assert await shop.out_of_balance() == []
+
+
+async def test_release_units_begins_with_those_that_no_reservation_holds(shop: Shop) -> None:
+    """As the application counts that has no ledger."""
+    stock_id, counted_only = await shop.item(9), await shop.item(9)
+    await shop.reserve(stock_id, 2)
+    await shop.set(stock_id, reserved_quantity=5)
+    await shop.set(counted_only, reserved_quantity=4)
+    async with shop.session() as session, session.begin():
+        service = InventoryService(session)
+        await service.release_units(stock_id, 4)
+        await service.release_units(counted_only, 3)
+        with pytest.raises(InsufficientReserved):
+            await service.release_units(counted_only, 2)
+        with pytest.raises(StockNotFound):
+            await service.release_units(uuid4(), 1)
+    assert (await shop.load(stock_id)).reserved_quantity == 1
+    assert (await shop.load(counted_only)).reserved_quantity == 1
+    [kept] = [row for row in await shop.reservations(stock_id) if row.status == "active"]
+    assert kept.reserved_quantity == 1
+
+
+async def test_release_units_waits_for_nobody_who_is_ending_a_reservation(
+    shop: Shop, session: AsyncSession, service: InventoryService
+) -> None:
+    """Who ends one locks it, then the item: the other way round would be a circle."""
+    stock_id = await shop.item(9)
+    ending, other = await shop.reserve(stock_id, 2), await shop.reserve(stock_id, 1)
+    ours = select(StockReservation).where(StockReservation.id == ending.id).with_for_update()
+    async with shop.session() as somebody:
+        await somebody.execute(ours)
+        with pytest.raises(InsufficientReserved) as refused:
+            await service.release_units(stock_id, 2)
+        assert refused.value.reserved == 1
+        await service.release_units(stock_id, 1)
+        await session.commit()
+        await InventoryService(somebody).fulfil(ending.id)
+        await somebody.commit()
+    status = {row.id: row.status for row in await shop.reservations(stock_id)}
+    assert status == {ending.id: "fulfilled", other.id: "released"}
+    assert await shop.out_of_balance() == []
 
 
 async def test_fulfil_lowers_quantity_and_reserved_together_once(

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.ground.sessions import create_database_engine
-from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.deploying.deployer import OPERATIONS
-from soleflip_assets.phase2.steps import EXPAND, deploy
-from soleflip_assets.ground.settings import FILES
 from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import FILES
+from soleflip_assets.metrics.mode import Mode, switch
+from soleflip_assets.phase2.steps import EXPAND, deploy
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.sides import OTHER, S, differences, rows, run, side_of, small_shop

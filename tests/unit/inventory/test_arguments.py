@@ -8,13 +8,15 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from soleflip_assets.inventory import (
     InvalidArgument,
     InvalidQuantity,
     InventoryError,
     InventoryItem,
+    InventoryRepository,
     InventoryService,
     LowStockPosition,
 )
@@ -88,7 +90,16 @@ _REFUSED: dict[str, tuple[str, Call]] = {
         "after.stock_id",
         lambda s: s.low_stock(after=LowStockPosition(1, "x")),  # type: ignore[arg-type]
     ),
+    "page position as text": ("after", lambda s: s.low_stock(after="")),  # type: ignore[arg-type]
+    "page position as a tuple": ("after", lambda s: s.low_stock(after=(1, ID))),  # type: ignore[arg-type]
     "platform": ("platform", lambda s: s.listed_on("")),
+    "text for lines": ("lines", lambda s: s.reserve_many("ab", reserved_by="x")),  # type: ignore[arg-type]
+    "number for lines": ("lines", lambda s: s.reserve_many(1, reserved_by="x")),  # type: ignore[arg-type]
+    "ids for lines": ("lines", lambda s: s.reserve_many([ID], reserved_by="x")),  # type: ignore[list-item]
+    "item of units": ("stock_id", lambda s: s.release_units("x", 1)),  # type: ignore[arg-type]
+    "units": ("quantity", lambda s: s.release_units(ID, 0)),
+    "holder of units": ("reserved_by", lambda s: s.release_units(ID, 1, reserved_by="")),
+    "reason of units": ("reason", lambda s: s.release_units(ID, 1, reason="x" * 1001)),
 }
 
 
@@ -111,6 +122,13 @@ async def test_with_good_arguments_the_sql_would_have_been_sent(service: Invento
     """So the tests above prove that nothing was sent, not that nothing works."""
     with pytest.raises(OperationalError):
         await service.reserve(ID, 1, reserved_by="test")
+
+
+@pytest.mark.parametrize("session", [Session(), async_sessionmaker(), None])
+@pytest.mark.parametrize("uses", [InventoryService, InventoryRepository])
+def test_a_session_that_is_not_asynchronous(uses: Any, session: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"pass a sqlalchemy\.ext\.asyncio\.AsyncSession"):
+        uses(session)
 
 
 def test_a_moment_comes_out_in_utc() -> None:
