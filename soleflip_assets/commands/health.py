@@ -17,6 +17,7 @@ import grpc
 import psycopg
 from sqlalchemy.engine import URL
 
+from soleflip_assets.ground.deadlines import PROBE
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, parse_postgres_url
 from soleflip_assets.ground.sql_files import SqlFile
 
@@ -25,7 +26,7 @@ COMPONENTS = ("code-server", "webserver", "daemon", "database")
 # Without these no schedule ticks, no run starts, and none that died is noticed.
 DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING")
 
-_TIMEOUT_SECONDS = 5
+_TIMEOUT_SECONDS = PROBE.number
 _PING = "/api.DagsterApi/Ping"
 # An empty PingRequest: the only message of Dagster's that this has to know.
 _PING_REQUEST = b""
@@ -82,7 +83,18 @@ def _require_code_server(port: int | None) -> None:
     The standard gRPC health service is answered by the one that listens, whatever became of the other.
     """
     host = os.environ.get("DAGSTER_CODE_SERVER_HOST", "127.0.0.1")
-    address = f"{host}:{port or os.environ.get('DAGSTER_CODE_SERVER_PORT', '4000')}"
+    require_code_server(f"{host}:{port or os.environ.get('DAGSTER_CODE_SERVER_PORT', '4000')}")
+
+
+def require_code_server(address: str) -> None:
+    """Ask a code server whether it is there.
+
+    Args:
+        address: as gRPC writes it.
+
+    Raises:
+        UnhealthyError: it does not answer.
+    """
     with grpc.insecure_channel(address) as channel:
         try:
             channel.unary_unary(_PING)(_PING_REQUEST, timeout=_TIMEOUT_SECONDS)

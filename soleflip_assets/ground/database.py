@@ -10,10 +10,21 @@ from typing import Any
 
 import dagster as dg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, CursorResult, Engine, NullPool, RowMapping, create_engine, text
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    NullPool,
+    RowMapping,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from soleflip_assets.ground.bounded import BoundedConnection
+from soleflip_assets.ground.deadlines import CLIENT_GONE, CONNECTION_PARAMETERS, Deadline
 from soleflip_assets.ground.settings import (
     DATABASE_URL,
     OWNER_DATABASE_URL,
@@ -33,8 +44,16 @@ def create_database_engine(url: URL, application_name: str = "soleflip") -> Engi
         url: a ``postgresql://`` URL, whichever driver it names.
         application_name: what ``pg_stat_activity`` shows, unless the URL says otherwise.
     """
-    query = {"application_name": application_name, "connect_timeout": "10"} | dict(url.query)
-    return create_engine(url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool)
+    query = {"application_name": application_name} | CONNECTION_PARAMETERS | dict(url.query)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg", query=query), poolclass=NullPool
+    )
+    event.listen(engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(_dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> Any:
+    return BoundedConnection.connect(*arguments, **parameters)
 
 
 class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -66,6 +85,18 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def limited(self, *, lock: Deadline, statement: Deadline) -> Iterator[Connection]:
+        """One transaction whose statements have an end, whoever holds what they need.
+
+        Args:
+            lock: how long each waits for a lock.
+            statement: how long each takes at most.
+        """
+        with self.transaction() as connection:
+            set_limits(connection, lock=lock, statement=statement)
+            yield connection
+
 
 class OwnerDatabase(Database):
     """SoleFlip's database as the owner of its tables, for what changes the schema or reads all of it.
@@ -79,6 +110,26 @@ class OwnerDatabase(Database):
         """A new engine on the database, as its owner."""
         url = owner_database_url()
         return create_database_engine(url) if url else super().engine
+
+
+def set_limits(connection: Connection, *, lock: Deadline, statement: Deadline) -> None:
+    """Give the statements of the transaction that is open an end.
+
+    Args:
+        connection: in a transaction.
+        lock: how long each waits for a lock.
+        statement: how long each takes at most.
+    """
+    query_one(connection, "monitoring/limits.sql", **limits(lock=lock, statement=statement))
+
+
+def limits(*, lock: Deadline, statement: Deadline) -> dict[str, str]:
+    """As the parameters of sql/monitoring/limits.sql."""
+    return {
+        "lock_timeout": lock.milliseconds,
+        "statement_timeout": statement.milliseconds,
+        "client_check": CLIENT_GONE.milliseconds,
+    }
 
 
 def execute_statement(connection: Connection, statement: str) -> None:
