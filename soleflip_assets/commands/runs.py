@@ -4,12 +4,19 @@ Here: executing a job against Dagster's instance, and turning its events into li
 does.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.engine import URL
+
+from soleflip_assets.commands.waiting import waiting_told
+from soleflip_assets.ground.settings import DATABASE_URL, parse_postgres_url
+from soleflip_assets.running.lost import end_lost_runs
+from soleflip_assets.running.process import Process
 
 Tell = Callable[[str], None]
 
@@ -22,6 +29,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # A step may take hours without an event: an older connection, which a firewall may have dropped, is not used.
 _CONNECTION_SECONDS = 60
+_INTERRUPTED = "interrupted"
 # Besides the one that is kept; more than a run has threads.
 _MORE_CONNECTIONS = 20
 
@@ -61,7 +69,9 @@ def run_job(
 
     def listen(entry: dg.EventLogEntry) -> None:
         # The run's failure repeats its step's.
-        if (failure := _failure(entry)) and failure not in errors:
+        failure = _failure(entry)
+        # Who was interrupted is told by whoever takes the signal.
+        if failure and failure != _INTERRUPTED and failure not in errors:
             errors.append(failure)
         if line := _line(entry):
             tell(line)
@@ -69,15 +79,22 @@ def run_job(
     run_id = str(uuid.uuid4())
     with dg.DagsterInstance.get() as instance:
         keep_connections(instance)
+        for sentence in end_lost_runs(instance):
+            tell(sentence)
         instance.add_event_listener(run_id, listen)
-        result = defs.resolve_job_def(name).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            run_config={**_QUIET, **(config or {})},
-            raise_on_error=False,
-            tags={**_CODE_LOCATION, "soleflip/started_by": actor},
-        )
+        with waiting_told(_database(), tell):
+            result = defs.resolve_job_def(name).execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                run_config={**_QUIET, **(config or {})},
+                raise_on_error=False,
+                tags={**_CODE_LOCATION, **Process.this().tags, "soleflip/started_by": actor},
+            )
     return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
+
+
+def _database() -> URL:
+    return parse_postgres_url(DATABASE_URL, os.environ[DATABASE_URL])
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
@@ -134,4 +151,5 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = error.cause
     # Our own errors are sentences, to which the name of their class adds nothing.
     ours = (line.partition(": ")[2] for line in causes if line.startswith("soleflip_assets."))
-    return next(ours, causes[-1] if causes else None)
+    why = next(ours, causes[-1] if causes else None)
+    return _INTERRUPTED if why and "InterruptedError" in why else why
