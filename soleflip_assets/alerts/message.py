@@ -23,6 +23,7 @@ _SECTIONS = {
     "job": "a-run-failed",
     "schedule": "a-tick-failed",
     "sensor": "a-tick-failed",
+    "runs": "runs-take-too-long",
     "stopped": "a-schedule-or-sensor-is-stopped",
 }
 
@@ -117,6 +118,7 @@ def _what(alert: Alert) -> str:
         "schedule": f"ticks of the schedule {rest}",
         "sensor": f"ticks of the sensor {rest}",
         "stopped": f"{rest} is stopped",
+        "runs": f"runs {rest} for too long",
     }[kind]
 
 
