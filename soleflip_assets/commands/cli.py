@@ -1,7 +1,7 @@
 """The command line: ``soleflip``. Each command prepares the surroundings and runs a job of the code location.
 
 Exit codes: 0 only when what was done is proven, 1 when a check failed or the work did, 2 for wrong usage or
-configuration.
+configuration, 130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy.engine import URL
 
+from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.ground.settings import FILES, ConfigurationError, Settings
 
 # Whatever imports Dagster is imported by the command that needs it: that takes a second, or several, which
@@ -110,9 +111,12 @@ def main() -> None:
                              older files go, but for the newest dumps and reports
                              (default: 90, 3 and 20)
       SOLEFLIP_HEARTBEAT_URL called after each good refresh, for an outside monitor
+      SOLEFLIP_LONGEST_REFRESH_MINUTES, SOLEFLIP_LONGEST_DEPLOYMENT_HOURS
+                             when a run of theirs is ended (default: 60 and 24)
 
     \b
-    Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration.
+    Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration,
+    130 and 143 ended by Ctrl-C or SIGTERM.
     """  # noqa: D301 click's mark for text that is not to be wrapped
 
 
@@ -135,7 +139,11 @@ def _with_environment(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         from soleflip_assets.commands.environment import prepared  # noqa: PLC0415 see above
 
-        with _configuration_errors(), prepared(Settings.from_environment()) as environment:
+        with (
+            _configuration_errors(),
+            ended_by_signals(_tell),
+            prepared(Settings.from_environment()) as environment,
+        ):
             command(environment, *args, **kwargs)
 
     return run
@@ -175,21 +183,28 @@ def up(port: int) -> None:
     Writes: the embedded database, which it makes, fills and deploys Phase 2 on; logs in SOLEFLIP_HOME. In a
     database of your own nothing is deployed: run `soleflip deploy` for that.
 
-    Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
+    Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed, 2 when another one is at
+    work in the same SOLEFLIP_HOME. The UI is served also where the deployment failed: it shows what it met.
     """
     from soleflip_assets.alerts.targets import targets_from_environment  # noqa: PLC0415 see above
-    from soleflip_assets.commands.environment import prepared  # noqa: PLC0415
+    from soleflip_assets.commands.environment import make_home, prepared  # noqa: PLC0415
+    from soleflip_assets.commands.processes import at_work_in  # noqa: PLC0415
     from soleflip_assets.commands.up import require_free_port, serve  # noqa: PLC0415
     from soleflip_assets.housekeeping.retention import Retention  # noqa: PLC0415
     from soleflip_assets.metrics.freshness import Freshness  # noqa: PLC0415
 
     with _configuration_errors():
-        require_free_port(port)
         targets_from_environment(_tell)
         Freshness.from_environment()
         Retention.from_environment()
-        with prepared(Settings.from_environment()) as environment:
-            code = serve(environment, port, _tell)
+        settings = Settings.from_environment()
+        make_home(settings.home)
+        with ended_by_signals(_tell), at_work_in(settings.home, port) as (household, left):
+            if left:
+                _tell(f"Ended {left} processes that a killed `soleflip up` had left")
+            require_free_port(port)
+            with prepared(settings) as environment:
+                code = serve(environment, port, household, _tell)
     sys.exit(code)
 
 
@@ -290,9 +305,13 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
         return
     from soleflip_assets.commands.environment import prepared  # noqa: PLC0415 see above
 
-    with _configuration_errors(), prepared(Settings.from_environment()):
+    with (
+        _configuration_errors(),
+        ended_by_signals(_tell),
+        prepared(Settings.from_environment()),
+    ):
         run = _run("restore_drill")
-    _finish(run.success, run.errors)
+        _finish(run.success, run.errors)
 
 
 def _bring_back(dump: Path, *, replace: bool) -> None:
@@ -300,7 +319,11 @@ def _bring_back(dump: Path, *, replace: bool) -> None:
     from soleflip_assets.deploying.deployer import DeploymentError  # noqa: PLC0415
     from soleflip_assets.dumps.restore import restore as bring_back  # noqa: PLC0415
 
-    with _configuration_errors(), server_running(Settings.from_environment()) as url:
+    with (
+        _configuration_errors(),
+        ended_by_signals(_tell),
+        server_running(Settings.from_environment()) as url,
+    ):
         try:
             restored = bring_back(url, dump, _tell, replace=replace)
         except DeploymentError as error:
@@ -492,9 +515,10 @@ def status(environment: Environment, *, as_json: bool) -> None:
 
     Writes: nothing.
 
-    Exits with 1 when something is dead: a daemon without a heartbeat, a schedule that is stopped or whose
-    last tick failed, metrics that are too old, a target that does not take alerts. A failed check is shown
-    and does not make it exit with 1.
+    Exits with 1 when something is dead or stuck: a daemon without a heartbeat, a schedule that is stopped or
+    whose last tick failed, metrics that are too old, a target that does not take alerts, runs that wait or go
+    on for too long, a transaction that holds things up, a switch of modes left half-way, a database that was
+    deployed and is not any more. Another failed check is shown and does not make it exit with 1.
     """
     from soleflip_assets.commands.status import current_status  # noqa: PLC0415 see above
 

@@ -64,7 +64,7 @@ def prepared(settings: Settings) -> Iterator[Environment]:
             require_usable(DATABASE_URL, settings.database_url)
     if settings.dagster_storage_url is not None:
         require_reachable(DAGSTER_STORAGE_URL, settings.dagster_storage_url)
-    _make_home(settings.home)
+    make_home(settings.home)
     if settings.database_url is not None and settings.dagster_storage_url is not None:
         yield _enter(settings, settings.database_url, settings.dagster_storage_url)
         return
@@ -92,12 +92,17 @@ def server_running(settings: Settings) -> Iterator[URL]:
     if settings.database_url is not None:
         yield settings.owner_database_url or settings.database_url
         return
-    _make_home(settings.home)
+    make_home(settings.home)
     with PostgresServer(settings.embedded_data).running() as server:
         yield server.url(_DATABASE)
 
 
-def _make_home(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Make SOLEFLIP_HOME, unless it is there.
+
+    Raises:
+        ConfigurationError: nothing can be written there.
+    """
     try:
         # As root, the server runs as another account, which has to pass through here but not to look around.
         home.mkdir(mode=0o711, parents=True, exist_ok=True)
