@@ -59,7 +59,7 @@ def evaluations(storage: psycopg.Connection[Any]) -> int:
 def test_records_without_a_run_what_changed_and_no_more(
     instance: dg.DagsterInstance, databases: Databases, dagster_database: psycopg.Connection[Any]
 ) -> None:
-    """Then a transaction is forgotten, prepared and so in no list of sessions (D8)."""
+    """One evaluation of each check, and none at the next look, which finds the same."""
     watch = Watch(instance, databases.deployed("production"))
     assert watch.tick() == "nothing failing, 0 runs ended."
     recorded = evaluations(dagster_database)
