@@ -327,7 +327,7 @@ def _reset_horizon(target: URL, log: Log) -> None:
     """Refresh the figures: what the dump says of its refreshes names transactions of another server."""
     restored = create_database_engine(target).connect()
     with restored.execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not query_one(connection, "metrics/is_deployed.sql")["deployed"]:
+        if ledger.deployed_at(connection) is None:
             return
         try:
             query_one(connection, "metrics/refresh.sql")
