@@ -30,7 +30,7 @@ from tests.e2e.topology import HOURLY, SERVICES, Production, hour_of, running_pr
 # A Tuesday, long before the daily watch.
 START = datetime(2026, 3, 10, 11, 50, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
-FRESHNESS, HOUSEKEEPING = "quarter_hourly_freshness", "daily_housekeeping"
+HOUSEKEEPING = "daily_housekeeping"
 WRITERS = 3
 # What a writer waits between two changes: a shop, no load test.
 PAUSE_SECONDS = 0.02
@@ -113,7 +113,7 @@ class Writers:
 )
 def main(hours: int) -> None:
     """Let hours of production pass, with a daemon and a database that are restarted on the way."""
-    keep = {HOURLY, FRESHNESS, HOUSEKEEPING}
+    keep = {HOURLY, HOUSEKEEPING}
     with running_production(START, programs_of("15"), keep) as production:
         writers = Writers(production.database)
         with writers.at_work():
@@ -144,7 +144,6 @@ def _hour_later(production: Production, writers: Writers, number: int, hours: in
             production.start(victim)
         else:
             production.clock.leap_to(moment - timedelta(seconds=1))
-        _await_tick(production, FRESHNESS, moment)
         if moment == hour_of(moment):
             _await_tick(production, HOURLY, moment)
         awaited(lambda: not production.unfinished(), 150)

@@ -18,6 +18,7 @@ from soleflip_assets.metrics import definitions as metrics
 from soleflip_assets.monitoring import definitions as monitoring
 from soleflip_assets.phase2 import definitions as phase2
 from soleflip_assets.reservations import definitions as reservations
+from soleflip_assets.running.executor import in_process
 
 DOMAINS = [dumps, metrics, phase2, reservations, monitoring, alerts, housekeeping]
 
@@ -35,7 +36,7 @@ shared = dg.Definitions(
         ),
         "state": StateFolder(path=dg.EnvVar(HOME)),
     },
-    executor=dg.in_process_executor,
+    executor=in_process,
 )
 
 defs: dg.Definitions

@@ -136,7 +136,7 @@ def programs_of(version: str) -> Path:
     return _PROGRAMS[version]
 
 
-def _databases(version: str, **settings: str) -> Iterator[Databases]:
+def running_databases(version: str, **settings: str) -> Iterator[Databases]:
     programs = programs_of(version)
     # Nothing here outlives the tests: fsync only costs time, and so does autovacuum, which goes round
     # all databases every minute.
@@ -153,13 +153,13 @@ def _databases(version: str, **settings: str) -> Iterator[Databases]:
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """Databases on the embedded server, PostgreSQL 18."""
-    yield from _databases("18")
+    yield from running_databases("18")
 
 
 @pytest.fixture(scope="session")
 def databases_15() -> Iterator[Databases]:
     """Databases on the oldest server that is supported, Debian's PostgreSQL 15."""
-    yield from _databases("15")
+    yield from running_databases("15")
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +172,7 @@ def databases_pg_cron() -> Iterator[Databases]:
         # It would connect by TCP, where this server does not listen.
         "cron.use_background_workers": "on",
     }
-    yield from _databases("15", **settings)
+    yield from running_databases("15", **settings)
 
 
 @pytest.fixture(params=["18", "15"])

@@ -13,6 +13,7 @@ import dagster as dg
 from soleflip_assets.alerts.state import Observation, Severity, State
 from soleflip_assets.ground.errors import innermost
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
+from soleflip_assets.running.slow import slow_runs
 
 # Events of one tick; a backlog is worked off tick by tick.
 BATCH = 1000
@@ -237,6 +238,20 @@ def read_instigators(
         if key in runs_by_default:
             yield from _stopped(instigator, state, now, runs_by_default=runs_by_default[key])
             yield from _ticks(instance, instigator, state)
+
+
+def read_runs(instance: dg.DagsterInstance, state: State, now: float) -> Iterator[Observation]:
+    """Whether runs wait, or go on, for too long; told when it begins and when it is over."""
+    for kind, runs in slow_runs(instance, now).items():
+        subject = f"runs:{kind}"
+        if bool(runs) != state.is_failing(subject):
+            yield Observation(
+                subject,
+                failing=bool(runs),
+                at=now,
+                detail=", ".join(runs[:_MOST_NUMBERS]),
+                meaning="Something holds them up, or nothing is started: what they make or check is late.",
+            )
 
 
 def _on(instigator: dg.ScheduleDefinition | dg.SensorDefinition) -> bool:

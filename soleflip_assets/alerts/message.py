@@ -19,6 +19,7 @@ _SECTIONS = {
     "job": "a-run-failed",
     "schedule": "a-tick-failed",
     "sensor": "a-tick-failed",
+    "runs": "runs-take-too-long",
     "stopped": "a-schedule-or-sensor-is-stopped",
     "target": "a-target-takes-no-alerts",
     "alerts": "too-many-alerts",
@@ -165,6 +166,7 @@ def _what(alert: Alert) -> str:
         "stopped": f"{rest} is stopped",
         "target": f"messages to {rest}",
         "alerts": "more than can be told one by one",
+        "runs": f"runs {rest} for too long",
     }[kind]
 
 

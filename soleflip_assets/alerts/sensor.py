@@ -14,6 +14,7 @@ from soleflip_assets.alerts.events import (
     latest_event_id,
     read_events,
     read_instigators,
+    read_runs,
     unfinished_runs,
 )
 from soleflip_assets.alerts.heartbeat import ping
@@ -74,6 +75,8 @@ def _look(context: dg.SensorEvaluationContext, state: State, now: float) -> None
     state.after = batch.after
     if refresh_stock_metrics.name in batch.succeeded:
         state.heartbeat_due = True
+    for seen in list(read_runs(context.instance, state, now)):
+        state.observe(seen)
     assert context.repository_def is not None
     for seen in list(read_instigators(context.instance, context.repository_def, state, now)):
         state.observe(seen)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.checks.question import Answer, questions_of
 from soleflip_assets.checks.shown import Markdown, check_result, markdown_table
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.sql_files import SqlFile
 
@@ -108,7 +109,10 @@ def build_monitors(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefi
         context: dg.AssetCheckExecutionContext, database: Database
     ) -> Iterator[dg.AssetCheckResult]:
         # One that hangs would raise no alarm.
-        with database.connect(lock_timeout="10s", statement_timeout="2min") as connection:
+        with database.connect(
+            lock_timeout=deadlines.LOOK_LOCK.milliseconds,
+            statement_timeout=deadlines.LOOK.milliseconds,
+        ) as connection:
             for monitor in monitors:
                 if monitor.spec.key in context.selected_asset_check_keys:
                     yield monitor.result(connection)

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from soleflip_assets.ground.deadlines import PROBE
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, Settings
@@ -31,7 +32,7 @@ COMPONENTS = ("code-server", "webserver", "daemon", "database")
 # Without these no schedule ticks, no run starts, and none that died is noticed.
 DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING")
 
-_TIMEOUT_SECONDS = 5
+_TIMEOUT_SECONDS = PROBE.number
 _PING = "/api.DagsterApi/Ping"
 # An empty PingRequest: the only message of Dagster's that this has to know.
 _PING_REQUEST = b""
@@ -89,7 +90,18 @@ def _require_code_server(port: int | None) -> None:
     The standard gRPC health service is answered by the one that listens, whatever became of the other.
     """
     settings = Settings.from_environment()
-    address = f"{settings.code_server_host}:{port or settings.code_server_port}"
+    require_code_server(f"{settings.code_server_host}:{port or settings.code_server_port}")
+
+
+def require_code_server(address: str) -> None:
+    """Ask a code server whether it is there.
+
+    Args:
+        address: as gRPC writes it.
+
+    Raises:
+        UnhealthyError: it does not answer.
+    """
     with grpc.insecure_channel(address) as channel:
         try:
             channel.unary_unary(_PING)(_PING_REQUEST, timeout=_TIMEOUT_SECONDS)

@@ -12,7 +12,11 @@ from typing import Any
 import dagster as dg
 
 from soleflip_assets import definitions
+from soleflip_assets.commands.waiting import waiting_told
 from soleflip_assets.ground.errors import innermost
+from soleflip_assets.ground.settings import Settings
+from soleflip_assets.running.lost import end_lost_runs
+from soleflip_assets.running.process import Process
 
 Tell = Callable[[str], None]
 
@@ -25,6 +29,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # A step may take hours without an event: an older connection, which a firewall may have dropped, is not used.
 _CONNECTION_SECONDS = 60
+_INTERRUPTED = "interrupted"
 # Besides the one that is kept; more than a run has threads.
 _MORE_CONNECTIONS = 20
 
@@ -61,7 +66,9 @@ def run_job(
 
     def listen(entry: dg.EventLogEntry) -> None:
         # The run's failure repeats its step's.
-        if (failure := _failure(entry)) and failure not in errors:
+        failure = _failure(entry)
+        # Who was interrupted is told by whoever takes the signal.
+        if failure and failure != _INTERRUPTED and failure not in errors:
             errors.append(failure)
         if line := _line(entry):
             tell(line)
@@ -69,14 +76,19 @@ def run_job(
     run_id = str(uuid.uuid4())
     with dg.DagsterInstance.get() as instance:
         keep_connections(instance)
+        for sentence in end_lost_runs(instance):
+            tell(sentence)
         instance.add_event_listener(run_id, listen)
-        result = definitions.defs.resolve_job_def(name).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            run_config={**_QUIET, **(config or {})},
-            raise_on_error=False,
-            tags={**_CODE_LOCATION, "soleflip/started_by": actor},
-        )
+        url = Settings.from_environment().database_url
+        assert url is not None, "prepared() enters it"
+        with waiting_told(url, tell):
+            result = definitions.defs.resolve_job_def(name).execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                run_config={**_QUIET, **(config or {})},
+                raise_on_error=False,
+                tags={**_CODE_LOCATION, **Process.this().tags, "soleflip/started_by": actor},
+            )
     return JobRun(run_id, result.success, list(result.get_asset_check_evaluations()), errors)
 
 
@@ -128,4 +140,5 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    return innermost(error) if error else None
+    why = innermost(error) if error else None
+    return _INTERRUPTED if why and "InterruptedError" in why else why

@@ -5,7 +5,9 @@ import sys
 import click
 
 from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.commands.environment import prepared
+from soleflip_assets.commands.environment import make_home, prepared
+from soleflip_assets.commands.processes import at_work_in
+from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
@@ -32,13 +34,18 @@ def up(port: int | None) -> None:
     Writes: the embedded database, which it makes, fills and deploys Phase 2 on; logs in SOLEFLIP_HOME. In a
     database of your own nothing is deployed: run `soleflip deploy` for that.
 
-    Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
+    Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed, 2 when another one is at
+    work in the same SOLEFLIP_HOME. The UI is served also where the deployment failed: it shows what it met.
     """
     with configuration_errors():
         settings = Settings.from_environment()
         port = port or settings.port
-        require_free_port(port)
         targets_from_environment(tell)
-        with prepared(settings) as environment:
-            code = serve(environment, port, tell)
+        make_home(settings.home)
+        with ended_by_signals(tell), at_work_in(settings.home, port) as (household, left):
+            if left:
+                tell(f"Ended {left} processes that a killed `soleflip up` had left")
+            require_free_port(port)
+            with prepared(settings) as environment:
+                code = serve(environment, port, household, tell)
     sys.exit(code)

@@ -5,26 +5,37 @@ here: what is done about it, which is the runbook's.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets import definitions
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
 from soleflip_assets.deploying import ledger
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import query_one
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics import pg_cron
-from soleflip_assets.metrics.freshness import Freshness
+from soleflip_assets.metrics.freshness import FRESHNESS, Freshness
 from soleflip_assets.metrics.mode import Mode, current_mode
+from soleflip_assets.monitoring.watch import (
+    WATCHED,
+    Memory,
+    UndeployedError,
+    require_still_deployed,
+    watch,
+)
+from soleflip_assets.monitoring.watch import remembered as watching
+from soleflip_assets.running.slow import slow_runs
 
-# The alerts look every ten seconds; their tick may take a minute.
-_ALERTS_SILENT_AFTER_SECONDS = 120
+# The alerts look every ten seconds, the watch every thirty; a tick may take a minute.
+_SILENT_AFTER_SECONDS = 120
 
 # From here on what an hourly refresh writes anew is worth a queue of what changed.
 SLOW_REFRESH_SECONDS = 10
@@ -69,9 +80,9 @@ class Instigator:
             return f"{self.name} is stopped"
         if self.last_tick_status == "FAILURE":
             return f"the last tick of {self.name} failed"
-        if self.name == alerts.name and self.last_tick:
+        if self.name in (alerts.name, watch.name) and self.last_tick:
             silent = now - datetime.fromisoformat(self.last_tick).timestamp()
-            if silent > _ALERTS_SILENT_AFTER_SECONDS:
+            if silent > _SILENT_AFTER_SECONDS:
                 return f"{self.name} has not looked for {silent / 60:.0f} minutes"
         return ""
 
@@ -226,7 +237,12 @@ def current_status(url: URL) -> Status:
     Args:
         url: SoleFlip's database.
     """
-    with dg.DagsterInstance.get() as instance, create_database_engine(url).connect() as connection:
+    engine = create_database_engine(
+        url,
+        lock_timeout=deadlines.WATCH_LOCK.milliseconds,
+        statement_timeout=deadlines.WATCH.milliseconds,
+    )
+    with dg.DagsterInstance.get() as instance, engine.connect() as connection:
         return read_status(instance, definitions.defs.get_repository_def(), connection)
 
 
@@ -244,8 +260,8 @@ def read_status(
     state = remembered(instance)
     daemons = _daemons(instance)
     instigators = _instigators(instance, repository)
-    last_refresh = _last_refresh(connection)
-    refreshing = _pg_cron(connection)
+    seen = _look(connection, watching(instance))
+    last_refresh, refreshing = seen.last_refresh, seen.pg_cron
     undelivered = _undelivered(state)
     dead = [f"the daemon {daemon.name} is dead" for daemon in daemons if not daemon.healthy]
     dead += [why for instigator in instigators if (why := instigator.fault(now))]
@@ -255,6 +271,12 @@ def read_status(
     if refreshing and refreshing.last_status == "failed":
         dead.append(f"pg_cron's last refresh failed: {refreshing.message}")
     dead += [f"{reach.target} does not take alerts" for reach in undelivered]
+    dead += [
+        f"runs {kind} for too long: {', '.join(runs)}"
+        for kind, runs in slow_runs(instance, now).items()
+        if runs
+    ]
+    dead += seen.dead
     return Status(
         dead=dead,
         daemons=daemons,
@@ -264,8 +286,47 @@ def read_status(
         failing=_failing(state),
         last_alert=_last_alert(state),
         undelivered=undelivered,
-        advice=advice_on_mode(connection),
+        advice=seen.advice,
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What SoleFlip's database shows."""
+
+    dead: list[str]
+    last_refresh: Refresh | None = None
+    pg_cron: PgCronJob | None = None
+    advice: list[str] = field(default_factory=list)
+
+
+def _look(connection: Connection, memory: Memory) -> _Seen:
+    """Look at SoleFlip's database, a few seconds at each thing: whoever locks it must not stop this, too."""
+    try:
+        try:
+            require_still_deployed(connection, memory)
+        except UndeployedError as error:
+            return _Seen([str(error).rstrip(".")])
+        failing = [] if memory.deployed is None else _failing_checks(connection)
+        return _Seen(
+            failing, _last_refresh(connection), _pg_cron(connection), advice_on_mode(connection)
+        )
+    except DBAPIError as error:
+        said = " ".join(str(error.orig).split())
+        return _Seen([f"SoleFlip's database cannot be looked at ({said}): does somebody lock it"])
+
+
+def _failing_checks(connection: Connection) -> list[str]:
+    """The checks of the sensor `watch`, looked at now; the age of the metrics is told elsewhere."""
+    results = [
+        (monitor, monitor.look(connection)) for monitor in WATCHED if monitor not in FRESHNESS
+    ]
+    return [
+        f"{monitor.name}: {monitor.meaning} "
+        + "; ".join(map(str, finding.observed.get("examples") or []))
+        for monitor, finding in results
+        if not finding.passed
+    ]
 
 
 def advice_on_mode(connection: Connection) -> list[str]:

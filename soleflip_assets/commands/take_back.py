@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from soleflip_assets.commands.environment import prepared, server_running
+from soleflip_assets.commands.environment import server_running
+from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import configuration_errors, examples, finish, tell
-from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps.restore import restore as bring_back
 from soleflip_assets.ground.settings import Settings
@@ -67,14 +68,21 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
         _bring_back(dump, replace=replace)
         return
 
-    with configuration_errors(), prepared(Settings.from_environment()):
-        done = run("restore_drill")
+    _drill()
+
+
+@with_environment
+def _drill() -> None:
+    done = run("restore_drill")
     finish(done.success, done.errors)
 
 
 def _bring_back(dump: Path, *, replace: bool) -> None:
-
-    with configuration_errors(), server_running(Settings.from_environment()) as url:
+    with (
+        configuration_errors(),
+        ended_by_signals(tell),
+        server_running(Settings.from_environment()) as url,
+    ):
         try:
             restored = bring_back(url, dump, tell, replace=replace)
         except DeploymentError as error:

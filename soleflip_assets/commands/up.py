@@ -1,28 +1,31 @@
 """``soleflip up``: the deployment, then the UI and the daemon, until somebody says stop.
 
-A supervisor of its own and not ``dagster dev``, which was seen to survive a SIGTERM. Each child leads a
-session of its own, so that a Ctrl-C in the terminal reaches only this process, which then stops all of them
-in order.
+A supervisor of its own and not ``dagster dev``, which was seen to survive a SIGTERM. Here: which processes
+there are, and when they are ready. Not here: how one is started and ended (processes.py).
 """
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
+from soleflip_assets.commands.health import UnhealthyError, require_code_server
+from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
+from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import private_file, private_folder
 from soleflip_assets.ground.settings import FILES, UI_URL
@@ -30,10 +33,7 @@ from soleflip_assets.ground.settings import FILES, UI_URL
 Tell = Callable[[str], None]
 
 _HOST = "127.0.0.1"
-_READY_WITHIN_SECONDS = 180
-# Time for a run to end its step: a refresh takes seconds, and is one transaction.
-_STOP_WITHIN_SECONDS = 20
-_KILL_AFTER_SECONDS = 5
+_SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
@@ -48,10 +48,6 @@ _READINESS = """
   instance { daemonHealth { daemonStatus(daemonType: "SCHEDULER") { healthy } } }
 }
 """
-
-
-class StartupError(Exception):
-    """A process did not come up, or ended by itself; the message says where its log is."""
 
 
 def require_free_port(port: int) -> None:
@@ -71,62 +67,13 @@ def require_free_port(port: int) -> None:
             ) from None
 
 
-@dataclass(frozen=True)
-class Child:
-    """A process of ours, the leader of its session and process group.
-
-    Attributes:
-        name: what it is.
-        process: the handle.
-        log: where its output goes.
-    """
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def require_alive(self) -> None:
-        """Raise StartupError if it has ended."""
-        if self.process.poll() is not None:
-            raise StartupError(
-                f"The {self.name} ended by itself (exit code {self.process.returncode}): see {self.log}."
-            )
-
-    def ask_to_end(self) -> None:
-        """Send SIGTERM, unless it has ended."""
-        if self.process.poll() is None:
-            self.process.terminate()
-
-    def end(self) -> None:
-        """Wait for its end, then see to it that it and all it started are gone."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(_STOP_WITHIN_SECONDS)
-        # What it started is in its group, and may outlive it.
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            # ESRCH: nobody is left; macOS says EPERM of a group of zombies.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-            if self._group_is_gone_within(_KILL_AFTER_SECONDS):
-                return
-
-    def _group_is_gone_within(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.process.poll()
-            try:
-                os.killpg(self.process.pid, 0)
-            except (ProcessLookupError, PermissionError):
-                return True
-            time.sleep(0.05)
-        return False
-
-
-def serve(environment: Environment, port: int, tell: Tell) -> int:
-    """Deploy if the database is ours, then serve until a signal arrives.
+def serve(environment: Environment, port: int, household: Household, tell: Tell) -> int:
+    """Deploy if the database is ours, then serve until a signal arrives, whatever came of the deployment.
 
     Args:
         environment: prepared; its variables are inherited by the processes started here.
         port: of the UI.
+        household: where they are written down.
         tell: gets the lines for the terminal; the last one before the wait is the URL.
 
     Returns:
@@ -137,34 +84,118 @@ def serve(environment: Environment, port: int, tell: Tell) -> int:
     if "ui_url" not in environment.settings.model_fields_set:
         os.environ[UI_URL] = f"http://{_HOST}:{port}"
     stopping = threading.Event()
-    children: list[Child] = []
-    with _signals_set(stopping):
+    processes = _Processes(logs, household)
+    with _signals_set(stopping), _socket_folder(household) as folder:
         try:
-            if environment.embedded and not _deployed(stopping, tell):
-                return 0 if stopping.is_set() else 1
-            children += [_start_webserver(port, logs), _start_daemon(logs)]
-            _await_readiness(children, port, stopping)
+            processes.start_warden(environment)
+            deployed = not environment.embedded or _deployed(processes, stopping, tell)
+            if stopping.is_set():
+                return 0
+            _start_ui(processes, port, folder, stopping)
             if not stopping.is_set():
-                tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
-                tell("Ctrl-C stops it. The UI:")
-                tell(f"http://{_HOST}:{port}")
+                _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
-                for child in children:
-                    child.require_alive()
+                processes.require_alive()
         except StartupError as error:
             tell(f"soleflip: {error}")
             return 1
         finally:
-            _stop(children)
-    return 0
+            processes.stop()
+    return 0 if deployed else 1
 
 
-def _stop(children: list[Child]) -> None:
-    """End them side by side: each takes seconds."""
-    for child in children:
+def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
+    if not deployed:
+        tell(
+            "The deployment failed, as told above; the UI shows what it met. Mend that and start again."
+        )
+    tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
+    tell("Ctrl-C stops it. The UI:")
+    tell(f"http://{_HOST}:{port}")
+
+
+class _Processes:
+    """What runs at the moment.
+
+    Args:
+        logs: the folder of the logs.
+        household: where each is written down.
+    """
+
+    def __init__(self, logs: Path, household: Household) -> None:
+        self._logs = logs
+        self._household = household
+        self._children: list[Child] = []
+        self._pipe: int | None = None
+
+    @property
+    def logs(self) -> str:
+        """Where to look."""
+        return " and ".join(str(child.log) for child in self._children)
+
+    def start(self, name: str, *command: str, **how: Any) -> Child:
+        """Start one; its output goes to its log, unless said otherwise."""
+        log = self._logs / f"{name}.log"
+        with os.fdopen(private_file(log), "ab") as output:
+            process = subprocess.Popen(
+                command,
+                start_new_session=True,
+                **{
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": output,
+                    "stderr": subprocess.STDOUT,
+                    **how,
+                },
+            )
+        child = Child(name, process, log)
+        self._children.append(child)
+        self._household.add(child)
+        return child
+
+    def start_warden(self, environment: Environment) -> None:
+        """Start the one that ends the others should this process be killed."""
+        home = environment.settings.home
+        ours = environment.embedded or environment.settings.dagster_storage_url is None
+        data = str(environment.settings.embedded_data) if ours else ""
+        read, self._pipe = os.pipe()
+        module = [sys.executable, "-m", "soleflip_assets.commands.warden"]
+        self.start("warden", *module, str(home / LOCK), str(os.getpid()), data, stdin=read)
+        os.close(read)
+
+    def end(self, child: Child) -> None:
+        """End one by itself."""
         child.ask_to_end()
-    for child in children:
         child.end()
+        self._children.remove(child)
+
+    def require_alive(self) -> None:
+        """Raise StartupError if one has ended."""
+        for child in self._children:
+            child.require_alive()
+
+    def stop(self) -> None:
+        """End them side by side: each takes seconds. The warden last, which would else do it."""
+        others = [child for child in self._children if child.name != "warden"]
+        for child in others:
+            child.ask_to_end()
+        for child in others:
+            child.end()
+        for warden in (child for child in self._children if child.name == "warden"):
+            warden.process.kill()
+            warden.end()
+        if self._pipe is not None:
+            os.close(self._pipe)
+
+
+@contextmanager
+def _socket_folder(household: Household) -> Iterator[Path]:
+    """A folder that only we can enter, short enough for a socket's path wherever the home is."""
+    folder = Path(tempfile.mkdtemp(prefix="soleflip-up-"))
+    household.add_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -179,59 +210,67 @@ def _signals_set(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _deployed(stopping: threading.Event, tell: Tell) -> bool:
+def _deployed(processes: _Processes, stopping: threading.Event, tell: Tell) -> bool:
     """Run ``soleflip deploy``, its progress on our terminal.
 
     Returns:
         Whether it succeeded.
     """
     tell("Deploying Phase 2")
-    deploy = subprocess.Popen(
-        [sys.executable, "-m", "soleflip_assets", "deploy"], start_new_session=True
-    )
-    child = Child("deployment", deploy, Path(os.devnull))
-    while deploy.poll() is None:
-        if stopping.wait(0.1):
-            _stop([child])
-    return deploy.returncode == 0
+    command = [sys.executable, "-m", "soleflip_assets", "deploy"]
+    deployment = processes.start("deployment", *command, stdout=None, stderr=None)
+    while deployment.process.poll() is None and not stopping.wait(0.1):
+        pass
+    processes.end(deployment)
+    return deployment.process.returncode == 0
 
 
-def _start_webserver(port: int, logs: Path) -> Child:
-    webserver = (sys.executable, "-m", "soleflip_assets.commands.webserver")
-    return _start("webserver", logs, *webserver, "--host", _HOST, "--port", str(port))
+def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threading.Event) -> None:
+    """Start one code server, then what asks it; return when a person finds all of it working.
 
-
-def _start_daemon(logs: Path) -> Child:
-    return _start("daemon", logs, "dagster-daemon", "run")
-
-
-def _start(name: str, logs: Path, program: str, *arguments: str) -> Child:
-    log = logs / f"{name}.log"
-    command = [str(Path(sysconfig.get_path("scripts")) / program), *arguments]
-    with os.fdopen(private_file(log), "ab") as output:
-        process = subprocess.Popen(
-            [*command, "--workspace", str(FILES / "workspace.yaml")],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return Child(name, process, log)
-
-
-def _await_readiness(children: list[Child], port: int, stopping: threading.Event) -> None:
-    """Wait until the UI answers, the code is loaded and the scheduler's heart beats.
+    One for both: the daemon would start another interpreter every minute.
 
     Raises:
         StartupError: it takes too long, or a process has ended.
     """
-    deadline = time.monotonic() + _READY_WITHIN_SECONDS
-    while not _is_ready(port):
-        for child in children:
-            child.require_alive()
+    socket_path = str(folder / "code.sock")
+    os.environ[_SOCKET] = socket_path
+    processes.start("code-server", sys.executable, "-m", "dagster", "api", "grpc", "--socket", socket_path,
+                    "--module-name", "soleflip_assets.definitions", "--attribute", "defs",
+                    "--location-name", "soleflip")  # fmt: skip
+    _await(lambda: _answers(socket_path), processes, stopping)
+    if stopping.is_set():
+        return
+    workspace = ("--workspace", str(FILES / "workspace.yaml"))
+    processes.start("webserver", sys.executable, "-m", "soleflip_assets.commands.webserver",
+                    "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
+    processes.start("daemon", _program("dagster-daemon"), "run", *workspace)
+    _await(lambda: _is_ready(port), processes, stopping)
+
+
+def _program(name: str) -> str:
+    return str(Path(sysconfig.get_path("scripts")) / name)
+
+
+def _answers(socket_path: str) -> bool:
+    try:
+        require_code_server(f"unix:{socket_path}")
+    except UnhealthyError:
+        return False
+    return True
+
+
+def _await(is_so: Callable[[], bool], processes: _Processes, stopping: threading.Event) -> None:
+    """Wait until something is so, or somebody says stop.
+
+    Raises:
+        StartupError: it takes too long, or a process has ended.
+    """
+    deadline = time.monotonic() + READY.seconds
+    while not is_so():
+        processes.require_alive()
         if time.monotonic() > deadline:
-            logs = " and ".join(str(child.log) for child in children)
-            raise StartupError(f"Not ready after {_READY_WITHIN_SECONDS} s: see {logs}.")
+            raise StartupError(f"Not ready after {READY.seconds} s: see {processes.logs}.")
         if stopping.wait(0.25):
             return
 

@@ -12,6 +12,7 @@ import click
 
 from soleflip_assets.commands.environment import prepared, require_direct
 from soleflip_assets.commands.runs import JobRun, run_job
+from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import configuration_errors, tell
 from soleflip_assets.ground.settings import Settings
 
@@ -21,7 +22,11 @@ def with_environment(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def prepare_and_run(*args: Any, **kwargs: Any) -> None:
-        with configuration_errors(), prepared(Settings.from_environment()) as environment:
+        with (
+            configuration_errors(),
+            ended_by_signals(tell),
+            prepared(Settings.from_environment()) as environment,
+        ):
             click.get_current_context().obj = environment
             command(*args, **kwargs)
 

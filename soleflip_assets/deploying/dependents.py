@@ -13,6 +13,8 @@ def dependents(
     relations: Sequence[str],
     columns: Sequence[str] = (),
     ours: Sequence[str] = (),
+    *,
+    mentioning: bool = True,
 ) -> list[str]:
     """What others have built on some tables, each with its definition.
 
@@ -21,6 +23,7 @@ def dependents(
         relations: the tables, as ``inventory.stock_metrics``; one that does not exist has no dependents.
         columns: only what uses one of these columns.
         ours: names of objects that do not count.
+        mentioning: also the functions that only mention a table in their text.
     """
     rows = query_file(
         connection,
@@ -28,6 +31,7 @@ def dependents(
         relations=list(relations),
         columns=list(columns),
         ours=list(ours),
+        mentioning=mentioning,
     )
     return [f"{row['dependent']}: {row['definition']}".removesuffix(": ") for row in rows]
 

@@ -3,8 +3,11 @@
 import dagster as dg
 
 from soleflip_assets.dumps.restore import drill
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import OwnerDatabase
 from soleflip_assets.ground.state_folder import StateFolder
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
 
 
 @dg.op
@@ -30,7 +33,8 @@ def restore_latest_dump(
 
 @dg.job(
     description="Prove that the latest dump can be restored: into a scratch database, then drop that.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 def restore_drill() -> None:
     """One step."""

@@ -130,6 +130,12 @@ class PostgresServer:
                     self._socket_folder.rmdir()
                     self._socket_record.unlink()
 
+    def stop_if_unused(self) -> None:
+        """Stop the server that a user who was killed left running; nothing if somebody uses it."""
+        with self._lock_file("users") as users, self._exclusive("startup"):
+            if self._is_last(users):
+                self.stop()
+
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
         url = self.url("postgres").render_as_string(hide_password=False)

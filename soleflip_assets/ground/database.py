@@ -12,10 +12,10 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, CursorResult, Engine, RowMapping, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from soleflip_assets.ground.deadlines import Deadline
 from soleflip_assets.ground.errors import ConfigurationError
-from soleflip_assets.ground.sessions import create_async_database_engine, create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import (
     DAGSTER_STORAGE_URL,
     DATABASE_URL,
@@ -50,11 +50,6 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
         """A new engine on the database."""
         return create_database_engine(self.location)
 
-    @property
-    def async_engine(self) -> AsyncEngine:
-        """The same for asyncio."""
-        return create_async_database_engine(self.location)
-
     @contextmanager
     def connect(self, **settings: str) -> Iterator[Connection]:
         """A connection that commits each statement by itself, as psql does.
@@ -69,6 +64,22 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
     def transaction(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block and rolled back on any exception."""
         with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def limited(self, *, lock: Deadline, statement: Deadline) -> Iterator[Connection]:
+        """One transaction whose statements have an end, whoever holds what they need.
+
+        Args:
+            lock: how long each waits for a lock.
+            statement: how long each takes at most.
+        """
+        engine = create_database_engine(
+            self.location,
+            lock_timeout=lock.milliseconds,
+            statement_timeout=statement.milliseconds,
+        )
+        with engine.begin() as connection:
             yield connection
 
 

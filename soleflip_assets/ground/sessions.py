@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Engine, NullPool, TextClause, create_engine, 
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from soleflip_assets.ground.bounded import BoundedConnection
+from soleflip_assets.ground.deadlines import CLIENT_GONE, CONNECTION_PARAMETERS, LOCK, STATEMENT
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.urls import libpq_parameters, url_from
@@ -49,14 +51,15 @@ SETTINGS: Mapping[str, str] = {
     "default_tablespace": "",
     "default_table_access_method": "heap",
     # What ends. A dump holds its snapshot, idle, for as long as pg_dump takes, and a deployer its lock.
-    "statement_timeout": "1h",
-    "lock_timeout": "10min",
+    "statement_timeout": STATEMENT.milliseconds,
+    "lock_timeout": LOCK.milliseconds,
+    "client_connection_check_interval": CLIENT_GONE.milliseconds,
     "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
 }
 
-_CONNECTING = {"client_encoding": "UTF8", "connect_timeout": "10"}
+_CONNECTING = {"client_encoding": "UTF8", **CONNECTION_PARAMETERS}
 
 # A pooler that has no session free lets a client wait for two minutes.
 _PROBE_SECONDS = 2.0
@@ -78,16 +81,23 @@ def create_database_engine(url: URL, application_name: str = "soleflip", **setti
     """
     engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     _Sessions(url, application_name, settings).attend(engine)
+    event.listen(engine, "do_connect", _bounded)
     return engine
 
 
 def create_async_database_engine(
     url: URL, application_name: str = "soleflip", **settings: str
 ) -> AsyncEngine:
-    """The same for asyncio."""
+    """The same for asyncio, whose ``asyncio.timeout`` ends what waits for an answer."""
     engine = create_async_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     _Sessions(url, application_name, settings).attend(engine.sync_engine)
     return engine
+
+
+def _bounded(
+    _dialect: Any, _record: Any, _arguments: Any, keywords: dict[str, Any]
+) -> BoundedConnection:
+    return BoundedConnection.connect(**keywords)
 
 
 def require_own_session(connection: Connection) -> None:

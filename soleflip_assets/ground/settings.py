@@ -42,6 +42,8 @@ CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
 WEBSERVER_HOST = "DAGSTER_WEBSERVER_HOST"
 WEBSERVER_PORT = "DAGSTER_WEBSERVER_PORT"
 HEARTBEAT_TOLERANCE = "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE"
+LONGEST_REFRESH = "SOLEFLIP_LONGEST_REFRESH_MINUTES"
+LONGEST_DEPLOYMENT = "SOLEFLIP_LONGEST_DEPLOYMENT_HOURS"
 
 _LAST_PORT = 65535
 
@@ -100,6 +102,7 @@ def _port(value: Any) -> int:
 
 
 Days = Annotated[int, BeforeValidator(lambda value: _number(value, "days"))]
+Hours = Annotated[int, BeforeValidator(lambda value: _number(value, "hours"))]
 Minutes = Annotated[int, BeforeValidator(lambda value: _number(value, "minutes"))]
 Seconds = Annotated[int, BeforeValidator(lambda value: _number(value, "seconds"))]
 Files = Annotated[int, BeforeValidator(lambda value: _number(value, "files"))]
@@ -194,6 +197,16 @@ class Settings(BaseSettings):
         default=120,
         validation_alias=ERROR_MINUTES,
         description="age of the metrics that is an error",
+    )
+    longest_refresh_minutes: Minutes = Field(
+        default=60,
+        validation_alias=LONGEST_REFRESH,
+        description="how long a refresh may take before it is ended",
+    )
+    longest_deployment_hours: Hours = Field(
+        default=24,
+        validation_alias=LONGEST_DEPLOYMENT,
+        description="how long a deployment, revert, restore or retirement may take before it is ended",
     )
     keep_log_days: Days = Field(
         default=30, validation_alias=LOG_DAYS, description="how long the log of a run is kept"

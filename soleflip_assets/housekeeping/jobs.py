@@ -12,6 +12,7 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.alerts.sensor import remembered
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
@@ -23,6 +24,9 @@ from soleflip_assets.housekeeping.files import (
     old_run_folders,
 )
 from soleflip_assets.housekeeping.retention import Retention
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.lost import unfinished_run
 
 
 class HousekeepingConfig(dg.Config):
@@ -115,7 +119,8 @@ def delete_old_files(
 
 @dg.job(
     description="Prune Dagster's event log, and delete old dumps and reports that nobody needs.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.WATCH_RUN, Priority.HOUSEKEEPING),
 )
 def housekeeping() -> None:
     """Two steps; one does not wait for the other to succeed."""
@@ -123,7 +128,7 @@ def housekeeping() -> None:
     delete_old_files()
 
 
-daily_housekeeping = dg.ScheduleDefinition(
+@dg.schedule(
     name="daily_housekeeping",
     job=housekeeping,
     cron_schedule="15 4 * * *",
@@ -131,6 +136,12 @@ daily_housekeeping = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Keep Dagster's event log, the dumps and the reports from growing for ever.",
 )
+def daily_housekeeping(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for it, unless yesterday's is still at it."""
+    if run := unfinished_run(context.instance, housekeeping.name):
+        return dg.SkipReason(f"The housekeeping of run {run.run_id} is not finished yet.")
+    return dg.RunRequest()
+
 
 jobs = [housekeeping]
 schedules = [daily_housekeeping]

@@ -4,12 +4,15 @@ import time
 from datetime import UTC
 
 import dagster as dg
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.shown import OWNERS, outcome_metadata, sql_metadata
 from soleflip_assets.checks.validations import build_asset_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, query_one, run_statement
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
@@ -43,8 +46,8 @@ class RefreshConfig(dg.Config):
     owners=OWNERS,
     description=STOCK_METRICS_VIEW.description,
     metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(Mode.MATERIALIZED.files)},
-    # Two refreshes never overlap: in Dagster the second waits for the pool (of one, see dagster.yaml), in
-    # PostgreSQL for the function's advisory lock, whoever called it.
+    # Two refreshes never overlap: in Dagster the second run waits in the queue for the pool (of one, see
+    # dagster.yaml), in PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
 )
 def stock_metrics_view(
@@ -63,8 +66,9 @@ def stock_metrics_view(
                 "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
-        if config.refresh:
-            run_statement(connection, "metrics/refresh.sql")
+    if config.refresh:
+        _refresh(database)
+    with database.connect() as connection:
         row = query_one(connection, "metrics/last_refresh.sql")
     if not config.refresh:
         row = _refreshed_by_pg_cron(database, row)
@@ -85,6 +89,27 @@ def stock_metrics_view(
             "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
         },
     )
+
+
+def _refresh(database: Database) -> None:
+    """Refresh, in a transaction that has an end whoever else is at it.
+
+    Raises:
+        dagster.Failure: another session held the lock for too long.
+    """
+    try:
+        with database.limited(
+            lock=deadlines.REFRESH_LOCK, statement=deadlines.REFRESH
+        ) as connection:
+            run_statement(connection, "metrics/refresh.sql")
+    except DBAPIError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        raise dg.Failure(
+            f"The refresh gave up after {deadlines.REFRESH_LOCK.seconds} s of waiting for a lock that "
+            "another session holds: the metrics are as old as before. See `soleflip status`.",
+            allow_retries=False,
+        ) from error
 
 
 def _refreshed_by_pg_cron(database: Database, row: RowMapping) -> RowMapping:

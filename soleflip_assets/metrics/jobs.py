@@ -10,12 +10,16 @@ from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, query_one
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
 from soleflip_assets.metrics.freshness import FRESHNESS
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.lost import unfinished_run
 
 refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
@@ -25,23 +29,13 @@ refresh_stock_metrics = dg.define_asset_job(
     | monitor_checks(FRESHNESS),
     description="Refresh inventory.stock_metrics_view, validate it and see that it is fresh.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
-    executor_def=dg.in_process_executor,
-    # A refresh takes seconds. One whose process was killed says nothing any more; Dagster then ends its run
-    # after this long, and the schedule no longer waits for it.
-    tags={"dagster/max_runtime": "3600"},
+    executor_def=in_process,
+    tags=run_tags(deadlines.REFRESH, Priority.REFRESH),
 )
 
 _OBSERVE = {
     "ops": {"inventory__stock_metrics_view": {"config": {"deploy": False, "refresh": False}}}
 }
-
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dg.schedule(
@@ -57,15 +51,12 @@ def hourly_stock_metrics_refresh(
     context: dg.ScheduleEvaluationContext, database: Database
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a refresh, or say why not."""
-    with database.connect() as connection:
+    with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
         deployed_at = ledger.deployed_at(connection)
     if deployed_at is None:
         return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
-    unfinished = context.instance.get_runs(
-        dg.RunsFilter(job_name=refresh_stock_metrics.name, statuses=_UNFINISHED), limit=1
-    )
-    if unfinished:
-        return dg.SkipReason(f"The refresh of run {unfinished[0].run_id} is not finished yet.")
+    if run := unfinished_run(context.instance, refresh_stock_metrics.name):
+        return dg.SkipReason(f"The refresh of run {run.run_id} is not finished yet.")
     if pg_cron.job(database.engine) is None:
         return dg.RunRequest(run_key=None)
     return dg.RunRequest(
@@ -115,7 +106,8 @@ def keep_metrics(
 @dg.job(
     description="Keep inventory.stock_metrics_view in another way: materialized, or incremental. "
     "A dry run unless configured otherwise.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 def switch_metrics_mode() -> None:
     """One step: a switch that died is resumed."""
@@ -142,7 +134,8 @@ def compare_metrics(context: dg.OpExecutionContext, database: Database) -> None:
 
 @dg.job(
     description="Compare the read model of the metrics with inventory.stock, row for row, and repair it.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.WATCH_RUN, Priority.WATCH),
 )
 def compare_stock_metrics() -> None:
     """What it found is alerted by the check triggers_not_bypassed."""
@@ -158,11 +151,15 @@ def compare_stock_metrics() -> None:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Compare the read model with stock, where there is one.",
 )
-def daily_metrics_comparison(database: Database) -> dg.RunRequest | dg.SkipReason:
+def daily_metrics_comparison(
+    context: dg.ScheduleEvaluationContext, database: Database
+) -> dg.RunRequest | dg.SkipReason:
     """Ask for a comparison, or say why not."""
-    with database.connect() as connection:
+    with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
         if current_mode(connection) is not Mode.INCREMENTAL:
             return dg.SkipReason("There is no read model: each refresh recomputes all rows.")
+    if run := unfinished_run(context.instance, compare_stock_metrics.name):
+        return dg.SkipReason(f"The comparison of run {run.run_id} is not finished yet.")
     return dg.RunRequest()
 
 

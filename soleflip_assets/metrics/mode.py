@@ -98,7 +98,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
 
     Raises:
         DeploymentError: the view is not deployed or others have built on it, or the new one is not proven
-            equal to what its query gives. The old one stays then.
+            equal to what its query gives. The old one stays then, and nothing of the new one is left.
     """
     switches = current_mode(deployer.connection) is not mode
     if switches:
@@ -107,7 +107,14 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
         deployer.apply(OPERATIONS_SCHEMA)
         deployer.apply(_REFRESH)
         if mode is Mode.INCREMENTAL:
-            _make_read_model(deployer)
+            try:
+                _make_read_model(deployer)
+            except Exception:
+                # Its triggers would queue changes that nobody takes. What a killed process leaves, the check
+                # mode_is_whole tells of.
+                if not deployer.connection.invalidated:
+                    _drop_read_model(deployer)
+                raise
         else:
             deployer.execute(MATERIALIZED_VIEW)
             for file in mode.files:
@@ -143,10 +150,12 @@ def _refuse_if_not_deployed(deployer: Deployer) -> None:
 
 
 def _refuse_if_built_upon(deployer: Deployer) -> None:
-    """What only mentions the view, as a function does, finds the other one by its name."""
+    """What depends on the view as a whole counts, too: a view that only counts its rows uses no column.
+
+    What only mentions the view, as a function does, finds the other one by its name.
+    """
     view = f"inventory.{STOCK_METRICS_VIEW.name}"
-    columns = [column.name for column in STOCK_METRICS_VIEW.columns]
-    if found := dependents(deployer.connection, [view], columns):
+    if found := dependents(deployer.connection, [view], mentioning=False):
         raise DeploymentError(
             "Others have built on the view, which is replaced by another one; drop these first and make them "
             f"again afterwards: {'; '.join(found)}."

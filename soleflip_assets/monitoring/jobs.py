@@ -1,7 +1,6 @@
-"""What is looked at when: the freshness each quarter of an hour, most things daily, the rest weekly.
+"""What is looked at when: most things daily, some weekly, by runs; what cannot wait, by watch.py's sensor.
 
-Each on a schedule of its own, so that the freshness speaks up when the refresh is dead. Here: checks, jobs
-and schedules. Not here: what a check looks at.
+Here: checks, jobs and schedules. Not here: what a check looks at.
 """
 
 import dagster as dg
@@ -9,11 +8,15 @@ import dagster as dg
 from soleflip_assets.checks.monitors import build_monitors, monitor_checks, monitor_of_file
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying import ledger
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
-from soleflip_assets.metrics.freshness import FRESHNESS
 from soleflip_assets.monitoring import drift, plans
+from soleflip_assets.monitoring.watch import WATCHED
 from soleflip_assets.phase2 import countdown
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.lost import unfinished_run
 
 DAILY = [
     monitor_of_file("reservations_match_ledger"),
@@ -31,20 +34,13 @@ _BACKUPS = [backup_of(table).key for table in LEGACY_TABLES]
 
 WEEKLY = [monitor_of_file("index_usage")]
 
-MONITORS = [*FRESHNESS, *DAILY, *WEEKLY]
+MONITORS = [*WATCHED, *DAILY, *WEEKLY]
 
 checks = [
-    build_monitors("monitor_freshness", FRESHNESS),
+    build_monitors("monitor_always", WATCHED),
     build_monitors("monitor_daily", DAILY),
     build_monitors("monitor_weekly", WEEKLY),
 ]
-
-watch_freshness = dg.define_asset_job(
-    "watch_freshness",
-    selection=monitor_checks(FRESHNESS),
-    description="Look how old the metrics are.",
-    executor_def=dg.in_process_executor,
-)
 
 watch_daily = dg.define_asset_job(
     "watch_daily",
@@ -52,17 +48,19 @@ watch_daily = dg.define_asset_job(
     | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key)
     | countdown.SELECTION,
     description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.WATCH_RUN, Priority.WATCH),
 )
 
 watch_weekly = dg.define_asset_job(
     "watch_weekly",
     selection=monitor_checks(WEEKLY) | validation_checks(*_BACKUPS),
     description="Report what each index costs and gives, and compare the backups with what was copied.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.WATCH_RUN, Priority.WATCH),
 )
 
-jobs = [watch_freshness, watch_daily, watch_weekly]
+jobs = [watch_daily, watch_weekly]
 
 
 def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
@@ -74,23 +72,21 @@ def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDe
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )
-    def evaluate(database: Database) -> dg.RunRequest | dg.SkipReason:
-        with database.connect() as connection:
+    def evaluate(
+        context: dg.ScheduleEvaluationContext, database: Database
+    ) -> dg.RunRequest | dg.SkipReason:
+        with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
             deployed_at = ledger.deployed_at(connection)
         if deployed_at is None:
             return dg.SkipReason("Phase 2 is not deployed: run `soleflip deploy`.")
+        if run := unfinished_run(context.instance, job):
+            return dg.SkipReason(f"Run {run.run_id} of {job} is not finished yet.")
         return dg.RunRequest()
 
     return evaluate
 
 
 schedules = [
-    _schedule(
-        "quarter_hourly_freshness",
-        watch_freshness.name,
-        "*/15 * * * *",
-        "See whether the metrics are fresh, also when the refresh itself is dead or paused.",
-    ),
     _schedule(
         "daily_watch",
         watch_daily.name,

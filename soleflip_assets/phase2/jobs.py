@@ -8,10 +8,13 @@ import dagster as dg
 
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying.deployment import Deployment
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
 from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
 
 _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
 _validations = validation_checks(*_TABLES)
@@ -21,7 +24,8 @@ check_phase2 = dg.define_asset_job(
     "check_phase2",
     selection=dg.AssetSelection.assets(PREFLIGHT_KEY) | _preflight_checks,
     description="Look for all that is known to stop a deployment and change nothing.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 
 deploy_phase2 = dg.define_asset_job(
@@ -30,7 +34,8 @@ deploy_phase2 = dg.define_asset_job(
     | _preflight_checks
     | dg.AssetSelection.checks_for_assets(*_TABLES),
     description="Look for trouble, dump, back up, consolidate, validate and report. Safe to run again.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 
 
@@ -38,7 +43,8 @@ verify_phase2 = dg.define_asset_job(
     "verify_phase2",
     selection=_validations,
     description="Run every validation of Phase 2 and change nothing.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 
 
@@ -65,7 +71,8 @@ def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: 
 @dg.job(
     description="Take Phase 2 back: the schema as it was, with everything that was written since. "
     "A dry run unless configured otherwise.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 def revert_phase2() -> None:
     """One step: a revert that died is resumed."""
@@ -108,7 +115,8 @@ def retire_backup_tables(
 
 @dg.job(
     description="Drop the legacy tables once every gate is open. A dry run unless configured otherwise.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 def drop_legacy_tables() -> None:
     """One step: all three or none."""
@@ -117,7 +125,8 @@ def drop_legacy_tables() -> None:
 
 @dg.job(
     description="Drop the backups once every gate is open. A dry run unless configured otherwise.",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
 def drop_backup_tables() -> None:
     """One step: all three or none."""

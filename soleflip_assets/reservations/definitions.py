@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from soleflip_assets.reservations.jobs import jobs, schedules
+from soleflip_assets.reservations.jobs import jobs, sensors
 
 defs = dg.Definitions(
     jobs=jobs,
-    schedules=schedules,
+    sensors=sensors,
 )

@@ -1,20 +1,28 @@
 """What Dagster runs for the inventory: expiring reservations, and applying their bounds.
 
-Here: the jobs and the schedule. Not here: what expiring means, which is service.py's and the same for
+Here: the jobs and the sensor. Not here: what expiring means, which is service.py's and the same for
 the application.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import dagster as dg
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from soleflip_assets.checks.shown import markdown_table
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, OwnerDatabase, query_one
+from soleflip_assets.ground.sessions import create_async_database_engine
 from soleflip_assets.inventory.service import InventoryService
 from soleflip_assets.reservations.bounds import ReservationBoundsError
 from soleflip_assets.reservations.bounds import enforce_reservation_bounds as enforce
+from soleflip_assets.running.executor import in_process
+from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.lost import unfinished_run
 
 BATCH = 1000
 
@@ -27,7 +35,7 @@ async def expire_overdue_reservations(
     context: dg.OpExecutionContext, database: Database
 ) -> dg.Output[int]:
     """Expire until nothing is due."""
-    with database.connect() as connection:
+    with database.limited(lock=deadlines.EXPIRY_LOCK, statement=deadlines.EXPIRY) as connection:
         can_reserve = query_one(connection, "inventory/can_reserve.sql")["can_reserve"]
     if not can_reserve:
         context.log.info("Skipped: Phase 2 is not deployed here, so stock holds no reservations.")
@@ -37,7 +45,7 @@ async def expire_overdue_reservations(
     async with _session(database) as session:
         while batch := await _expire_batch(session):
             expired += batch
-    with database.connect() as connection:
+    with database.limited(lock=deadlines.EXPIRY_LOCK, statement=deadlines.EXPIRY) as connection:
         still_due = query_one(connection, "inventory/still_due.sql")["reservations"]
     if still_due:
         context.log.warning(
@@ -50,13 +58,18 @@ async def expire_overdue_reservations(
 
 
 async def _expire_batch(session: AsyncSession) -> int:
-    async with session.begin():
+    async with asyncio.timeout(deadlines.EXPIRY.seconds), session.begin():
         return len(await InventoryService(session).expire_due(limit=BATCH))
 
 
 @asynccontextmanager
 async def _session(database: Database) -> AsyncIterator[AsyncSession]:
-    engine = database.async_engine
+    # Units wait for the next look rather than this run for whoever holds their rows or tables.
+    engine = create_async_database_engine(
+        database.location,
+        lock_timeout=deadlines.EXPIRY_LOCK.milliseconds,
+        statement_timeout=deadlines.EXPIRY.milliseconds,
+    )
     try:
         async with AsyncSession(engine) as session:
             yield session
@@ -65,7 +78,8 @@ async def _session(database: Database) -> AsyncIterator[AsyncSession]:
 
 
 @dg.job(
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.EXPIRY, Priority.EXPIRY),
     description="Expire the reservations past their time, and free the units they held.",
 )
 def expire_reservations() -> None:
@@ -73,14 +87,37 @@ def expire_reservations() -> None:
     expire_overdue_reservations()
 
 
-expire_reservations_every_five_minutes = dg.ScheduleDefinition(
-    name="expire_reservations_every_five_minutes",
-    job=expire_reservations,
-    cron_schedule="*/5 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="A reservation outlives its time by five minutes at most.",
+@dg.sensor(
+    name="expire_reservations_when_due",
+    job_name=expire_reservations.name,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Expire reservations as soon as one is past its time, which it outlives by five minutes at "
+    "most. Starts no run where nothing is due, and none beside another one.",
 )
+def expire_reservations_when_due(
+    context: dg.SensorEvaluationContext, database: Database
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a sweep, or say why not."""
+    with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
+        if not query_one(connection, "inventory/can_reserve.sql")["can_reserve"]:
+            return dg.SkipReason("Phase 2 is not deployed here, so stock holds no reservations.")
+        due = query_one(connection, "inventory/still_due.sql")
+    if not due["reservations"]:
+        return dg.SkipReason("No reservation is past its time.")
+    if run := unfinished_run(context.instance, expire_reservations.name):
+        return dg.SkipReason(f"Run {run.run_id} is at it.")
+    return dg.RunRequest(run_key=_key(context.instance, due))
+
+
+def _key(instance: dg.DagsterInstance, due: RowMapping) -> str:
+    """The same for the same work: what a run left is tried again hourly, or at once after a failed run."""
+    last = next(
+        iter(instance.get_runs(dg.RunsFilter(job_name=expire_reservations.name), limit=1)), None
+    )
+    failed = last.run_id if last and last.status is not dg.DagsterRunStatus.SUCCESS else ""
+    hour = datetime.now(UTC).strftime("%Y-%m-%dT%H")
+    return f"{due['reservations']} until {due['newest'].timestamp()}, {hour} {failed}".strip()
 
 
 @dg.op(description="Add the CHECK NOT VALID, then prove it; refuse if rows break it.")
@@ -101,7 +138,8 @@ def apply_reservation_bounds(owner_database: OwnerDatabase) -> None:
 
 
 @dg.job(
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
     description="Let the database refuse reserved units below 0 or above the quantity. "
     "Run it once the application from before Phase 2 is gone: its writes could break the rule.",
 )
@@ -111,4 +149,4 @@ def enforce_reservation_bounds() -> None:
 
 
 jobs = [expire_reservations, enforce_reservation_bounds]
-schedules = [expire_reservations_every_five_minutes]
+sensors = [expire_reservations_when_due]

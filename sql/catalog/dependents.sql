@@ -1,7 +1,8 @@
 -- What others have built on some tables: views, foreign keys, functions, policies, columns of a table's row type.
 --
 -- :relations are the tables; :columns narrows it to some of their columns, none means all; :ours are names of
--- objects that do not count. Functions in PL/pgSQL and SQL strings are found by the table's name in their text.
+-- objects that do not count. Functions in PL/pgSQL and SQL strings are found by the table's name in their text, where
+-- :mentioning says so.
 --
 -- Locks: none.
 
@@ -35,6 +36,7 @@ mentioning AS (
   FROM relation
   JOIN pg_proc ON pg_proc.prosrc ~ ('\m' || relation.relname || '\M')
   WHERE CAST(:columns AS text[]) = '{}'
+    AND CAST(:mentioning AS boolean)
     AND pg_proc.pronamespace <> 'pg_catalog'::regnamespace
     AND pg_proc.pronamespace IS DISTINCT FROM to_regnamespace('inventory_ops')
 ),

@@ -63,7 +63,6 @@ BY_THE_CLOCK = [
     "refresh_stock_metrics",
     "compare_stock_metrics",
     "expire_reservations",
-    "watch_freshness",
     "watch_daily",
     "watch_weekly",
     "housekeeping",

@@ -6,7 +6,7 @@ import pytest
 from soleflip_assets.checks.monitors import build_monitors, monitor_of_file
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
-from soleflip_assets.monitoring import jobs
+from soleflip_assets.monitoring import watch
 from tests.conftest import Databases
 from tests.integration.alerts.conftest import Daemon
 from tests.integration.alerts.schedule import Schedule
@@ -49,24 +49,28 @@ def test_alert_arrives_when_nothing_was_refreshed_grows_worse_and_recovers(
     assert "docs/runbook.md#view_is_fresh" in first
 
 
-def test_paused_refresh_is_told_by_the_freshness_schedule_of_its_own(
+@pytest.fixture
+def database(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A shop whose metrics are too old whenever somebody looks."""
+    stale = monitor_of_file("view_is_fresh", lambda: {"warn_seconds": 0, "error_seconds": 0})
+    monkeypatch.setattr(watch, "WATCHED", [stale])
+    return Database(url=databases.deployed("production").render_as_string(hide_password=False))
+
+
+def test_paused_refresh_is_told_by_the_watch_which_starts_no_run(
     instance: dg.DagsterInstance,
-    databases: Databases,
+    database: Database,
     daemon: Daemon,
     sink: Sink,
     schedule: Schedule,
 ) -> None:
-    """Nothing refreshes and nothing fails; the other schedule asks for its look all the same."""
+    """Nothing refreshes and nothing fails, and the queue of runs may be full."""
     schedule.set("STOPPED")
-    database = Database(url=databases.deployed("production").render_as_string(hide_password=False))
-    (freshness,) = (found for found in jobs.schedules if found.job_name == "watch_freshness")
-    with dg.build_schedule_context(instance=instance, resources={"database": database}) as context:
-        assert isinstance(freshness(context), dg.RunRequest)
-
-    _look(instance, databases, warn_seconds=0, error_seconds=0)
+    runs = instance.get_runs_count()
+    watch.watch(dg.build_sensor_context(instance=instance, resources={"database": database}))
     daemon.tick()
 
-    assert sorted(sink.titles) == [
-        "[SoleFlip] ERROR: view_is_fresh failing",
-        "[SoleFlip] WARN: hourly stopped",
-    ]
+    # Of no run, so in one message.
+    assert sink.titles == ["[SoleFlip] ERROR: view_is_fresh and 1 more failing"]
+    assert "hourly is stopped" in sink.messages[0]["message"]
+    assert instance.get_runs_count() == runs

@@ -218,11 +218,17 @@ def test_view_that_others_have_built_upon_is_left_alone(deployed: URL, mode: Mod
         connection.execute(
             text("CREATE VIEW available AS SELECT stock_id FROM inventory.stock_metrics_view")
         )
+        # D7: it uses no column.
+        connection.execute(
+            text("CREATE VIEW counted AS SELECT count(*) FROM inventory.stock_metrics_view")
+        )
 
-        with pytest.raises(DeploymentError, match=r"Others have built on the view.*view available"):
+        refused = r"Others have built on the view.*view available.*view counted"
+        with pytest.raises(DeploymentError, match=refused):
             switch_to(deployed, mode)
 
         assert current_mode(connection) is OTHER[mode]
+        assert query_one(connection, "monitoring/mode_is_whole.sql")["passed"]
 
 
 def test_switch_without_a_deployment_says_what_to_do(databases: Databases) -> None:
@@ -244,6 +250,8 @@ def test_read_model_that_is_not_equal_does_not_take_the_views_place(deployed: UR
         switch(deployer, Mode.INCREMENTAL)
 
     assert mode_of(deployed) is Mode.MATERIALIZED
+    with connect(deployed) as connection:
+        assert query_one(connection, "monitoring/mode_is_whole.sql")["passed"]
     assert switch_to(deployed, Mode.INCREMENTAL)
 
 

@@ -22,7 +22,7 @@ from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2 import backfill
 from soleflip_assets.phase2.steps import EXPAND, PHASE2_FILES, deploy
-from tests.conftest import Databases, _databases, connect
+from tests.conftest import Databases, connect, running_databases
 from tests.integration.phase2.deaths import (
     STEP_FINISHED,
     Crash,
@@ -147,7 +147,7 @@ def _without_new_items(state: State) -> State:
 @pytest.fixture(scope="module")
 def databases_that_die() -> Iterator[Databases]:
     """Databases on a server that nobody else uses."""
-    yield from _databases("18")
+    yield from running_databases("18")
 
 
 @pytest.mark.parametrize("dies", [process_killed, backend_terminated, server_stopped])

@@ -1,12 +1,16 @@
 """The jobs as Dagster runs them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
+from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, OwnerDatabase
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.reservations import jobs
@@ -105,8 +109,58 @@ def test_refused_bounds_fail_the_run_with_the_offenders_shown(shop_url: URL) -> 
     assert offenders.count("\n") == 21
 
 
-def test_the_schedule_is_every_five_minutes_and_on() -> None:
-    schedule = jobs.expire_reservations_every_five_minutes
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("*/5 * * * *", "UTC")
-    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    assert schedule.job_name == "expire_reservations"
+def look(instance: dg.DagsterInstance, url: URL) -> Any:
+    """One tick of the sensor."""
+    database = Database(url=url.render_as_string(hide_password=False))
+    context = dg.build_sensor_context(instance=instance, resources={"database": database})
+    return jobs.expire_reservations_when_due(context)
+
+
+def test_a_run_is_asked_for_when_something_is_due_and_once(
+    shop_url: URL, instance: dg.DagsterInstance
+) -> None:
+    """The same work has the same key, for which Dagster starts one run; new work has another."""
+    assert isinstance(look(instance, shop_url), dg.SkipReason)
+    reserve(shop_url, 1, due=True)
+    first, again = look(instance, shop_url), look(instance, shop_url)
+    assert first.run_key == again.run_key
+    with create_database_engine(shop_url).begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE inventory.stock_reservation SET reserved_until = reserved_until - interval '1 h'"
+            )
+        )
+    assert look(instance, shop_url).run_key != first.run_key
+
+
+def test_a_failed_run_is_repeated_and_none_is_started_beside_another(
+    shop_url: URL, instance: dg.DagsterInstance
+) -> None:
+    reserve(shop_url, 1, due=True)
+    first = look(instance, shop_url)
+    run = instance.create_run_for_job(jobs.expire_reservations, status=dg.DagsterRunStatus.STARTED)
+    assert isinstance(look(instance, shop_url), dg.SkipReason)
+    instance.report_run_failed(run)
+    assert look(instance, shop_url).run_key != first.run_key
+
+
+def test_a_locked_table_ends_the_look_and_the_run_and_queues_nothing(
+    shop_url: URL, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D2: LOCK TABLE left open. The tick fails, which the alerts tell of; a run that had begun fails, too."""
+    monkeypatch.setattr(deadlines, "WATCH_LOCK", replace(deadlines.WATCH_LOCK, number=1))
+    monkeypatch.setattr(deadlines, "EXPIRY_LOCK", replace(deadlines.EXPIRY_LOCK, number=1))
+    reserve(shop_url, 1, due=True)
+    with create_database_engine(shop_url).begin() as connection:
+        connection.execute(text("LOCK TABLE inventory.stock_reservation IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            look(instance, shop_url)
+        assert not run(jobs.expire_reservations, shop_url).success
+
+
+def test_the_sensor_is_on_and_looks_every_minute() -> None:
+    """A reservation outlives its time by five minutes at most."""
+    sensor = jobs.expire_reservations_when_due
+    assert sensor.minimum_interval_seconds == 60
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == "expire_reservations"

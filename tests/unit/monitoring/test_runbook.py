@@ -20,6 +20,7 @@ SUBJECTS = [
     "job:refresh_stock_metrics",
     "schedule:hourly_stock_metrics_refresh",
     "sensor:alerts",
+    "runs:queued",
     "stopped:hourly_stock_metrics_refresh",
 ]
 

@@ -1,0 +1,76 @@
+"""Ctrl-C, SIGTERM and a closed terminal: a command ends with one sentence and 128 + the signal's number.
+
+Dagster takes the handlers over while a run goes on, the same one for Ctrl-C and SIGTERM; which of them it was
+is known by the pipe to which Python writes the numbers. Here: that. Not here: `soleflip up`.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Somebody asked for the end."""
+
+
+@contextmanager
+def ended_by_signals(tell: Callable[[str], None]) -> Iterator[None]:
+    """Turn the block's interruption into a sentence and an exit code.
+
+    Args:
+        tell: gets the sentence.
+
+    Raises:
+        SystemExit: a signal ended the block: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread may set handlers.
+        return
+    read, write = os.pipe()
+    for end in (read, write):
+        os.set_blocking(end, False)
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    except BaseException:
+        # Whatever the interruption was turned into on its way here.
+        if received := _received(read):
+            _end(received, tell)
+        raise
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(read)
+        os.close(write)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _received(read: int) -> int:
+    """The first of the signals that ask for the end; 0 if there was none."""
+    with suppress(BlockingIOError):
+        return next((number for number in os.read(read, 1024) if number in _ENDING), 0)
+    return 0
+
+
+def _end(number: int, tell: Callable[[str], None]) -> None:
+    received = signal.Signals(number)
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "the closed terminal"}.get(
+        received, received.name
+    )
+    tell(
+        f"soleflip: ended by {name}. What was committed stays; run the same command again, and it resumes."
+    )
+    sys.exit(128 + number)

@@ -1,0 +1,53 @@
+"""Ending the runs whose process is gone: they would hold their places in the pools, and the queue, for ever.
+
+Done by whoever comes by: each command when it starts, `soleflip up`, the sensor `watch` twice a minute. Here:
+finding and ending. Not here: runs that take too long, which Dagster's run monitoring ends.
+"""
+
+import dagster as dg
+
+from soleflip_assets.running.process import Process
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Report as failed each run whose process has ended on this machine; with it goes its place in a pool.
+
+    Args:
+        instance: Dagster's.
+
+    Returns:
+        A sentence for each.
+    """
+    sentences = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        process = Process.from_tags(run.tags)
+        if process is None or not process.is_gone:
+            continue
+        # Somebody else may be ending it at this moment, and it may have ended well just before its process.
+        current = instance.get_run_by_id(run.run_id)
+        if current is None or current.is_finished:
+            continue
+        sentence = f"{process}, which did it, is gone: it was killed, or the machine went down."
+        if current.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(current, f"The run was cancelled, and {sentence}")
+        else:
+            instance.report_run_failed(current, f"The run was ended: {sentence}")
+        sentences.append(
+            f"Ended run {run.run_id[:8]} of {run.job_name}: {process}, which did it, is gone."
+        )
+    return sentences
+
+
+def unfinished_run(instance: dg.DagsterInstance, job: str) -> dg.DagsterRun | None:
+    """A run of a job that waits or goes on; None if there is none."""
+    return next(
+        iter(instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1)), None
+    )

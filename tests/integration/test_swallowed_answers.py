@@ -1,0 +1,154 @@
+"""A proxy that keeps the connection and stops forwarding: the statement is given up (D3)."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from soleflip_assets.ground.bounded import BoundedConnection
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
+from tests.conftest import Databases, connect
+
+
+class Proxy:
+    """Forwards TCP connections to a server's Unix socket until it is told to swallow what comes."""
+
+    def __init__(self, server: Path) -> None:
+        self._server = server
+        # What comes after these is read and thrown away: both directions, or the answers only.
+        self.swallows_all = False
+        self.swallows_answers = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(str(self._server))
+                self._sockets += [client, server]
+                for source, sink, answers in ((client, server, False), (server, client, True)):
+                    threading.Thread(
+                        target=self._forward,
+                        args=(source, sink, answers, self.swallows_answers),
+                        daemon=True,
+                    ).start()
+
+    def _forward(
+        self, source: socket.socket, sink: socket.socket, answers: bool, late: bool
+    ) -> None:
+        """`late`: a connection that was made after the answers of older ones began to be swallowed."""
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not (self.swallows_all or (answers and self.swallows_answers and not late)):
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        for opened in self._sockets:
+            # A thread that reads it wakes up.
+            with suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+            opened.close()
+
+
+@pytest.fixture
+def proxy(databases: Databases) -> Iterator[Proxy]:
+    found = Proxy(databases.server.data / ".s.PGSQL.5432")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def through(proxy: Proxy, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> URL:
+    """A database through the proxy; what takes minutes takes a second."""
+    monkeypatch.setattr(BoundedConnection, "probe_after", 0.3)
+    monkeypatch.setattr(BoundedConnection, "lost_after", 1.0)
+    url = databases.empty()
+    # The proxy is no local socket: pg_hba.conf's lines for those do not matter, the server sees its socket.
+    return url.set(host="127.0.0.1", port=proxy.port, query={"connect_timeout": "2"})
+
+
+def _sleeping(url: URL, seconds: float, errors: list[Any]) -> threading.Thread:
+    def work() -> None:
+        try:
+            with create_database_engine(url).connect() as connection:
+                execute_statement(connection, f"SELECT pg_sleep({seconds})")
+            errors.append(None)
+        except OperationalError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def _await_sleeper(databases: Databases, url: URL) -> None:
+    with connect(databases.server.url(str(url.database))) as connection:
+        deadline = time.monotonic() + 30
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE query LIKE 'SELECT pg_sleep%%' AND state = 'active'"
+        )
+        while not connection.exec_driver_sql(query).scalar_one():
+            assert time.monotonic() < deadline
+
+
+def test_answer_that_a_proxy_swallows_is_noticed(
+    proxy: Proxy, through: URL, databases: Databases
+) -> None:
+    """The server is done, says so over another connection, and the first one still waits."""
+    errors: list[Any] = []
+    thread = _sleeping(through, 1, errors)
+    _await_sleeper(databases, through)
+    proxy.swallows_answers = True
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "its answer never came" in str(errors[0])
+    assert errors[0].connection_invalidated
+
+
+def test_proxy_that_stops_forwarding_at_all_is_noticed(
+    proxy: Proxy, through: URL, databases: Databases
+) -> None:
+    errors: list[Any] = []
+    thread = _sleeping(through, 60, errors)
+    _await_sleeper(databases, through)
+    proxy.swallows_all = True
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "nobody there has answered for" in str(errors[0])
+
+
+def test_statement_that_is_worked_on_is_left_alone(through: URL, databases: Databases) -> None:
+    """However many times the server is asked."""
+    errors: list[Any] = []
+    _sleeping(through, 2, errors).join(30)
+    assert errors == [None]
+
+
+def test_every_connection_is_kept_alive(through: URL) -> None:
+    """Parameters that the kernel goes by."""
+    with create_database_engine(through).connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        assert isinstance(driver, BoundedConnection)
+        descriptor = socket.socket(fileno=driver.pgconn.socket)
+        try:
+            assert descriptor.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert descriptor.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+            assert descriptor.getsockopt(socket.IPPROTO_TCP, 18) == 60_000  # TCP_USER_TIMEOUT
+        finally:
+            descriptor.detach()
+    assert psycopg.pq.__impl__
