@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import (
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases, connect
+from tests.conftest import Databases
 
 Driver = Literal["psycopg", "asyncpg"]
 
@@ -145,9 +145,9 @@ def enum_schema(driver: Driver) -> str:
 @pytest.fixture
 def database_url(databases: Databases, mode: Mode, enum_schema: str) -> URL:
     """A database with Phase 2 and the sample shop of 1,172 items, none reserved."""
-    url = create_database_engine(databases.deployed("production", mode)).url
+    url = databases.deployed("production", mode)
     if enum_schema != "inventory":
-        with connect(url) as connection:
+        with create_database_engine(url).begin() as connection:
             connection.execute(
                 text(f"ALTER TYPE inventory.inventory_status SET SCHEMA {enum_schema}")
             )
