@@ -1,8 +1,8 @@
 """The command line: ``soleflip``. Which commands there are, and in which module each is.
 
 Exit codes: 0 only when what was done is proven, 1 when a check failed or the work did, 2 for wrong usage or
-configuration, 130 after Ctrl-C and 143 after SIGTERM. Not here: any command. A command's module is loaded when
-it is called: whatever imports Dagster takes a second or more, which ``soleflip health`` and ``soleflip
+configuration, 130 after Ctrl-C and 143 after SIGTERM. Not here: any command. A command's module is loaded
+when it is called: whatever imports Dagster takes a second or more, which ``soleflip health`` and ``soleflip
 --help`` need not wait for.
 """
 
