@@ -2,8 +2,8 @@
 
 Exit codes: 0 only when what was done is proven, 1 when a check failed or the work did, 2 for wrong usage or
 configuration, 130 after Ctrl-C and 143 after SIGTERM. Not here: any command. A command's module is loaded
-when it is called: whatever imports Dagster takes a second or more, which ``soleflip health`` and
-``soleflip --help`` need not wait for.
+when it is called: whatever imports Dagster takes a second or more, which ``soleflip health`` and ``soleflip
+--help`` need not wait for.
 """
 
 from collections.abc import Iterator, Mapping
