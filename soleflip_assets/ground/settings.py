@@ -12,7 +12,7 @@ from typing import Literal, cast, get_args
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-Sample = Literal["production", "busy"]
+Sample = Literal["production", "busy", "applied", "legacy_dropped", "backups_dropped"]
 
 DATABASE_URL = "SOLEFLIP_DATABASE_URL"
 OWNER_DATABASE_URL = "SOLEFLIP_OWNER_DATABASE_URL"
