@@ -27,6 +27,7 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE, Table, backup_of
+
 RETIREMENTS = ("drop_legacy_tables", "drop_backup_tables")
 
 _FILES = sql_files("phase2")
@@ -148,7 +149,9 @@ def _parts(
         if backup.name in there["backups"]:
             yield _backup_part(connection, table, retired)
     for name in there["columns"]:
-        yield Part(f"column inventory.stock.{name}", "adopted; what is in it is live", ledger.EXPANSION)
+        yield Part(
+            f"column inventory.stock.{name}", "adopted; what is in it is live", ledger.EXPANSION
+        )
     for file, wanted in _seeds_objects():
         if live_definition(connection, wanted) is not None:
             verdict = (
@@ -257,7 +260,9 @@ def _is_less(found: Deviation) -> bool:
     one = found.object
     if one.kind == "index":
         return found.live.removesuffix(_INVALID) == found.expected
-    return one.name == _REFRESH and not found.has_to_be_dropped and "stock_metrics_view" in found.live
+    return (
+        one.name == _REFRESH and not found.has_to_be_dropped and "stock_metrics_view" in found.live
+    )
 
 
 def adopt(deployer: Deployer) -> Found:

@@ -251,9 +251,7 @@ def stock(
     preference: Preference,
 ) -> dg.MaterializeResult[None]:
     """Add the three columns, keep old and new in step, backfill, build the three indexes."""
-    outcomes, progress = steps.deploy_stock(
-        deployment.deployer(context.log.info), preference.side
-    )
+    outcomes, progress = steps.deploy_stock(deployment.deployer(context.log.info), preference.side)
     with database.connect() as connection:
         summary = query_one(connection, "report/stock.sql")
     return dg.MaterializeResult(

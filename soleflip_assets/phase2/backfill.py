@@ -61,12 +61,13 @@ class Preference:
     reserved_is_live: bool = False
 
 
-def backfill(deployer: Deployer, preference: Preference) -> Progress:
+def backfill(deployer: Deployer, preference: Preference, *, anew: bool = False) -> Progress:
     """Copy what is not copied yet.
 
     Args:
         deployer: records how far it is.
         preference: which side counts.
+        anew: visit all rows once more, since the legacy tables are new.
 
     Returns:
         The progress at the end.
@@ -77,7 +78,9 @@ def backfill(deployer: Deployer, preference: Preference) -> Progress:
     entry = deployer.entries.get(STEP)
     progress = _resumed(entry["details"]) if entry else Progress()
     if entry and entry["finished_at"]:
-        return progress
+        if not anew:
+            return progress
+        progress = Progress()
 
     number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum, vars(progress))
     remaining = query_one(deployer.connection, "backfill/remaining.sql", after=progress.after)
