@@ -9,6 +9,7 @@ what has to be done before the steps can begin. Not here: the steps, which leave
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from psycopg import sql
@@ -100,7 +101,7 @@ def found_in(connection: Connection) -> Found:
     if ledger.EXPANSION in entries:
         done = ledger.deployed_at(connection) is not None
         return Found("deployed by this project" if done else "being deployed by this project")
-    there = query_one(connection, "adoption/found.sql")
+    there = dict(query_one(connection, "adoption/found.sql"))
     retired = [step for step in RETIREMENTS if ledger.retired(connection, step)]
     parts = [*_parts(connection, there, retired)]
     return Found(_state(there, retired, parts), parts, there["columns"], retired)
@@ -233,10 +234,14 @@ def in_the_way(connection: Connection) -> list[str]:
         for defined in objects_defined_by(file.statements)
         if str(defined) not in made
     ]
-    return [*_of_another_kind(connection, wanted), *_others(connection, wanted)]
+    others = dict(_of_another_kind(connection, wanted))
+    left = [one for one in wanted if one not in others]
+    return [*others.values(), *_of_another_definition(connection, left)]
 
 
-def _of_another_kind(connection: Connection, wanted: Sequence[DatabaseObject]) -> Iterator[str]:
+def _of_another_kind(
+    connection: Connection, wanted: Sequence[DatabaseObject]
+) -> Iterator[tuple[DatabaseObject, str]]:
     """Tables, views and indexes have their names in common."""
     by_name = {
         f"{one.schema}.{one.name}": one for one in wanted if one.kind not in {"function", "trigger"}
@@ -245,10 +250,10 @@ def _of_another_kind(connection: Connection, wanted: Sequence[DatabaseObject]) -
         one = by_name[row["name"]]
         if row["kind"] != one.kind or row["relation"] != one.relation:
             where = f" on {row['relation']}" if row["relation"] else ""
-            yield f"{row['kind']} {row['name']}{where}, where a {one} will be"
+            yield one, f"{row['kind']} {row['name']}{where}, where there will be the {one}"
 
 
-def _others(connection: Connection, wanted: Sequence[DatabaseObject]) -> Iterator[str]:
+def _of_another_definition(connection: Connection, wanted: Sequence[DatabaseObject]) -> Iterator[str]:
     for one in wanted:
         found = deviation(connection, one, None)
         if found and found.state is State.ALTERED and not _is_less(found):
@@ -284,7 +289,7 @@ def adopt(deployer: Deployer) -> Found:
     moved = {part.name: _set_aside(deployer, part) for part in found.parts if part.aside}
     for table in LEGACY_TABLES:
         if any(backup_of(table).name in part.name and part.step for part in found.parts):
-            deployer.in_transaction(lambda table=table: _complete(deployer.connection, table))
+            deployer.in_transaction(partial(_complete, deployer.connection, table))
     for step in found.retired:
         if not query_file(deployer.connection, "retirement/retired.sql", step=step):
             with deployer.recorded(step, checksum="") as details:

@@ -23,7 +23,7 @@ from soleflip_assets.deploying.dependents import legacy_dependents
 from soleflip_assets.ground.database import OLDEST_SERVER, query_one
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
-from soleflip_assets.phase2.adoption import found_in, in_the_way
+from soleflip_assets.phase2.adoption import Found, found_in, in_the_way
 from soleflip_assets.phase2.steps import preferred
 
 _COLUMNS = "columns"
@@ -171,7 +171,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
     revert = next(
         (entries[file.name] for file in sql_files("revert") if file.name in entries), None
     )
-    found = found_in(connection)
+    found, in_way = _looked_for(connection)
     return {
         "newer": ledger.newer_version(connection),
         "present": ledger.VERSION,
@@ -181,7 +181,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
         "prefer": prefer or preferred(connection),
         "adopting": bool(found.columns) and ledger.EXPANSION not in entries,
         "reserved_is_live": "reserved_quantity" in found.columns,
-        "in_the_way": in_the_way(connection),
+        "in_the_way": in_way,
         "set_aside": [str(part) for part in found.parts if part.aside]
         if ledger.EXPANSION not in entries
         else [],
@@ -192,6 +192,16 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
         "backfilled": _is_finished(entries, "backfill"),
         "dumped": _is_finished(entries, "database_dump"),
     }
+
+
+def _looked_for(connection: Connection) -> tuple[Found, list[str]]:
+    """What there is of Phase 2, and in its way; nothing to who may not look: privileges_sufficient says so."""
+    try:
+        return found_in(connection), in_the_way(connection)
+    except DBAPIError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        return Found("not known"), []
 
 
 def _is_finished(entries: Mapping[str, Any], step: str) -> bool:

@@ -343,9 +343,7 @@ def test_case(connection: Connection, name: str) -> None:
     for table, expected in {"stock": case.stock, **case.legacy}.items():
         found = side_of(connection, table) or {}
         if table == "stock" and expected and (extra := expected.keys() - found.keys()):
-            columns = run(
-                connection, f"SELECT {', '.join(extra)} FROM inventory.stock WHERE id = '{S}'"
-            )
+            columns = run(connection, f"SELECT {', '.join(extra)} FROM inventory.stock WHERE id = '{S}'")
             found = {**found, **columns.mappings().one()}
         assert {name: found[name] for name in expected} == dict(expected)
     assert [row for row in rows(connection, "stock") if str(row["id"]) == OTHER] == before

@@ -29,17 +29,7 @@ from soleflip_assets.phase2.deployer import Deployer
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases
 from tests.integration.phase2.deployment import ignore
-from tests.integration.phase2.sides import (
-    FINANCIAL,
-    JSON,
-    LIFECYCLE,
-    PRICES,
-    Row,
-    age,
-    differences,
-    rows,
-    run,
-)
+from tests.integration.phase2.sides import FINANCIAL, JSON, LIFECYCLE, PRICES, Row, age, differences, rows, run
 
 SECONDS = float(os.environ.get("SOLEFLIP_MACHINE_SECONDS", "20"))
 
@@ -48,17 +38,8 @@ REFUSALS = {"55P03", "40001", "40P01", "23505"}
 
 Facts = dict[str, Any]
 
-LEGACY = {
-    "stock_lifecycle": LIFECYCLE,
-    "stock_financial": FINANCIAL,
-    "stock_metrics": {"reserved_quantity": "reserved_quantity"},
-}
-TYPES = dict.fromkeys(JSON, "jsonb") | {
-    "updated_at": "timestamptz",
-    "created_at": "timestamptz",
-    "id": "uuid",
-    "stock_id": "uuid",
-}
+LEGACY = {"stock_lifecycle": LIFECYCLE, "stock_financial": FINANCIAL, "stock_metrics": {"reserved_quantity": "reserved_quantity"}}
+TYPES = dict.fromkeys(JSON, "jsonb") | {"updated_at": "timestamptz", "created_at": "timestamptz", "id": "uuid", "stock_id": "uuid"}
 
 DATED = """
 CREATE FUNCTION public.dated() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -136,9 +117,7 @@ choices = st.integers(0, 99)
 
 def legacy_values(table: str) -> st.SearchStrategy[tuple[str, Facts]]:
     names = [*facts_of(table), *(("updated_at", "created_at") if table != "stock_metrics" else ())]
-    return some_values(names, financial=table == "stock_financial").map(
-        lambda values: (table, values)
-    )
+    return some_values(names, financial=table == "stock_financial").map(lambda values: (table, values))
 
 
 def literal(name: str, value: Any) -> str:
@@ -175,15 +154,9 @@ class Sides(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             run(connection, "DELETE FROM inventory.stock")
             for _ in range(2):
-                run(
-                    connection,
-                    "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, id, id, 5, 'x' FROM gen_random_uuid() AS id",
-                )
+                run(connection, "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) SELECT id, id, id, 5, 'x' FROM gen_random_uuid() AS id")
 
-    @rule(
-        number=sessions,
-        level=st.sampled_from(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]),
-    )
+    @rule(number=sessions, level=st.sampled_from(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]))
     def begin(self, number: int, level: str) -> None:
         session = self.sessions[number]
         if not session.in_transaction():
@@ -210,15 +183,8 @@ class Sides(RuleBasedStateMachine):
             f"WHEN MATCHED THEN UPDATE SET {assigned(values)}", {**stock, **parsed(values)}
         ))  # fmt: skip
 
-    @rule(
-        number=sessions,
-        choice=choices,
-        written=legacy_tables.flatmap(legacy_values),
-        count=st.integers(1, 2),
-    )
-    def insert_legacy(
-        self, number: int, choice: int, written: tuple[str, Facts], count: int
-    ) -> None:
+    @rule(number=sessions, choice=choices, written=legacy_tables.flatmap(legacy_values), count=st.integers(1, 2))
+    def insert_legacy(self, number: int, choice: int, written: tuple[str, Facts], count: int) -> None:
         table, values = written
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
@@ -230,47 +196,22 @@ class Sides(RuleBasedStateMachine):
                 "stock_lifecycle": {},
             }[table]
             dates = {n: v for n, v in values.items() if n in ("updated_at", "created_at") and v}
-            row = (
-                needed
-                | {n: v for n, v in values.items() if n not in ("updated_at", "created_at")}
-                | dates
-            )
-            new = [
-                {"id": str(uuid4()), "stock_id": str(stock["id"])} | row
-                for _ in range(1 if table == "stock_metrics" else count)
-            ]
-            listed = ", ".join(
-                f"({', '.join(literal(n, v) for n, v in one.items())})" for one in new
-            )
+            row = needed | {n: v for n, v in values.items() if n not in ("updated_at", "created_at")} | dates
+            new = [{"id": str(uuid4()), "stock_id": str(stock["id"])} | row for _ in range(1 if table == "stock_metrics" else count)]
+            listed = ", ".join(f"({', '.join(literal(n, v) for n, v in one.items())})" for one in new)
             now = datetime.now(UTC)
             added = [
-                dict.fromkeys(facts_of(table))
-                | {"updated_at": now, "created_at": now}
-                | parsed(one)
-                for one in new
+                dict.fromkeys(facts_of(table)) | {"updated_at": now, "created_at": now} | parsed(one) for one in new
             ]
             return (
                 f"INSERT INTO inventory.{table} ({', '.join(new[0])}) VALUES {listed}",
-                after_legacy(
-                    table,
-                    stock,
-                    [*tables[table], *added],
-                    {str(a["id"]): {n for n in facts_of(table) if a[n] is not None} for a in added},
-                ),
+                after_legacy(table, stock, [*tables[table], *added], {str(a["id"]): {n for n in facts_of(table) if a[n] is not None} for a in added}),
             )
 
         self._write(number, choice, plan)
 
-    @rule(
-        number=sessions,
-        choice=choices,
-        which=choices,
-        written=legacy_tables.flatmap(legacy_values),
-        upsert=st.booleans(),
-    )
-    def update_legacy(
-        self, number: int, choice: int, which: int, written: tuple[str, Facts], upsert: bool
-    ) -> None:
+    @rule(number=sessions, choice=choices, which=choices, written=legacy_tables.flatmap(legacy_values), upsert=st.booleans())
+    def update_legacy(self, number: int, choice: int, which: int, written: tuple[str, Facts], upsert: bool) -> None:
         table, values = written
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
@@ -291,12 +232,8 @@ class Sides(RuleBasedStateMachine):
                     f"ON CONFLICT (id) DO UPDATE SET {assigned(values)}"
                 )
             else:
-                statement = (
-                    f"UPDATE inventory.{table} SET {assigned(values)} WHERE id = '{row['id']}'"
-                )
-            return statement, after_legacy(
-                table, stock, [*others, changed], {str(row["id"]): names}
-            )
+                statement = f"UPDATE inventory.{table} SET {assigned(values)} WHERE id = '{row['id']}'"
+            return statement, after_legacy(table, stock, [*others, changed], {str(row["id"]): names})
 
         self._write(number, choice, plan)
 
@@ -306,22 +243,14 @@ class Sides(RuleBasedStateMachine):
             if not tables[table]:
                 return None
             row = sorted(tables[table], key=lambda row: row["id"])[which % len(tables[table])]
-            gone = {
-                "stock_lifecycle": dict.fromkeys(JSON),
-                "stock_metrics": {"reserved_quantity": 0},
-            }.get(table, {})
+            gone = {"stock_lifecycle": dict.fromkeys(JSON), "stock_metrics": {"reserved_quantity": 0}}.get(table, {})
             last = len(tables[table]) == 1
-            return f"DELETE FROM inventory.{table} WHERE id = '{row['id']}'", {
-                **stock,
-                **(gone if last else {}),
-            }
+            return f"DELETE FROM inventory.{table} WHERE id = '{row['id']}'", {**stock, **(gone if last else {})}
 
         self._write(number, choice, plan)
 
     @rule(number=sessions, choice=choices, values=stock_values, reserved=st.integers(0, 5))
-    def write_both_sides_at_once(
-        self, number: int, choice: int, values: Facts, reserved: int
-    ) -> None:
+    def write_both_sides_at_once(self, number: int, choice: int, values: Facts, reserved: int) -> None:
         """In one statement; stock_metrics has a fact of its own there."""
 
         def plan(stock: Row, tables: Mapping[str, list[Row]]) -> tuple[str, Row] | None:
@@ -335,12 +264,7 @@ class Sides(RuleBasedStateMachine):
 
         self._write(number, choice, plan)
 
-    def _write(
-        self,
-        number: int,
-        choice: int,
-        plan: Callable[[Row, Mapping[str, list[Row]]], tuple[str, Row] | None],
-    ) -> None:
+    def _write(self, number: int, choice: int, plan: Callable[[Row, Mapping[str, list[Row]]], tuple[str, Row] | None]) -> None:
         session = self.sessions[number]
         alone = not self.sessions[1 - number].in_transaction()
         try:
@@ -349,8 +273,7 @@ class Sides(RuleBasedStateMachine):
             stock = stocks[choice % len(stocks)]
             others = [row for row in stocks if row is not stock]
             tables = {
-                table: [row for row in rows(session, table) if row["stock_id"] == stock["id"]]
-                for table in LEGACY
+                table: [row for row in rows(session, table) if row["stock_id"] == stock["id"]] for table in LEGACY
             }
             if (planned := plan(stock, tables)) is None:
                 return
@@ -363,9 +286,7 @@ class Sides(RuleBasedStateMachine):
                 assert [found[row["id"]] for row in others] == others
         except DBAPIError as error:
             session.rollback()
-            if getattr(error.orig, "sqlstate", None) not in REFUSALS or (
-                alone and error.orig.sqlstate != "40001"
-            ):
+            if getattr(error.orig, "sqlstate", None) not in REFUSALS or (alone and error.orig.sqlstate != "40001"):
                 raise
 
     def _end(self, how: Callable[[], None], number: int) -> None:
@@ -390,9 +311,7 @@ def parsed(values: Mapping[str, Any]) -> Facts:
     }  # fmt: skip
 
 
-def after_legacy(
-    table: str, stock: Row, left: Sequence[Row], written: Mapping[str, set[str]]
-) -> Row:
+def after_legacy(table: str, stock: Row, left: Sequence[Row], written: Mapping[str, set[str]]) -> Row:
     """What stock holds after legacy rows were written.
 
     Args:
@@ -410,24 +329,17 @@ def after_legacy(
                 continue
             becomes[new] = counting[old]
         elif stock[new] is None and any(old in names for names in written.values()):
-            becomes[new] = next(
-                (row[old] for row in by_age if known(row[old], old) is not None), None
-            )
+            becomes[new] = next((row[old] for row in by_age if known(row[old], old) is not None), None)
     return becomes
 
 
 @pytest.mark.parametrize("triggers", ["", DATED, MEDDLING], ids=["alone", "dated", "meddling"])
-def test_both_sides_always_say_the_same(
-    databases_of_each_version: Databases, triggers: str
-) -> None:
+def test_both_sides_always_say_the_same(databases_of_each_version: Databases, triggers: str) -> None:
     engine = create_database_engine(databases_of_each_version.empty())
     with engine.begin() as connection:
         create_legacy_schema(connection)
         for table in ("stock_lifecycle", "stock_financial"):
-            run(
-                connection,
-                f"ALTER TABLE inventory.{table} ALTER updated_at DROP NOT NULL, ALTER created_at DROP NOT NULL",
-            )
+            run(connection, f"ALTER TABLE inventory.{table} ALTER updated_at DROP NOT NULL, ALTER created_at DROP NOT NULL")
     with Deployer(engine, ignore) as deployer:
         deploy(deployer)
     with engine.begin() as connection:
