@@ -106,7 +106,9 @@ def main() -> None:
                              (unset: SOLEFLIP_DATABASE_URL is the owner's)
       SOLEFLIP_HOME          state: embedded data, Dagster's home, dumps, reports
                              (default: .soleflip)
-      SOLEFLIP_SAMPLE        production or busy, for an empty embedded database
+      SOLEFLIP_SAMPLE        for an empty embedded database: production or busy, or
+                             applied, legacy_dropped or backups_dropped, with Phase 2
+                             applied by hand
       DAGSTER_POSTGRES_URL   Dagster's own storage (unset: the embedded PostgreSQL)
       SOLEFLIP_ALERT_URLS    comma-separated Apprise URLs, each for all alerts or
                              tagged warn= or error= (unset: the log)
