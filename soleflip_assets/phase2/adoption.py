@@ -103,7 +103,8 @@ def found_in(connection: Connection) -> Found:
         return Found("deployed by this project" if done else "being deployed by this project")
     there = dict(query_one(connection, "adoption/found.sql"))
     retired = [step for step in RETIREMENTS if ledger.retired(connection, step)]
-    parts = [*_parts(connection, there, retired)]
+    # What a step of ours has begun is ours.
+    parts = [part for part in _parts(connection, there, retired) if part.step not in entries]
     return Found(_state(there, retired, parts), parts, there["columns"], retired)
 
 
@@ -166,13 +167,13 @@ def _parts(
 def _backup_part(connection: Connection, table: Table, retired: Sequence[str]) -> Part:
     backup = backup_of(table)
     name = f"table inventory.{backup.name}"
+    (step,) = (file.name for file in _FILES if file.name.endswith(f"_{backup.name}"))
     if RETIREMENTS[1] in retired:
         reason = "left over of backups that were dropped"
     else:
         reason = _obstacle(connection, table)
     if reason:
-        return Part(name, f"{reason}; moved to inventory_ops", aside="_by_hand")
-    (step,) = (file.name for file in _FILES if file.name.endswith(f"_{backup.name}"))
+        return Part(name, f"{reason}; moved to inventory_ops", step, aside="_by_hand")
     return Part(name, "adopted, completed with keys, indexes and defaults", step)
 
 
@@ -253,7 +254,9 @@ def _of_another_kind(
             yield one, f"{row['kind']} {row['name']}{where}, where there will be the {one}"
 
 
-def _of_another_definition(connection: Connection, wanted: Sequence[DatabaseObject]) -> Iterator[str]:
+def _of_another_definition(
+    connection: Connection, wanted: Sequence[DatabaseObject]
+) -> Iterator[str]:
     for one in wanted:
         found = deviation(connection, one, None)
         if found and found.state is State.ALTERED and not _is_less(found):
@@ -288,7 +291,8 @@ def adopt(deployer: Deployer) -> Found:
     deployer.log(f"found: {found.state}")
     moved = {part.name: _set_aside(deployer, part) for part in found.parts if part.aside}
     for table in LEGACY_TABLES:
-        if any(backup_of(table).name in part.name and part.step for part in found.parts):
+        backup = f"table inventory.{backup_of(table).name}"
+        if any(part.name == backup and not part.aside for part in found.parts):
             deployer.in_transaction(partial(_complete, deployer.connection, table))
     for step in found.retired:
         if not query_file(deployer.connection, "retirement/retired.sql", step=step):

@@ -17,12 +17,13 @@ from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.phase2.adoption import state_of
 from soleflip_assets.phase2.preflight import Finding, run_preflight
 from soleflip_assets.phase2.revert import revert
-from soleflip_assets.phase2.steps import deploy
+from soleflip_assets.phase2.steps import deploy, deploy_backup
 from soleflip_assets.sample.sample import create_legacy_schema, fill
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.shop import open_shop
 from tests.integration.phase2.state import State, logical
+from tests.integration.phase2.test_crashes import dies_around_a_record
 
 BY_HAND = SqlFile("sample/20_applied_by_hand.sql").statements
 STATES: list[Sample] = ["applied", "legacy_dropped", "backups_dropped"]
@@ -311,3 +312,50 @@ def test_revert_makes_the_legacy_tables_again(databases: Databases) -> None:
         assert stopping(connection) == {}
     run_deployment(url)
     require_valid(url)
+
+
+def test_nothing_of_ours_is_adopted(before: URL, databases: Databases) -> None:
+    """Of a deployment onto the state before the ledger has no adoption, however often it was ended."""
+    url = databases.copy(before)
+    for backup in ("stock_financial_backup", "stock_lifecycle_backup"):
+        with Deployer(create_database_engine(url), ignore) as deployer:
+            deploy_backup(deployer, backup)
+    run_deployment(url)
+
+    with connect(url) as connection:
+        assert ledger.ADOPTION not in ledger.entries(connection)
+        assert state_of(connection) == "deployed by this project"
+
+
+@pytest.mark.parametrize("sample", ["applied", "backups_dropped"])
+def test_adoption_on_the_oldest_server(databases_15: Databases, sample: Sample) -> None:
+    url = databases_15.legacy(sample)
+    run_deployment(url)
+    require_valid(url)
+
+
+def test_bare_backups_become_what_a_deployment_makes_on_the_oldest_server(
+    databases_15: Databases,
+) -> None:
+    shop = small_shop(databases_15)
+    by_hand, fresh = databases_15.copy(shop), databases_15.copy(shop)
+    apply_by_hand(by_hand)
+
+    for url in (by_hand, fresh):
+        run_deployment(url)
+
+    assert comparable(logical(by_hand)) == comparable(logical(fresh))
+
+
+def test_deployment_that_dies_goes_on_from_what_was_found(
+    databases: Databases, before: URL, fresh: State
+) -> None:
+    """Around the record of each step; the 0 of a column that was there stays live all along."""
+    url = databases.copy(before)
+    apply_by_hand(url)
+    crashes = 0
+    while dies_around_a_record(url, 3, ("before", "after")[crashes % 2]):
+        crashes += 1
+
+    assert crashes >= 5
+    assert comparable(logical(url)) == fresh
