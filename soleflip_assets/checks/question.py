@@ -124,7 +124,9 @@ def _row(connection: Connection, file: SqlFile, known: Mapping[str, Any]) -> dic
     """
     until = file.fields.get("until")
     if until and (retired := ledger.retired(connection, until)):
-        return {"passed": True, **retired}
+        return {"passed": True} | {
+            name: value for name, value in retired.items() if value is not None
+        }
     parameters = _looked_up(file, known)
     try:
         with undone(connection):

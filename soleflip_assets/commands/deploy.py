@@ -9,12 +9,14 @@ import dagster as dg
 from soleflip_assets.commands.runs import run_job
 from soleflip_assets.commands.terminal import examples, finish, tell
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.phase2.preference import SIDES
 
 
 @click.command(
     epilog=examples(
         ("soleflip deploy --check", "only look: what is in the way, and what each step would do"),
         ("soleflip deploy", "while the shop goes on"),
+        ("soleflip deploy --prefer stock", "where Phase 2 was applied by hand, and stock is right"),
     )
 )
 @click.option(
@@ -22,8 +24,13 @@ from soleflip_assets.commands.work import as_owner, run, with_environment
     is_flag=True,
     help="Only look for what would stop it, and say what it would do; change nothing.",
 )
+@click.option(
+    "--prefer",
+    type=click.Choice(SIDES),
+    help="Which side counts where stock and a legacy row contradict each other; the check lists the rows.",
+)
 @as_owner
-def deploy(*, check: bool) -> None:
+def deploy(*, check: bool, prefer: str | None) -> None:
     """Deploy Phase 2, resume a deployment, upgrade or mend one.
 
     Looks for trouble, dumps the database, backs up the legacy tables, consolidates them into
@@ -31,7 +38,7 @@ def deploy(*, check: bool) -> None:
     again: it resumes a run that died and leaves alone what is done already. It makes a view, index, function
     or trigger again that is missing, outdated (an older version made it) or altered (somebody changed it),
     drops one that is orphaned (no file defines it any more), never with CASCADE. Code that is older than the
-    database changes nothing.
+    database changes nothing. Where Phase 2 was applied by hand, it adopts what is there, and says so.
 
     Writes: schema inventory_ops; in inventory three backups, three columns, three indexes, the view with its
     refresh function, and triggers on stock and the legacy tables, which keep old and new in step; a dump and
@@ -39,7 +46,8 @@ def deploy(*, check: bool) -> None:
 
     Exits with 1 when something stands in its way, a step failed or a validation did.
     """
-    done = run("check_phase2" if check else "deploy_phase2")
+    config = {"resources": {"preference": {"config": {"prefer": prefer}}}} if prefer else None
+    done = run("check_phase2" if check else "deploy_phase2", config)
     finish(done.success, done.errors)
 
 

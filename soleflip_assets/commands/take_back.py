@@ -16,9 +16,19 @@ from soleflip_assets.dumps.restore import restore as bring_back
 from soleflip_assets.ground.settings import Settings
 
 
-@click.command(epilog=examples(("soleflip revert", "safe to run again; then deploy, if you like")))
+@click.command(
+    epilog=examples(
+        ("soleflip revert", "safe to run again; then deploy, if you like"),
+        ("soleflip revert --remake-legacy", "after the legacy tables were dropped"),
+    )
+)
+@click.option(
+    "--remake-legacy",
+    is_flag=True,
+    help="Where the legacy tables were dropped, make them again from what stock holds.",
+)
 @as_owner
-def revert() -> None:
+def revert(*, remake_legacy: bool) -> None:
     """Take Phase 2 back, with all that was written since.
 
     The schema is then as it was before; what was written to the new columns is in the legacy tables. What it
@@ -29,7 +39,8 @@ def revert() -> None:
 
     Exits with 1 when it refuses or a step failed; run again, it resumes.
     """
-    done = run("revert_phase2", {"ops": {"take_back": {"config": {"dry_run": False}}}})
+    config = {"dry_run": False, "remake_legacy": remake_legacy}
+    done = run("revert_phase2", {"ops": {"take_back": {"config": config}}})
     finish(done.success, done.errors)
 
 

@@ -33,6 +33,8 @@ class Action(StrEnum):
 
     APPLY = "apply"
     """It was never finished."""
+    ADOPT = "adopt"
+    """Somebody made what it makes, or some of it, by hand: what is equal stays, what is less is completed."""
     UPDATE = "update"
     """An older version, or an older text, was applied."""
     MEND = "mend"
@@ -45,6 +47,7 @@ class Action(StrEnum):
 
 _DONE = {
     Action.APPLY: "applied",
+    Action.ADOPT: "adopted",
     Action.UPDATE: "updated",
     Action.MEND: "mended",
     Action.REMOVE: "removed",
@@ -60,11 +63,13 @@ class Outcome:
         step: its name.
         action: what is done to it.
         found: the objects that are not as this version makes them, before it is done.
+        adopted: what was made by hand, each with how it was found.
     """
 
     step: str
     action: Action
     found: Sequence[Deviation] = ()
+    adopted: Sequence[str] = ()
 
     @property
     def applied(self) -> bool:
@@ -86,22 +91,29 @@ class Outcome:
 
     @property
     def _found(self) -> str:
-        parts = (f"{state}: {', '.join(names)}" for state in State if (names := self.names(state)))
+        parts = [f"{state}: {', '.join(names)}" for state in State if (names := self.names(state))]
+        parts += self.adopted
         text = "; ".join(parts)
         return f" ({text})" if text else ""
 
 
-def outcome_of(connection: Connection, file: SqlFile, entry: RowMapping | None) -> Outcome:
+def outcome_of(
+    connection: Connection,
+    file: SqlFile,
+    entry: RowMapping | None,
+    adopted: Sequence[str] = (),
+) -> Outcome:
     """What there is to do of one step.
 
     Args:
         connection: one that runs each statement by itself, outside of any transaction.
         file: the step.
         entry: its newest entry in the ledger.
+        adopted: what of it was made by hand, each with how it was found.
     """
     if entry is None:
-        # What is there under its names was made by somebody else; the preflight looks for that.
-        return Outcome(file.name, Action.APPLY)
+        # What is there under its names was made by somebody else; the preflight looks for what is not adopted.
+        return Outcome(file.name, Action.ADOPT if adopted else Action.APPLY, adopted=adopted)
     made = ledger.made_objects(connection)
     found = [
         *(one for unit in units(file.statements) for one in deviations(connection, unit, made)),

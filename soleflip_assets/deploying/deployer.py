@@ -147,17 +147,21 @@ class Deployer(AbstractContextManager["Deployer"]):
             DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
         """
         ledger.begin_record(self.connection)
-        entry = self.entries.get(file.name)
-        outcome = self._retrying(lambda: outcome_of(self.connection, file, entry))
+        entries = self.entries
+        entry = entries.get(file.name)
+        adopted = ledger.adopted(entries, file.name)
+        outcome = self._retrying(lambda: outcome_of(self.connection, file, entry, adopted))
         if outcome.applied:
             with self.recorded(file.name, file.checksum) as details:
                 if entry and entry["finished_at"] and _has_triggers(file):
                     self._retrying(partial(self._swap, file, outcome))
                 # Comments are lost with the object they were on: what may be run again is.
-                rerun = outcome.action is Action.APPLY or _may_rerun(file)
+                rerun = outcome.action in {Action.APPLY, Action.ADOPT} or _may_rerun(file)
                 for unit in units(file.statements):
                     self._apply_unit(unit, rerun=rerun)
                 details |= {state: outcome.names(state) for state in State}
+                if adopted:
+                    details["adopted"] = adopted
             self.log(str(outcome))
         ledger.record_made(self.connection, file.name, objects_defined_by(file.statements))
         return outcome
@@ -195,6 +199,21 @@ class Deployer(AbstractContextManager["Deployer"]):
                 self._retrying(partial(self._execute_all, unit), _timeouts_ms(unit))
         ledger.forget_missing(self.connection)
         self.log(f"{file.name}: done")
+
+    def in_transaction(self, action: Callable[[], T]) -> T:
+        """Do something in a transaction of its own, tried again as long as others hold a lock that it needs.
+
+        Raises:
+            DeploymentError: a lock was not to be had.
+        """
+
+        def attempt() -> T:
+            execute_statement(self.connection, "BEGIN")
+            result = action()
+            execute_statement(self.connection, "COMMIT")
+            return result
+
+        return self._retrying(attempt)
 
     def grant(self) -> None:
         """Let the roles of sql/roles use what was made, where there are such roles."""

@@ -35,6 +35,12 @@ from soleflip_assets.ground.sql_files import sql_files
 
 VERSION = __version__
 
+# The step that adds the new columns: from its first entry on, what is in them is this project's doing.
+EXPANSION = "40_stock_columns"
+
+# What was found of Phase 2 when a deployment began, made by hand.
+ADOPTION = "adoption"
+
 # What makes the table of made objects.
 RECORD = "ledger/made_object_table.sql"
 
@@ -87,6 +93,18 @@ def entries(connection: Connection) -> dict[str, RowMapping]:
     return {row["step"]: row for row in query_file(connection, "ledger/steps.sql")}
 
 
+def adopted(known: Mapping[str, RowMapping], step: str) -> list[str]:
+    """What of a step was made by hand before the deployment, each object with what becomes of it."""
+    if ADOPTION not in known:
+        return []
+    parts = known[ADOPTION]["details"]["parts"]
+    return [
+        f"{part['name']}: {part['verdict']}"
+        for part in parts
+        if part["step"] == step and not part["aside"]
+    ]
+
+
 def deployed_at(connection: Connection) -> datetime | None:
     """When Phase 2 was first deployed to its last step; None if it is not, or is being taken back.
 
@@ -101,13 +119,29 @@ def deployed_at(connection: Connection) -> datetime | None:
 def retired(connection: Connection, step: str) -> RowMapping | None:
     """When a retirement step was carried out, and by whom; None if it was not.
 
+    Where Phase 2 was applied by hand and the tables dropped by hand, they are retired as found: ``found`` says
+    so, and the time is when a deployment found them gone; None before the first one.
+
     Args:
         connection: SoleFlip's database.
         step: ``drop_legacy_tables`` or ``drop_backup_tables``.
     """
-    if not exists(connection):
-        return None
-    return next(iter(query_file(connection, "retirement/retired.sql", step=step)), None)
+    if exists(connection):
+        if recorded := query_file(connection, "retirement/retired.sql", step=step):
+            return recorded[0]
+        # From here on a table that is gone without an entry is a fault.
+        if EXPANSION in entries(connection):
+            return None
+    return next(iter(query_file(connection, "retirement/found_dropped.sql", step=step)), None)
+
+
+def told_retired(row: RowMapping) -> str:
+    """How and when tables were retired, for a sentence: ``were dropped on 2026-01-05 09:00 UTC``."""
+    moment = row["retired_at"]
+    when = f" on {moment:%Y-%m-%d %H:%M %Z}" if moment else ""
+    if not row["found"]:
+        return f"were dropped{when}"
+    return f"were found dropped{when}, by hand and before this project deployed; by whom and when is not known"
 
 
 def start(

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.urls import parse_postgres_url, shown
 
-Sample = Literal["production", "busy"]
+Sample = Literal["production", "busy", "applied", "legacy_dropped", "backups_dropped"]
 
 DATABASE_URL = "SOLEFLIP_DATABASE_URL"
 OWNER_DATABASE_URL = "SOLEFLIP_OWNER_DATABASE_URL"

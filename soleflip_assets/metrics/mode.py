@@ -81,9 +81,20 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
             # Whatever was written while a trigger was missing is not in the queue.
             run_statement(deployer.connection, "metrics/compare.sql")
         outcomes.append(deployer.apply(file))
+    _refresh_adopted(deployer)
     if mode is Mode.MATERIALIZED:
         _drop_read_model(deployer)
     return outcomes
+
+
+def _refresh_adopted(deployer: Deployer) -> None:
+    """Of a view that was made by hand nobody knows what its last refresh saw."""
+    adoption = deployer.entries.get(ledger.ADOPTION)
+    if adoption is None:
+        return
+    since = adoption["started_at"]
+    if not query_one(deployer.connection, "metrics/refreshed_since.sql", since=since)["refreshed"]:
+        deployer.in_transaction(lambda: run_statement(deployer.connection, "metrics/refresh.sql"))
 
 
 def switch(deployer: Deployer, mode: Mode) -> bool:

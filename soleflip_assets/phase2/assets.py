@@ -27,7 +27,9 @@ from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
 from soleflip_assets.phase2 import steps
+from soleflip_assets.phase2.adoption import found_in, state_of
 from soleflip_assets.phase2.countdown import count_down_to_retirement
+from soleflip_assets.phase2.preference import Preference
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
 from soleflip_assets.phase2.report import write_report
 
@@ -99,11 +101,18 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
     ],
 )
 def preflight(
-    context: dg.AssetExecutionContext, owner_database: OwnerDatabase, state: StateFolder
+    context: dg.AssetExecutionContext,
+    owner_database: OwnerDatabase,
+    state: StateFolder,
+    preference: Preference,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Run every expectation of sql/preflight; where none stops, say what a deployment would do."""
     with owner_database.connect() as connection:
-        found = run_preflight(connection, state.dumps)
+        there, state_found = found_in(connection), state_of(connection)
+        context.log.info(f"found: {state_found}")
+        for part in there.parts:
+            context.log.info(f"  {part}")
+        found = run_preflight(connection, state.dumps, preference.side)
         foreseen = [] if found.stopping else steps.foresee(connection)
     for outcome in foreseen:
         context.log.info(outcome.foreseen)
@@ -112,6 +121,8 @@ def preflight(
             context.log.log("INFO" if finding.passed else "WARNING", str(finding))
     yield dg.MaterializeResult(
         metadata={
+            "found": state_found,
+            "parts": dg.MetadataValue.md("\n".join(f"- {part}" for part in there.parts)),
             "stops": len(found.stopping),
             "columns": dg.MetadataValue.md(_columns_table(found)),
             "steps": dg.MetadataValue.md("\n".join(f"- {one.foreseen}" for one in foreseen)),
@@ -208,11 +219,13 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
         outcomes = steps.deploy_backup(deployment.deployer(context.log.info), backup.name)
         with database.connect() as connection:
             copies = query_file(connection, "report/backups.sql")
-        copy = next(row for row in copies if row["backup"] == f"inventory.{backup.name}")
+            retired = ledger.retired(connection, "drop_backup_tables")
+        copied = [row for row in copies if row["backup"] == f"inventory.{backup.name}"]
         return dg.MaterializeResult(
             metadata={
-                **_size_of(copy),
-                "content": copy["content"],
+                **{name: value for row in copied for name, value in _size_of(row).items()},
+                **({"content": copied[0]["content"]} if copied else {}),
+                **({"state": ledger.told_retired(retired)} if retired else {}),
                 **outcome_metadata(outcomes),
                 "dagster/column_schema": backup.column_schema,
                 "dagster/column_lineage": backup.column_lineage,
@@ -232,10 +245,13 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
     metadata={**STOCK.metadata, **sql_metadata(steps.STOCK_FILES)},
 )
 def stock(
-    context: dg.AssetExecutionContext, database: Database, deployment: Deployment
+    context: dg.AssetExecutionContext,
+    database: Database,
+    deployment: Deployment,
+    preference: Preference,
 ) -> dg.MaterializeResult[None]:
     """Add the three columns, keep old and new in step, backfill, build the three indexes."""
-    outcomes, progress = steps.deploy_stock(deployment.deployer(context.log.info))
+    outcomes, progress = steps.deploy_stock(deployment.deployer(context.log.info), preference.side)
     with database.connect() as connection:
         summary = query_one(connection, "report/stock.sql")
     return dg.MaterializeResult(

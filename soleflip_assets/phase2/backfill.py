@@ -42,8 +42,26 @@ class Progress:
     changed: int = 0
 
 
-def backfill(deployer: Deployer) -> Progress:
+@dataclass(frozen=True)
+class Preference:
+    """Which side counts where stock and a legacy row both say something.
+
+    Attributes:
+        side: ``stock`` or ``legacy``.
+        reserved_is_live: whether a reserved quantity of 0 in stock says something, since the column was there.
+    """
+
+    side: str = "stock"
+    reserved_is_live: bool = False
+
+
+def backfill(deployer: Deployer, preference: Preference, *, anew: bool = False) -> Progress:
     """Copy what is not copied yet.
+
+    Args:
+        deployer: records how far it is.
+        preference: which side counts.
+        anew: visit all rows once more, since the legacy tables are new.
 
     Returns:
         The progress at the end.
@@ -54,17 +72,21 @@ def backfill(deployer: Deployer) -> Progress:
     entry = deployer.entries.get(STEP)
     progress = _resumed(entry["details"]) if entry else Progress()
     if entry and entry["finished_at"]:
-        return progress
+        if not anew:
+            return progress
+        progress = Progress()
 
     number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum, vars(progress))
     remaining = query_one(deployer.connection, "backfill/remaining.sql", after=progress.after)
-    _run(deployer, number, progress, total=progress.visited + int(remaining["rows"]))
+    _run(deployer, preference, number, progress, total=progress.visited + int(remaining["rows"]))
     ledger.finish(deployer.connection, number, vars(progress))
     deployer.log(f"backfill: {progress.visited:,} rows visited, {progress.changed:,} changed")
     return progress
 
 
-def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> None:
+def _run(
+    deployer: Deployer, preference: Preference, number: int, progress: Progress, total: int
+) -> None:
     size = _FIRST_BATCH
     begun = told = time.monotonic()
     visited_before = progress.visited
@@ -73,7 +95,7 @@ def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> Non
             run_statement(connection, "backfill/session.sql")
         while True:
             started = time.monotonic()
-            if _batch(connection, number, progress, size) == 0:
+            if _batch(connection, preference, number, progress, size) == 0:
                 return
             now = time.monotonic()
             size = _adapted(size, now - started)
@@ -87,7 +109,9 @@ def _run(deployer: Deployer, number: int, progress: Progress, total: int) -> Non
                 )
 
 
-def _batch(connection: Connection, number: int, progress: Progress, size: int) -> int:
+def _batch(
+    connection: Connection, preference: Preference, number: int, progress: Progress, size: int
+) -> int:
     """One batch and its record, in one transaction; a smaller one after each try that met a locked row.
 
     Returns:
@@ -99,7 +123,12 @@ def _batch(connection: Connection, number: int, progress: Progress, size: int) -
         smaller = max(size // 2 ** (attempt - 1), min(size, _BATCH_SIZES[0]))
         with connection.begin():
             row = query_one(
-                connection, "backfill/next_batch.sql", after=progress.after, size=smaller
+                connection,
+                "backfill/next_batch.sql",
+                after=progress.after,
+                size=smaller,
+                prefer=preference.side,
+                reserved_is_live=preference.reserved_is_live,
             )
             if not row["seen"]:
                 return 0

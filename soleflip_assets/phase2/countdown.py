@@ -57,10 +57,15 @@ def count_down_to_retirement(
 
 
 def _countdown(connection: Connection, retirement: Retirement) -> dict[str, Any]:
+    if retired := ledger.retired(connection, retirement.file.name):
+        moment = retired["retired_at"]
+        return {
+            "state": "found dropped" if retired["found"] else "dropped",
+            "dropped_at": dg.MetadataValue.timestamp(moment) if moment else dg.MetadataValue.null(),
+            "told": f"They {ledger.told_retired(retired)}.",
+        }
     if not ledger.exists(connection):
         return {"state": "Phase 2 is not deployed"}
-    if retired := ledger.retired(connection, retirement.file.name):
-        return {"state": "dropped", "dropped_at": dg.MetadataValue.timestamp(retired["retired_at"])}
     gates = ask_gates(connection, retirement)
     opens = max((gate.until for gate in gates if gate.until), default=None)
     left = opens - datetime.now(UTC) if opens else None

@@ -11,10 +11,12 @@ from soleflip_assets.phase2.jobs import (
     revert_phase2,
     verify_phase2,
 )
+from soleflip_assets.phase2.preference import Preference
 
 defs = dg.Definitions(
     assets=assets,
     asset_checks=checks,
+    resources={"preference": Preference()},
     jobs=[
         check_phase2,
         deploy_phase2,

@@ -53,9 +53,11 @@ class RevertConfig(dg.Config):
 
     Attributes:
         dry_run: say whether something stands in the way; change nothing.
+        remake_legacy: where the legacy tables are retired, make them again from what stock holds.
     """
 
     dry_run: bool = True
+    remake_legacy: bool = False
 
 
 @dg.op
@@ -65,7 +67,11 @@ def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: 
     Returns:
         Whether anything was taken back.
     """
-    return revert(deployment.deployer(context.log.info), dry_run=config.dry_run)
+    return revert(
+        deployment.deployer(context.log.info),
+        dry_run=config.dry_run,
+        remake_legacy=config.remake_legacy,
+    )
 
 
 @dg.job(

@@ -20,11 +20,12 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.checks.question import Answer, Question, questions_in
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import legacy_dependents
-from soleflip_assets.ground.database import OLDEST_SERVER, query_file, query_one
+from soleflip_assets.ground.database import OLDEST_SERVER, query_one
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
+from soleflip_assets.phase2.adoption import Found, found_in, in_the_way
+from soleflip_assets.phase2.steps import preferred
 
-_BEGUN = "40_stock_columns"
 _COLUMNS = "columns"
 # Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
 # always named in full.
@@ -130,17 +131,18 @@ def effect_of(expectation: Question, *, begun: bool) -> Effect:
     return Effect(written)
 
 
-def run_preflight(connection: Connection, dumps: Path) -> Preflight:
+def run_preflight(connection: Connection, dumps: Path, prefer: str | None = None) -> Preflight:
     """Look for everything that is known to go wrong; change nothing.
 
     Args:
         connection: SoleFlip's database, as who deploys.
         dumps: the folder that the dump goes to; it need not be there yet.
+        prefer: the side that counts where stock and a legacy row contradict each other; None: as told before.
 
     Raises:
         sqlalchemy.exc.DBAPIError: a question could not be asked; that says nothing of the answer.
     """
-    known = _known(connection, dumps)
+    known = _known(connection, dumps, prefer)
     return Preflight(
         [
             Finding(
@@ -163,20 +165,26 @@ def _ask(connection: Connection, expectation: Question, known: Mapping[str, Any]
         return Answer(passed=False, observed={"error": str(error.orig).strip()})
 
 
-def _known(connection: Connection, dumps: Path) -> dict[str, Any]:
+def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str, Any]:
     """What the expectations ask for as ``:names``."""
     entries = ledger.entries(connection)
     revert = next(
         (entries[file.name] for file in sql_files("revert") if file.name in entries), None
     )
-    copied = query_file(connection, "report/backups.sql") if ledger.exists(connection) else []
+    found, in_way = _looked_for(connection)
     return {
         "newer": ledger.newer_version(connection),
         "present": ledger.VERSION,
         "oldest": OLDEST_SERVER,
         "expected": json.dumps(_expected_columns(connection)),
-        "begun": _BEGUN in entries,
-        "copied": [row["backup"].removeprefix("inventory.") for row in copied],
+        "begun": ledger.EXPANSION in entries,
+        "prefer": prefer or preferred(connection),
+        "adopting": bool(found.columns) and ledger.EXPANSION not in entries,
+        "reserved_is_live": "reserved_quantity" in found.columns,
+        "in_the_way": in_way,
+        "set_aside": [str(part) for part in found.parts if part.aside]
+        if ledger.EXPANSION not in entries
+        else [],
         "revert_started_at": revert and revert["started_at"],
         "dependents": legacy_dependents(connection),
         "server_free": _server_free(connection),
@@ -184,6 +192,16 @@ def _known(connection: Connection, dumps: Path) -> dict[str, Any]:
         "backfilled": _is_finished(entries, "backfill"),
         "dumped": _is_finished(entries, "database_dump"),
     }
+
+
+def _looked_for(connection: Connection) -> tuple[Found, list[str]]:
+    """What there is of Phase 2, and in its way; nothing to who may not look: privileges_sufficient says so."""
+    try:
+        return found_in(connection), in_the_way(connection)
+    except DBAPIError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        return Found("not known"), []
 
 
 def _is_finished(entries: Mapping[str, Any], step: str) -> bool:

@@ -19,7 +19,12 @@ from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.sql_files import sql_files
-from soleflip_assets.phase2.retirement import DEPLOYED_14_DAYS, DEPLOYED_30_DAYS
+from soleflip_assets.phase2.retirement import (
+    BACKUP_RETIREMENT,
+    DEPLOYED_14_DAYS,
+    DEPLOYED_30_DAYS,
+    LEGACY_RETIREMENT,
+)
 
 
 def write_report(connection: Connection, folder: Path, run_id: str) -> Path:
@@ -40,6 +45,7 @@ def _report(connection: Connection) -> str:
     attempts = query_file(connection, "ledger/steps.sql")
     sections = [
         _overview(connection, entries, attempts),
+        *_adoption(entries),
         _schema_changes(connection),
         _migration(connection, entries),
         _queries(connection),
@@ -75,6 +81,39 @@ def _overview(
         f"# Phase 2: schema consolidation\n\nWritten {_time(datetime.now(UTC))}.\n\n"
         + markdown_table(("", ""), rows)
     )
+
+
+def _adoption(entries: dict[str, RowMapping]) -> list[str]:
+    """What was there already, made by hand; nothing where nothing was."""
+    if ledger.ADOPTION not in entries:
+        return []
+    entry = entries[ledger.ADOPTION]
+    details = entry["details"]
+    moved = details.get("moved", {})
+    rows = [
+        (
+            part["name"],
+            part["verdict"],
+            f"`{moved[part['name']]}`" if moved.get(part["name"]) else "",
+        )
+        for part in details["parts"]
+    ]
+    retired = [
+        f"- {step}: found dropped {_time(entry['started_at'])}; by whom and when is not known"
+        for step in details["retired"]
+    ]
+    told = entries.get("preference")
+    if told:
+        retired.append(f"- where both sides said something, {told['details']['prefer']} counted")
+    return [
+        "\n\n".join(
+            [
+                f"## Adopted\n\nFound {_time(entry['started_at'])}: {details['state']}.",
+                markdown_table(("Object", "What became of it", "Now"), rows),
+                *(["\n".join(retired)] if retired else []),
+            ]
+        )
+    ]
 
 
 def _schema_changes(connection: Connection) -> str:
@@ -116,12 +155,17 @@ def _migration(connection: Connection, entries: dict[str, RowMapping]) -> str:
         ("with status history", f"{stock['rows_with_history']:,}"),
         ("with reserved units", f"{stock['rows_reserved']:,}"),
     ]
-    backfill = entries["backfill"]["details"]
+    if "backfill" in entries:
+        done = entries["backfill"]["details"]
+        told = (
+            f"The backfill visited {done['visited']:,} stock rows and changed {done['changed']:,}."
+        )
+    else:
+        told = "The legacy tables were gone: there was nothing to carry over."
     return (
-        "## Data migration\n\nBefore, when the backups were copied:\n\n"
+        "## Data migration\n\nBefore, when the backups were copied or adopted:\n\n"
         f"{markdown_table(('Table', 'Records'), before)}\n\nAfter:\n\n"
-        f"{markdown_table(('', 'Records'), after)}\n\n"
-        f"The backfill visited {backfill['visited']:,} stock rows and changed {backfill['changed']:,}."
+        f"{markdown_table(('', 'Records'), after)}\n\n{told}"
     )
 
 
@@ -174,13 +218,18 @@ def _backups(connection: Connection) -> str:
 def _removal(connection: Connection) -> str:
     known = {"now": None, "deployed_at": ledger.deployed_at(connection)}
     legacy, backups = (
-        _time(question.ask(connection, known).observed["until"])
-        for question in (DEPLOYED_14_DAYS, DEPLOYED_30_DAYS)
+        f"they {ledger.told_retired(retired)}"
+        if (retired := ledger.retired(connection, retirement.file.name))
+        else f"not before {_time(question.ask(connection, known).observed['until'])}"
+        for retirement, question in (
+            (LEGACY_RETIREMENT, DEPLOYED_14_DAYS),
+            (BACKUP_RETIREMENT, DEPLOYED_30_DAYS),
+        )
     )
     return (
         "## What may be dropped when\n\n"
-        f"- the three legacy tables: not before {legacy}\n"
-        f"- the three backups: not before {backups}, and after the legacy tables\n\n"
+        f"- the three legacy tables: {legacy}\n"
+        f"- the three backups: {backups}; always after the legacy tables\n\n"
         "`soleflip drop-legacy` and `soleflip drop-backups` say what else is to come, and drop them with "
         "`--yes`. Never with `CASCADE`: it takes along whatever depends on them."
     )

@@ -133,7 +133,7 @@ def retire(
         GateClosedError: a gate is closed; the message names each one that is.
     """
     if retired := ledger.retired(deployer.connection, retirement.file.name):
-        deployer.log(f"They were dropped on {retired['retired_at']:%Y-%m-%d %H:%M %Z} already.")
+        deployer.log(f"There is nothing to drop: they {ledger.told_retired(retired)}.")
         return False
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:

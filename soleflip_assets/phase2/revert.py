@@ -8,21 +8,24 @@ statement gets its lock (deployer.py).
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.database import query_file, query_one
-from soleflip_assets.ground.sql_files import sql_files
-from soleflip_assets.ground.tables import STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
+from soleflip_assets.ground.database import execute_statement, query_file, query_one
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
 from soleflip_assets.metrics.mode import OURS, Mode, switch
-from soleflip_assets.phase2.steps import BACKUP_FILES, STOCK_FILES, VIEW_FILES
+from soleflip_assets.phase2.adoption import legacy_statements
+from soleflip_assets.phase2.backfill import Preference, backfill
+from soleflip_assets.phase2.steps import BACKUP_FILES, STOCK_FILES, SYNCHRONISATION, VIEW_FILES
 
 CARRY_BACK, *STEPS = sql_files("revert")
 
 # What a deployment leaves in SoleFlip's own schema.
 _CHANGES = {file.name for file in [*BACKUP_FILES.values(), *STOCK_FILES, *VIEW_FILES]}
+_FINANCIAL_FROM_STOCK = SqlFile("legacy/02_financial_from_stock.sql")
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
 _NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
 
 
-def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
+def revert(deployer: Deployer, *, dry_run: bool = False, remake_legacy: bool = False) -> bool:
     """Take Phase 2 back. A revert that died is resumed.
 
     Nothing is dropped before it is proven that the legacy tables hold what the new columns hold. The backups,
@@ -31,6 +34,7 @@ def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
     Args:
         deployer: who takes it back.
         dry_run: only say whether something stands in the way.
+        remake_legacy: where the legacy tables are retired, make them again from what stock holds.
 
     Returns:
         Whether anything was taken back.
@@ -42,7 +46,13 @@ def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
     if not deployer.entries.keys() & _CHANGES:
         deployer.log("Phase 2 is not deployed here: there is nothing to revert.")
         return False
-    _refuse_if_retired(deployer)
+    retired = ledger.retired(deployer.connection, "drop_legacy_tables")
+    if retired and not remake_legacy:
+        raise DeploymentError(
+            f"The legacy tables {ledger.told_retired(retired)}, so there is nothing to go back to: make them again "
+            "from what stock holds with `soleflip revert --remake-legacy`, or restore the dump beside the database "
+            "with `soleflip restore`."
+        )
     _refuse_if_built_upon(deployer)
     if dry_run:
         deployer.log(
@@ -51,6 +61,8 @@ def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
         )
         return False
     if query_file(deployer.connection, "report/columns.sql"):
+        if remake_legacy:
+            _remake_legacy(deployer)
         _carry_back(deployer)
     switch(deployer, Mode.MATERIALIZED)
     for step in STEPS:
@@ -58,13 +70,27 @@ def revert(deployer: Deployer, *, dry_run: bool = False) -> bool:
     return True
 
 
-def _refuse_if_retired(deployer: Deployer) -> None:
-    retired = ledger.retired(deployer.connection, "drop_legacy_tables")
-    if retired:
-        raise DeploymentError(
-            f"The legacy tables were dropped on {retired['retired_at']:%Y-%m-%d %H:%M %Z}, so there is "
-            "nothing to go back to: restore the dump beside the database with `soleflip restore`."
-        )
+def _remake_legacy(deployer: Deployer) -> None:
+    """Make retired tables again, empty; keep them in step from then on; then fill them from stock."""
+    if ledger.retired(deployer.connection, "drop_legacy_tables"):
+        deployer.in_transaction(lambda: _create_legacy(deployer))
+        deployer.log("the legacy tables are there again: stock is carried into them")
+    elif "made_again" not in deployer.entries:
+        return
+    for file in SYNCHRONISATION:
+        deployer.apply(file)
+    backfill(deployer, Preference(reserved_is_live=True), anew=True)
+    deployer.execute(_FINANCIAL_FROM_STOCK)
+
+
+def _create_legacy(deployer: Deployer) -> None:
+    for table in LEGACY_TABLES:
+        for statement in legacy_statements(table):
+            execute_statement(deployer.connection, statement)
+    query_file(deployer.connection, "retirement/made_again.sql")
+    # With it, a revert that died is known to have begun this.
+    with deployer.recorded("made_again", checksum=""):
+        pass
 
 
 def _refuse_if_built_upon(deployer: Deployer) -> None:

@@ -6,7 +6,7 @@ Python more. Not here: what the shop deals in, which is catalogue.py's; what may
 is stories.py's; when a database is to be filled, which is up to the caller.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import islice
@@ -65,6 +65,19 @@ _RESERVATION_REASONS = ("customer hold", "pending payment", "bid accepted", "loc
 _RESERVED_BY = ("anna", "jonas", "mehmet", "stockx-sync")
 
 _CLOSED = ("released", "fulfilled", "expired")
+
+_APPLIED = (
+    "sample/10_surroundings.sql",
+    "sample/20_applied_by_hand.sql",
+    "sample/30_in_use.sql",
+)
+_LEGACY_DROPPED = (*_APPLIED, "sample/40_legacy_tables_dropped.sql")
+# What was done to the shop since, by hand.
+_SINCE: Mapping[Sample, Sequence[str]] = {
+    "applied": _APPLIED,
+    "legacy_dropped": _LEGACY_DROPPED,
+    "backups_dropped": (*_LEGACY_DROPPED, "sample/50_backups_dropped.sql"),
+}
 
 _COLUMNS = {
     "product": "id brand model colorway style_code retail_price",
@@ -127,7 +140,9 @@ def fill(
     """Fill an empty legacy schema, in the caller's transaction.
 
     The same arguments give the same bytes. Both samples hold the same products, sizes and stock;
-    ``busy`` adds the rows of the three legacy tables and of stock_reservation. Memory stays flat
+    ``busy`` adds the rows of the three legacy tables and of stock_reservation. The others are what the shop is
+    today: with what stands around stock, Phase 2 applied by hand and in use (``applied``), then without the
+    legacy tables (``legacy_dropped``), then without the backups (``backups_dropped``). Memory stays flat
     however many rows there are. Statistics are the caller's business: VACUUM ANALYZE, which is what
     a benchmark wants, cannot run inside a transaction.
 
@@ -154,6 +169,8 @@ def fill(
             _copy(cursor, "stock", map(_stock_line, batch))
             if sample == "busy":
                 _copy_side_tables(cursor, batch, side_random)
+    for path in _SINCE.get(sample, ()):
+        run_file(connection, path)
 
 
 def _copy_side_tables(cursor: psycopg.Cursor[Any], items: list[_Item], random: Random) -> None:

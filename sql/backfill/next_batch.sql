@@ -3,4 +3,4 @@
 -- Locks: ROW SHARE on stock, and FOR NO KEY UPDATE on at most :size of its rows, until the commit.
 
 SELECT batch.last_id, batch.seen, batch.changed
-FROM inventory_ops.backfill_stock(CAST(:after AS uuid), :size) AS batch;
+FROM inventory_ops.backfill_stock(CAST(:after AS uuid), :size, :prefer, :reserved_is_live) AS batch;

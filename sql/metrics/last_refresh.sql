@@ -1,11 +1,13 @@
 -- The last refresh and the rows the view holds; the seed's freshness query with what the refresh recorded of itself.
 --
+-- A view without rows, of a shop without stock, says nothing of its last refresh; the refresh itself does.
+--
 -- Locks: ACCESS SHARE on the view for the length of the count.
 
 SELECT
-  count(*) AS total_records,
-  max(view.last_calculated_at) AS last_refresh,
-  extract(epoch FROM now() - max(view.last_calculated_at))::float8 AS age_seconds,
+  count(view.stock_id) AS total_records,
+  coalesce(max(view.last_calculated_at), recorded.started_at) AS last_refresh,
+  extract(epoch FROM now() - coalesce(max(view.last_calculated_at), recorded.started_at))::float8 AS age_seconds,
   (
     SELECT extract(epoch FROM refresh.finished_at - refresh.started_at)::float8
     FROM inventory_ops.metrics_refresh AS refresh
@@ -26,4 +28,6 @@ SELECT
   -- In incremental mode the view takes no room, its read model does.
   pg_total_relation_size('inventory.stock_metrics_view')
     + coalesce(pg_total_relation_size(to_regclass('inventory_ops.stock_metrics_read_model')), 0) AS bytes
-FROM inventory.stock_metrics_view AS view;
+FROM (SELECT max(refresh.started_at) AS started_at FROM inventory_ops.metrics_refresh AS refresh) AS recorded
+LEFT JOIN inventory.stock_metrics_view AS view ON true
+GROUP BY recorded.started_at;

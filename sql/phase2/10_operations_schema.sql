@@ -190,6 +190,55 @@ $$;
 
 COMMENT ON FUNCTION inventory_ops.fingerprint(regclass) IS 'Count and content hash of a table; reads all of it';
 
+-- The valid indexes and keys of one table, made on another one that has the same columns; what is there is left alone.
+CREATE OR REPLACE FUNCTION inventory_ops.index_alike(model regclass, target regclass)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT
+      CASE
+        WHEN pg_constraint.oid IS NOT NULL
+          THEN format('ALTER TABLE %s ADD %s', target, pg_get_constraintdef(pg_constraint.oid))
+        ELSE replace(
+          pg_get_indexdef(pg_index.indexrelid),
+          format('INDEX %I ON %s ', pg_class.relname, model),
+          format('INDEX ON %s ', target)
+        )
+      END
+    FROM pg_index
+    JOIN pg_class ON pg_class.oid = pg_index.indexrelid
+    LEFT JOIN pg_constraint
+      ON pg_constraint.conindid = pg_index.indexrelid
+      AND pg_constraint.conrelid = pg_index.indrelid
+      AND pg_constraint.contype IN ('p', 'u', 'x')
+    WHERE pg_index.indrelid = model
+      AND pg_index.indisvalid
+      AND NOT EXISTS (
+        SELECT
+        FROM pg_index AS known
+        JOIN pg_class AS known_class ON known_class.oid = known.indexrelid
+        WHERE known.indrelid = target
+          AND known.indisvalid
+          AND known.indisprimary = pg_index.indisprimary
+          AND substring(pg_get_indexdef(known.indexrelid) FROM ' USING .*')
+            = substring(pg_get_indexdef(pg_index.indexrelid) FROM ' USING .*')
+          AND known.indisunique = pg_index.indisunique
+      )
+    ORDER BY pg_index.indexrelid
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.index_alike(regclass, regclass) IS
+  'Makes the indexes and keys of one table on another one that has the same columns';
+
 CREATE OR REPLACE FUNCTION inventory_ops.back_up(source regclass)
 RETURNS void
 LANGUAGE plpgsql
@@ -197,7 +246,6 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   backup_name text := source::text || '_backup';
-  statement text;
   held record;
   copied record;
 BEGIN
@@ -210,7 +258,7 @@ BEGIN
       RETURN;
     END IF;
     RAISE EXCEPTION 'table % exists and is not a backup made by this deployment', backup_name
-      USING HINT = 'Compare it with ' || source || ', then rename or drop it and deploy again.';
+      USING HINT = 'Deploy with soleflip deploy, which adopts a backup that was made by hand.';
   END IF;
 
   -- Foreign keys are left out: ON DELETE CASCADE would empty the backup as stock rows are sold and deleted.
@@ -223,28 +271,7 @@ BEGIN
   EXECUTE format('INSERT INTO %s TABLE %s', backup_name, source);
 
   -- Indexes last: kept up row by row, with random ids, they take eight times as long as the copy.
-  FOR statement IN
-    SELECT
-      CASE
-        WHEN pg_constraint.oid IS NOT NULL
-          THEN format('ALTER TABLE %s ADD %s', backup_name, pg_get_constraintdef(pg_constraint.oid))
-        ELSE replace(
-          pg_get_indexdef(pg_index.indexrelid),
-          format('INDEX %I ON %s ', pg_class.relname, source),
-          format('INDEX ON %s ', backup_name)
-        )
-      END
-    FROM pg_index
-    JOIN pg_class ON pg_class.oid = pg_index.indexrelid
-    LEFT JOIN pg_constraint
-      ON pg_constraint.conindid = pg_index.indexrelid
-      AND pg_constraint.conrelid = pg_index.indrelid
-      AND pg_constraint.contype IN ('p', 'u', 'x')
-    WHERE pg_index.indrelid = source AND pg_index.indisvalid
-    ORDER BY pg_index.indexrelid
-  LOOP
-    EXECUTE statement;
-  END LOOP;
+  PERFORM inventory_ops.index_alike(source, backup_name::regclass);
 
   held := inventory_ops.fingerprint(source);
   copied := inventory_ops.fingerprint(backup_name::regclass);
@@ -261,6 +288,118 @@ $function$;
 
 COMMENT ON FUNCTION inventory_ops.back_up(regclass) IS
   'Copies a table to <name>_backup, once, with its defaults, constraints and indexes; proves and records the copy';
+
+-- A backup made by hand is a bare copy. It gets what back_up() would have given it, in place: its rows are not touched.
+CREATE OR REPLACE FUNCTION inventory_ops.complete_backup(target regclass, model regclass, source text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  statement text;
+  held record;
+BEGIN
+  FOR statement IN
+    -- From PostgreSQL 18 on a NOT NULL has a name, which a copy keeps.
+    SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', target, wanted.conname, pg_get_constraintdef(wanted.oid))
+    FROM pg_constraint AS wanted
+    JOIN pg_attribute AS attribute ON attribute.attrelid = model AND attribute.attnum = wanted.conkey[1]
+    JOIN pg_attribute AS found ON found.attrelid = target AND found.attname = attribute.attname
+    WHERE wanted.conrelid = model AND wanted.contype = 'n' AND NOT found.attnotnull
+    UNION ALL
+    SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', target, wanted.conname, pg_get_constraintdef(wanted.oid))
+    FROM pg_constraint AS wanted
+    WHERE wanted.conrelid = model
+      AND wanted.contype = 'c'
+      AND NOT EXISTS (
+        SELECT FROM pg_constraint AS known WHERE known.conrelid = target AND known.conname = wanted.conname
+      )
+    UNION ALL
+    SELECT format('ALTER TABLE %s ALTER %I SET NOT NULL', target, attribute.attname)
+    FROM pg_attribute AS attribute
+    WHERE attribute.attrelid = model
+      AND attribute.attnum > 0
+      AND attribute.attnotnull
+      AND NOT EXISTS (
+        SELECT
+        FROM pg_constraint AS wanted
+        WHERE wanted.conrelid = model AND wanted.contype = 'n' AND wanted.conkey[1] = attribute.attnum
+      )
+    UNION ALL
+    SELECT format(
+      'ALTER TABLE %s ALTER %I SET DEFAULT %s',
+      target,
+      attribute.attname,
+      pg_get_expr(column_default.adbin, column_default.adrelid)
+    )
+    FROM pg_attribute AS attribute
+    JOIN pg_attrdef AS column_default
+      ON column_default.adrelid = attribute.attrelid AND column_default.adnum = attribute.attnum
+    WHERE attribute.attrelid = model AND attribute.attgenerated = ''
+    UNION ALL
+    SELECT format('COMMENT ON COLUMN %s.%I IS %L', target, attribute.attname, pg_description.description)
+    FROM pg_attribute AS attribute
+    JOIN pg_description
+      ON pg_description.objoid = attribute.attrelid
+      AND pg_description.objsubid = attribute.attnum
+      AND pg_description.classoid = 'pg_class'::regclass
+    WHERE attribute.attrelid = model AND attribute.attnum > 0
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+  PERFORM inventory_ops.index_alike(model, target);
+
+  held := inventory_ops.fingerprint(target);
+  INSERT INTO inventory_ops.backup (backup, source, rows, content)
+  VALUES (target::text, source, held.rows, held.content)
+  ON CONFLICT (backup) DO NOTHING;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.complete_backup(regclass, regclass, text) IS
+  'Gives a backup that was made by hand what back_up() would have given it, and records what it holds';
+
+CREATE OR REPLACE FUNCTION inventory_ops.set_aside(relation regclass, suffix text)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  old_name text;
+  new_name text;
+  kind text;
+  number integer := 1;
+  index_name text;
+BEGIN
+  SELECT
+    pg_class.relname,
+    CASE pg_class.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END
+  INTO old_name, kind
+  FROM pg_class
+  WHERE pg_class.oid = relation;
+  new_name := old_name || suffix;
+  WHILE to_regclass(format('inventory_ops.%I', new_name)) IS NOT NULL
+  LOOP
+    number := number + 1;
+    new_name := old_name || suffix || '_' || number;
+  END LOOP;
+  -- Index names are unique in a schema: ours will need theirs, there and here.
+  FOR index_name IN
+    SELECT pg_class.relname
+    FROM pg_index
+    JOIN pg_class ON pg_class.oid = pg_index.indexrelid
+    WHERE pg_index.indrelid = relation
+  LOOP
+    EXECUTE format('ALTER INDEX inventory.%I RENAME TO %I', index_name, left(index_name, 40) || right(new_name, 20));
+  END LOOP;
+  EXECUTE format('ALTER %s %s RENAME TO %I', kind, relation, new_name);
+  EXECUTE format('ALTER %s inventory.%I SET SCHEMA inventory_ops', kind, new_name);
+  RETURN format('inventory_ops.%I', new_name);
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.set_aside(regclass, text) IS
+  'Moves a table of inventory that stands in the way into inventory_ops, with a suffix that says what it is';
 
 -- Whoever may read one view may read the one that takes its place: a view that is dropped takes its privileges along.
 CREATE OR REPLACE FUNCTION inventory_ops.keep_view_privileges()

@@ -9,6 +9,9 @@ ALTER TABLE inventory.stock
   -- squawk-ignore prefer-bigint-over-int
   ADD COLUMN IF NOT EXISTS reserved_quantity integer DEFAULT 0;
 
+-- One that was added by hand may lack it.
+ALTER TABLE inventory.stock ALTER COLUMN reserved_quantity SET DEFAULT 0;
+
 COMMENT ON COLUMN inventory.stock.listed_on_platforms IS 'Platform listing history (StockX, eBay, etc.)';
 
 COMMENT ON COLUMN inventory.stock.status_history IS 'Historical status changes with timestamps';

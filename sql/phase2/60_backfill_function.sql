@@ -1,7 +1,11 @@
 -- The function that copies one batch of legacy data into stock, and brings the legacy rows that count up to date.
 --
 -- What stock does not know it takes from the newest legacy row that does. Then the row that counts says what stock says:
--- also of the facts that a newer row left out, of a shelf life that differed, and of what stock_metrics computes.
+-- also of the facts that a newer row left out, of a shelf life that differed, and of what stock_metrics computes. A
+-- stock row that lacks a legacy row for what it says gets one.
+--
+-- prefer: the side that counts where both say something, 'stock' or 'legacy'. reserved_is_live: whether the 0 of
+-- reserved_quantity was written by somebody; in a column that Phase 2 has just added it is a default, and says nothing.
 --
 -- Locks: none by itself. Each call locks at most `size` stock rows (FOR NO KEY UPDATE) until its commit.
 -- Again: safe.
@@ -10,7 +14,13 @@
 --   SELECT * FROM inventory_ops.backfill_stock(NULL, 1000);
 
 CREATE OR REPLACE FUNCTION inventory_ops.backfill_stock(
-  after uuid, size integer, OUT last_id uuid, OUT seen integer, OUT changed integer
+  after uuid,
+  size integer,
+  prefer text DEFAULT 'stock',
+  reserved_is_live boolean DEFAULT false,
+  OUT last_id uuid,
+  OUT seen integer,
+  OUT changed integer
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -41,15 +51,20 @@ BEGIN
   WITH legacy AS (
     SELECT
       stock.id,
-      coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms) AS listed_on_platforms,
-      coalesce(stock.status_history, lifecycle.status_history) AS status_history,
-      coalesce(stock.shelf_life_days, lifecycle.shelf_life_days) AS shelf_life_days,
-      coalesce(metrics.reserved_quantity, stock.reserved_quantity, 0) AS reserved_quantity,
-      coalesce(stock.purchase_price, financial.purchase_price) AS purchase_price,
-      coalesce(stock.gross_purchase_price, financial.gross_purchase_price) AS gross_purchase_price,
-      coalesce(stock.vat_amount, financial.vat_amount) AS vat_amount,
-      coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day) AS profit_per_shelf_day,
-      coalesce(stock.roi_percentage, financial.roi) AS roi_percentage
+      coalesce(CASE WHEN prefer = 'legacy' THEN lifecycle.listed_on_platforms END, stock.listed_on_platforms, lifecycle.listed_on_platforms) AS listed_on_platforms,
+      coalesce(CASE WHEN prefer = 'legacy' THEN lifecycle.status_history END, stock.status_history, lifecycle.status_history) AS status_history,
+      coalesce(CASE WHEN prefer = 'legacy' THEN lifecycle.shelf_life_days END, stock.shelf_life_days, lifecycle.shelf_life_days) AS shelf_life_days,
+      coalesce(
+        CASE WHEN reserved_is_live AND prefer = 'stock' THEN stock.reserved_quantity END,
+        metrics.reserved_quantity,
+        stock.reserved_quantity,
+        0
+      ) AS reserved_quantity,
+      coalesce(CASE WHEN prefer = 'legacy' THEN financial.purchase_price END, stock.purchase_price, financial.purchase_price) AS purchase_price,
+      coalesce(CASE WHEN prefer = 'legacy' THEN financial.gross_purchase_price END, stock.gross_purchase_price, financial.gross_purchase_price) AS gross_purchase_price,
+      coalesce(CASE WHEN prefer = 'legacy' THEN financial.vat_amount END, stock.vat_amount, financial.vat_amount) AS vat_amount,
+      coalesce(CASE WHEN prefer = 'legacy' THEN financial.profit_per_shelf_day END, stock.profit_per_shelf_day, financial.profit_per_shelf_day) AS profit_per_shelf_day,
+      coalesce(CASE WHEN prefer = 'legacy' THEN financial.roi END, stock.roi_percentage, financial.roi) AS roi_percentage
     FROM inventory.stock
     LEFT JOIN inventory_ops.newest_lifecycle(ids) AS lifecycle ON lifecycle.stock_id = stock.id
     LEFT JOIN inventory_ops.newest_financial(ids) AS financial ON financial.stock_id = stock.id
@@ -83,16 +98,17 @@ BEGIN
   GET DIAGNOSTICS changed = ROW_COUNT;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
-  PERFORM inventory_ops.give_lifecycle(lifecycle.stock_id, '{}', wholly => true)
-  FROM inventory.stock_lifecycle AS lifecycle
-  JOIN inventory.stock ON stock.id = lifecycle.stock_id
-  WHERE lifecycle.stock_id = ANY (ids)
+  PERFORM inventory_ops.give_lifecycle(stock.id, '{}', wholly => true)
+  FROM inventory.stock
+  LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id
+  WHERE stock.id = ANY (ids)
+    AND (lifecycle.id IS NOT NULL OR stock.listed_on_platforms IS NOT NULL OR stock.status_history IS NOT NULL)
     AND (
       lifecycle.shelf_life_days IS DISTINCT FROM stock.shelf_life_days
       OR lifecycle.listed_on_platforms IS DISTINCT FROM stock.listed_on_platforms
       OR lifecycle.status_history IS DISTINCT FROM stock.status_history
     )
-    AND lifecycle.id = inventory_ops.counting_row('stock_lifecycle', stock.id);
+    AND lifecycle.id IS NOT DISTINCT FROM inventory_ops.counting_row('stock_lifecycle', stock.id);
 
   PERFORM inventory_ops.give_financial(financial.stock_id, '{}', wholly => true)
   FROM inventory.stock_financial AS financial
@@ -107,12 +123,13 @@ BEGIN
     )
     AND financial.id = inventory_ops.counting_row('stock_financial', stock.id);
 
-  PERFORM inventory_ops.give_metrics(metrics.stock_id, '{}')
-  FROM inventory.stock_metrics AS metrics
-  JOIN inventory.stock ON stock.id = metrics.stock_id
-  WHERE metrics.stock_id = ANY (ids)
+  PERFORM inventory_ops.give_metrics(stock.id, '{reserved_quantity}')
+  FROM inventory.stock
+  LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
+  WHERE stock.id = ANY (ids)
+    AND (metrics.id IS NOT NULL OR stock.reserved_quantity <> 0)
     AND (
-      metrics.reserved_quantity IS NULL
+      metrics.reserved_quantity IS DISTINCT FROM stock.reserved_quantity
       OR metrics.available_quantity IS DISTINCT FROM coalesce(stock.quantity - stock.reserved_quantity, 0)
       OR metrics.total_cost IS DISTINCT FROM stock.gross_purchase_price
       OR metrics.expected_profit IS DISTINCT FROM CASE
@@ -122,7 +139,7 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION inventory_ops.backfill_stock(uuid, integer) IS
+COMMENT ON FUNCTION inventory_ops.backfill_stock(uuid, integer, text, boolean) IS
   'Copies the newest legacy values of the next stock rows, in order of id, into what stock does not know';
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory_ops FROM PUBLIC;

@@ -4,7 +4,8 @@
 --
 -- Effect: stops until begun
 -- Locks: ACCESS SHARE on stock and stock_financial for the length of the query.
--- Fix: Decide for each row listed which side is right, and write it to the other: both cannot be kept.
+-- Fix: Decide for each row listed which side is right, and write it to the other; or say which side counts in all of
+--      them: `soleflip deploy --prefer stock` or `--prefer legacy`.
 -- Until: drop_legacy_tables
 
 WITH newest AS (
@@ -38,9 +39,10 @@ differing AS (
   JOIN inventory.stock ON stock.id = newest.stock_id
 )
 SELECT
-  count(*) FILTER (WHERE differing.columns <> '') = 0 AS passed,
+  count(*) FILTER (WHERE differing.columns <> '') = 0 OR CAST(:prefer AS text) IS NOT NULL AS passed,
   count(*) AS compared,
   count(*) FILTER (WHERE differing.columns <> '') AS differing,
+  CAST(:prefer AS text) AS preferred,
   (
     array_agg(format('stock %s: %s', differing.id, differing.columns) ORDER BY differing.id)
     FILTER (WHERE differing.columns <> '')

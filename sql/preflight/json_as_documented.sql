@@ -1,5 +1,7 @@
 -- Listings and status histories are arrays of objects with the documented keys.
 --
+-- When a listing was made is under listed_at, or under timestamp, as the application writes it.
+--
 -- Effect: warns
 -- Locks: ACCESS SHARE on stock_lifecycle for the length of the query.
 -- Fix: They are carried over as they are; correct the rows listed, or queries by platform or state will miss them.
@@ -14,7 +16,8 @@ WITH documented AS (
         AND NOT lifecycle.listed_on_platforms @? '
           $[*] ? (
             @.type() != "object" || !exists(@.platform) || @.platform.type() != "string"
-            || @.platform like_regex "[A-Z]" || !exists(@.listing_id) || !exists(@.listed_at) || !exists(@.status)
+            || @.platform like_regex "[A-Z]" || !exists(@.listing_id) || !exists(@.status)
+            || !(exists(@.listed_at) || exists(@.timestamp))
           )'
       ) AS listings,
     lifecycle.status_history IS NULL

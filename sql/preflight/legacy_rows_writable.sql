@@ -58,11 +58,12 @@ obstacle AS (
     AND NOT attribute.atthasdef
     AND attribute.attidentity = ''
   UNION ALL
-  SELECT format('%s.%s: must not be NULL, while stock may be', target.relname, attribute.attname)
+  SELECT format('%s.%s: must not be NULL, while the other side may be', target.relname, attribute.attname)
   FROM target
   JOIN pg_attribute AS attribute ON attribute.attrelid = target.oid AND attribute.attnotnull
   WHERE (target.relname, attribute.attname::text) IN (
     VALUES
+      ('stock', 'listed_on_platforms'), ('stock', 'status_history'),
       ('stock_financial', 'profit_per_shelf_day'), ('stock_financial', 'roi'),
       ('stock_lifecycle', 'shelf_life_days'), ('stock_lifecycle', 'listed_on_platforms'),
       ('stock_lifecycle', 'status_history'), ('stock_metrics', 'total_cost'), ('stock_metrics', 'expected_profit')

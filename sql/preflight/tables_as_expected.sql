@@ -1,7 +1,7 @@
 -- stock and the legacy tables have the columns that the deployment was written for.
 --
 -- :expected is a JSON array of {"table", "column", "type", "nullable", "added"}; a column that is "added" by the
--- deployment must not be there before. A column that may be NULL where none was expected is reported and let pass.
+-- deployment, and there before, was added by hand and is adopted. A column that may be NULL where none was expected is reported and let pass.
 --
 -- Effect: stops
 -- Locks: none.
@@ -19,7 +19,7 @@ found AS (
     pg_class.relname AS "table",
     attribute.attname AS "column",
     -- Without the schema, which is printed or not as the search_path says.
-    regexp_replace(format_type(attribute.atttypid, attribute.atttypmod), '^inventory\.', '') AS type,
+    regexp_replace(format_type(attribute.atttypid, attribute.atttypmod), '^(inventory|public)\.', '') AS type,
     NOT attribute.attnotnull AS nullable
   FROM pg_class
   JOIN pg_attribute AS attribute ON attribute.attrelid = pg_class.oid
@@ -39,7 +39,7 @@ compared AS (
       WHEN expected.added AND found.column IS NULL THEN 'to be added'
       WHEN found.column IS NULL THEN 'missing'
       WHEN found.type <> regexp_replace(expected.type, '^inventory\.', '') THEN 'other type'
-      WHEN expected.added AND NOT :begun THEN 'not ours'
+      WHEN expected.added AND NOT :begun THEN 'adopted'
       WHEN found.nullable AND NOT expected.nullable THEN 'may be NULL'
       ELSE 'as expected'
     END AS verdict
@@ -47,11 +47,11 @@ compared AS (
   LEFT JOIN found ON found.table = expected.table AND found.column = expected.column
 )
 SELECT
-  count(*) FILTER (WHERE compared.verdict IN ('missing', 'other type', 'not ours')) = 0 AS passed,
+  count(*) FILTER (WHERE compared.verdict IN ('missing', 'other type')) = 0 AS passed,
   count(*) AS columns_expected,
   count(*) FILTER (WHERE compared.verdict = 'missing') AS missing,
   count(*) FILTER (WHERE compared.verdict = 'other type') AS other_type,
-  count(*) FILTER (WHERE compared.verdict = 'not ours') AS not_ours,
+  count(*) FILTER (WHERE compared.verdict = 'adopted') AS adopted,
   count(*) FILTER (WHERE compared.verdict = 'may be NULL') AS may_be_null,
   jsonb_agg(
     jsonb_build_object(
@@ -68,6 +68,6 @@ SELECT
       format('%s.%s: %s, expected %s, found %s',
         compared.table, compared.column, compared.verdict, compared.expected, coalesce(compared.found, 'none'))
       ORDER BY compared.position
-    ) FILTER (WHERE compared.verdict IN ('missing', 'other type', 'not ours'))
+    ) FILTER (WHERE compared.verdict IN ('missing', 'other type'))
   )[1:20] AS examples
 FROM compared;

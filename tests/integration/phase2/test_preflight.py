@@ -60,8 +60,8 @@ DIRT = {
         "tables_as_expected", STOPS, "stock_lifecycle.status_history: other type, expected jsonb, found json",
     ),
     "column under our name": Dirt(
-        "ALTER TABLE inventory.stock ADD reserved_quantity integer",
-        "tables_as_expected", STOPS, "stock.reserved_quantity: not ours, expected integer, found integer",
+        "ALTER TABLE inventory.stock ADD reserved_quantity text",
+        "tables_as_expected", STOPS, "stock.reserved_quantity: other type, expected integer, found text",
     ),
     "index missing": Dirt(
         "DROP INDEX inventory.idx_stock_lifecycle_stock",
@@ -74,7 +74,7 @@ DIRT = {
     ),
     "backup of somebody else's": Dirt(
         "CREATE TABLE inventory.stock_lifecycle_backup ()",
-        "backups_unobstructed", STOPS, "inventory.stock_lifecycle_backup",
+        "backups_unobstructed", REPAIRED, "inventory.stock_lifecycle_backup: its columns are not those of",
     ),
     "orphan": Dirt(
         f"{BYPASSED} INSERT INTO inventory.stock_lifecycle (id, stock_id) "
@@ -97,6 +97,44 @@ DIRT = {
         f"UPDATE inventory.stock SET roi_percentage = 2 WHERE id = {FIRST};"
         f"UPDATE inventory.stock_financial SET roi = 1 WHERE stock_id = {FIRST}",
         "financial_rows_agree", STOPS, ": roi",
+    ),
+    "plain view under our name": Dirt(
+        "CREATE VIEW inventory.stock_metrics_view AS SELECT id FROM inventory.stock",
+        "names_free", STOPS, "view inventory.stock_metrics_view, where there will be the materialized view",
+    ),
+    "table under our name": Dirt(
+        "CREATE TABLE inventory.stock_metrics_view ()",
+        "names_free", STOPS, "table inventory.stock_metrics_view, where there will be the materialized view",
+    ),
+    "other materialized view": Dirt(
+        "CREATE MATERIALIZED VIEW inventory.stock_metrics_view AS SELECT id FROM inventory.stock",
+        "names_free", STOPS, "materialized view inventory.stock_metrics_view with another definition: SELECT id",
+    ),
+    "function of another signature": Dirt(
+        "CREATE FUNCTION inventory.refresh_stock_metrics(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'",
+        "names_free", STOPS, "function inventory.refresh_stock_metrics with another definition",
+    ),
+    "index under our name": Dirt(
+        "CREATE INDEX idx_stock_reserved ON inventory.stock (updated_at)",
+        "names_free", STOPS, "index inventory.idx_stock_reserved with another definition",
+    ),
+    "index of another table": Dirt(
+        "CREATE INDEX idx_stock_reserved ON inventory.stock_reservation (stock_id)",
+        "names_free", STOPS, "index inventory.idx_stock_reserved on stock_reservation, where there will be",
+    ),
+    "trigger under our name": Dirt(
+        "CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER soleflip_stock_to_legacy AFTER DELETE ON inventory.stock "
+        "FOR EACH ROW EXECUTE FUNCTION public.nothing()",
+        "names_free", STOPS, "trigger soleflip_stock_to_legacy on inventory.stock with another definition",
+    ),
+    "columns that contradict": Dirt(
+        "ALTER TABLE inventory.stock ADD reserved_quantity integer DEFAULT 7777",
+        "sides_agree", STOPS, ": reserved_quantity 7777, stock_metrics ",
+    ),
+    "check that a write would meet": Dirt(
+        "ALTER TABLE inventory.stock_metrics ADD CONSTRAINT few CHECK (reserved_quantity < 999)",
+        "legacy_rows_writable", STOPS, "stock_metrics: constraint few: CHECK ((reserved_quantity < 999))",
     ),
     "column that we do not know": Dirt(
         "DELETE FROM inventory.stock_lifecycle; ALTER TABLE inventory.stock_lifecycle ADD "
@@ -251,6 +289,27 @@ def test_return_that_one_side_does_not_know_is_taken_from_the_other(
             f"WHERE stock.id = {FIRST}"
         ).one()
     assert tuple(found) == (7, 7)
+
+
+WELCOME = {
+    "return that stock does not know": f"UPDATE inventory.stock SET roi_percentage = NULL WHERE id = {FIRST};"
+    f"UPDATE inventory.stock_financial SET roi = 1 WHERE stock_id = {FIRST}",
+    "return that only stock knows": f"UPDATE inventory.stock SET roi_percentage = 1 WHERE id = {FIRST};"
+    f"UPDATE inventory.stock_financial SET roi = NULL WHERE stock_id = {FIRST}",
+    "shelf life that stock does not know": f"UPDATE inventory.stock SET shelf_life_days = NULL WHERE id = {FIRST};"
+    f"UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = {FIRST}",
+    "listing dated as the application does": "UPDATE inventory.stock_lifecycle SET listed_on_platforms = "
+    """'[{"platform": "stockx", "listing_id": "1", "timestamp": "2025-01-01", "status": "active"}]'"""
+    f" WHERE stock_id = {FIRST}",
+    "no stock row": "TRUNCATE inventory.stock CASCADE",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shop", WELCOME)
+def test_what_is_no_deviation(connection: Connection, shop: str) -> None:
+    execute(connection, WELCOME[shop])
+
+    assert deviations(connection) == {}
 
 
 def test_every_expectation_is_tried_here() -> None:

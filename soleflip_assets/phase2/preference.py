@@ -1,0 +1,28 @@
+"""Which side counts where stock and the legacy tables contradict each other, as a resource: one for the whole run."""
+
+import dagster as dg
+from pydantic import field_validator
+
+SIDES = ("stock", "legacy")
+
+
+class Preference(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What a deployment is told, in the run's configuration.
+
+    Attributes:
+        prefer: ``stock``, ``legacy``, or nothing: contradictions then stop the deployment, which lists them.
+    """
+
+    prefer: str = ""
+
+    @field_validator("prefer")
+    @classmethod
+    def _is_a_side(cls, value: str) -> str:
+        if value not in ("", *SIDES):
+            raise ValueError(f"prefer is {value!r}: set it to stock or legacy, or leave it out")
+        return value
+
+    @property
+    def side(self) -> str | None:
+        """The side that counts; None if nothing was told."""
+        return self.prefer or None
