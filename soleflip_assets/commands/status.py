@@ -242,7 +242,7 @@ def current_status(url: URL) -> Status:
 
 
 def looking_engine(url: URL) -> Engine:
-    """An engine whose statements have seconds each: whoever locks the database must not stop the status, too."""
+    """An engine whose statements have seconds each: whoever locks the database does not stop the status."""
     return create_database_engine(
         url,
         lock_timeout=deadlines.WATCH_LOCK.milliseconds,
