@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -237,13 +237,17 @@ def current_status(url: URL) -> Status:
     Args:
         url: SoleFlip's database.
     """
-    engine = create_database_engine(
+    with dg.DagsterInstance.get() as instance, looking_engine(url).connect() as connection:
+        return read_status(instance, definitions.defs.get_repository_def(), connection)
+
+
+def looking_engine(url: URL) -> Engine:
+    """An engine whose statements have seconds each: whoever locks the database does not stop the status."""
+    return create_database_engine(
         url,
         lock_timeout=deadlines.WATCH_LOCK.milliseconds,
         statement_timeout=deadlines.WATCH.milliseconds,
     )
-    with dg.DagsterInstance.get() as instance, engine.connect() as connection:
-        return read_status(instance, definitions.defs.get_repository_def(), connection)
 
 
 def read_status(
@@ -254,7 +258,7 @@ def read_status(
     Args:
         instance: Dagster's.
         repository: whose schedules and sensors should be running.
-        connection: SoleFlip's database.
+        connection: SoleFlip's database, from :func:`looking_engine`.
     """
     now = time.time()
     state = remembered(instance)
@@ -301,7 +305,7 @@ class _Seen:
 
 
 def _look(connection: Connection, memory: Memory) -> _Seen:
-    """Look at SoleFlip's database, a few seconds at each thing: whoever locks it must not stop this, too."""
+    """Look at SoleFlip's database; where it is locked, that is what is seen."""
     try:
         try:
             require_still_deployed(connection, memory)

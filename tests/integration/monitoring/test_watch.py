@@ -205,7 +205,7 @@ def test_status_tells_what_the_watch_would(databases: Databases, old: None) -> N
     url = databases.deployed("production")
     with (
         create_database_engine(url).connect() as holder,
-        create_database_engine(url).connect() as us,
+        status.looking_engine(url).connect() as us,
     ):
         assert status._look(us, watching.Memory(deployed=1)).dead == []
         us.rollback()
