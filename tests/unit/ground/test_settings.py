@@ -39,7 +39,7 @@ VARIABLES = [name for name, _ in meanings()]
 
 # Of each variable something that cannot be meant, and what is said of it.
 WRONG = {
-    SAMPLE: ("huge", "set it to one of production, busy"),
+    SAMPLE: ("huge", "set it to one of production, busy, applied, legacy_dropped, backups_dropped"),
     WARN_MINUTES: ("soon", "set it to a number of minutes"),
     ERROR_MINUTES: ("0", "set it to a number of minutes"),
     LOG_DAYS: ("-1", "set it to a number of days"),
