@@ -204,7 +204,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         """Do something in a transaction of its own, tried again as long as others hold a lock that it needs.
 
         Raises:
-            DeploymentError: a lock was not to be had.
+            DeploymentError: a lock could not be acquired.
         """
 
         def attempt() -> T:

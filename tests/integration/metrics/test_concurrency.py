@@ -50,7 +50,7 @@ class Variant:
     """A way of keeping the table ``broken``, which holds the units of each stock row.
 
     Attributes:
-        setup: statements that put it into force.
+        setup: statements that apply it.
         drain: statements that bring it up to date.
     """
 
