@@ -57,6 +57,7 @@ HOSTILE = {
     "idle_in_transaction_session_timeout": "250ms",
     "idle_session_timeout": "250ms",
     "transaction_timeout": "250ms",
+    "client_connection_check_interval": "1min",
     "client_encoding": "LATIN1",
 }
 
