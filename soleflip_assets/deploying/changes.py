@@ -112,7 +112,7 @@ def outcome_of(
         adopted: what of it was made by hand, each with how it was found.
     """
     if entry is None:
-        # What is there under its names was made by somebody else; the preflight looks for what is not adopted.
+        # Anything else under its names is somebody else's; the preflight looks for that.
         return Outcome(file.name, Action.ADOPT if adopted else Action.APPLY, adopted=adopted)
     made = ledger.made_objects(connection)
     found = [

@@ -119,7 +119,7 @@ def deployed_at(connection: Connection) -> datetime | None:
 def retired(connection: Connection, step: str) -> RowMapping | None:
     """When a retirement step was carried out, and by whom; None if it was not.
 
-    Where Phase 2 was applied by hand and the tables dropped by hand, they are retired as found: ``found`` says
+    Where Phase 2 was applied and the tables were dropped by hand, they are retired as found: ``found`` says
     so, and the time is when a deployment found them gone; None before the first one.
 
     Args:
@@ -141,7 +141,7 @@ def told_retired(row: RowMapping) -> str:
     when = f" on {moment:%Y-%m-%d %H:%M %Z}" if moment else ""
     if not row["found"]:
         return f"were dropped{when}"
-    return f"were found dropped{when}, by hand and before this project deployed; by whom and when is not known"
+    return f"were found dropped{when}, by hand before this project deployed; by whom and when is not known"
 
 
 def start(

@@ -1,10 +1,10 @@
 """A database that holds Phase 2 already, made by hand: what of it is there, and how it becomes ours.
 
-What is equal to what our steps make is adopted as it is. What is less is completed: a backup gets its keys and
-indexes, the function ours. What cannot be adopted is moved into inventory_ops under a name that says what it is;
-nothing of it is dropped. Tables that are gone are retired, as found. Here: looking, which changes nothing, and
-what has to be done before the steps can begin. Not here: the steps, which leave alone what is right
-(deployer.py), or what counts where stock and a legacy table contradict each other (sql/phase2/60).
+What is equal to what our steps make is adopted as it is. What is less is completed: a backup gets its keys
+and indexes, the function becomes ours. What cannot be adopted is moved into inventory_ops under a name that
+says what it is; nothing of it is dropped. Tables that are gone are retired, as found. Here: looking, which
+changes nothing, and what has to be done before the steps can begin. Not here: the steps, which leave alone
+what is right (deployer.py), or what counts where both sides contradict each other (sql/phase2/60).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -48,7 +48,7 @@ class Preference:
 
     Attributes:
         side: ``stock`` or ``legacy``.
-        reserved_is_live: whether a reserved quantity of 0 in stock says something, since the column was there.
+        reserved_is_live: whether a reserved quantity of 0 in stock says something: the column was there.
     """
 
     side: str = "stock"

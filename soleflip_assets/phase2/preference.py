@@ -1,4 +1,7 @@
-"""Which side counts where stock and the legacy tables contradict each other, as a resource: one for the whole run."""
+"""Which side counts where stock and a legacy row contradict each other: a resource, one for the whole run.
+
+Here: what may be told. Not here: what follows from it (steps.py, sql/phase2/60).
+"""
 
 import dagster as dg
 from pydantic import field_validator

@@ -195,7 +195,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
 
 
 def _looked_for(connection: Connection) -> tuple[Found, list[str]]:
-    """What there is of Phase 2, and in its way; nothing to who may not look: privileges_sufficient says so."""
+    """What there is of Phase 2, and in its way; nothing to who may not look: privileges_sufficient tells."""
     try:
         return found_in(connection), in_the_way(connection)
     except DBAPIError as error:

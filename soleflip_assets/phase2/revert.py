@@ -49,9 +49,9 @@ def revert(deployer: Deployer, *, dry_run: bool = False, remake_legacy: bool = F
     retired = ledger.retired(deployer.connection, "drop_legacy_tables")
     if retired and not remake_legacy:
         raise DeploymentError(
-            f"The legacy tables {ledger.told_retired(retired)}, so there is nothing to go back to: make them again "
-            "from what stock holds with `soleflip revert --remake-legacy`, or restore the dump beside the database "
-            "with `soleflip restore`."
+            f"The legacy tables {ledger.told_retired(retired)}, so there is nothing to go back to: "
+            "make them again from what stock holds with `soleflip revert --remake-legacy`, or restore "
+            "the dump beside the database with `soleflip restore`."
         )
     _refuse_if_built_upon(deployer)
     if dry_run:

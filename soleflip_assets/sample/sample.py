@@ -140,9 +140,9 @@ def fill(
     """Fill an empty legacy schema, in the caller's transaction.
 
     The same arguments give the same bytes. Both samples hold the same products, sizes and stock;
-    ``busy`` adds the rows of the three legacy tables and of stock_reservation. The others are what the shop is
-    today: with what stands around stock, Phase 2 applied by hand and in use (``applied``), then without the
-    legacy tables (``legacy_dropped``), then without the backups (``backups_dropped``). Memory stays flat
+    ``busy`` adds the rows of the three legacy tables and of stock_reservation. The others are what the shop
+    is today: with what stands around stock, Phase 2 applied by hand and in use (``applied``), then without
+    the legacy tables (``legacy_dropped``), then without the backups (``backups_dropped``). Memory stays flat
     however many rows there are. Statistics are the caller's business: VACUUM ANALYZE, which is what
     a benchmark wants, cannot run inside a transaction.
 

@@ -524,7 +524,7 @@ def test_privileges_are_those_listed_after_all_that_makes_objects(
     run_deployment(legacy.url("owner"))
     expect("deployed")
     with connect(legacy.administrator) as connection:
-        for function in ("refresh_stock_metrics()", "backfill_stock(uuid, integer)"):
+        for function in ("refresh_stock_metrics()", "backfill_stock(uuid, integer, text, boolean)"):
             schema = "inventory" if "refresh" in function else "inventory_ops"
             connection.execute(text(f"GRANT EXECUTE ON FUNCTION {schema}.{function} TO PUBLIC"))
     run_deployment(legacy.url("owner"))

@@ -1,19 +1,23 @@
-"""A database that holds Phase 2 already, made by hand: every state of it ends in what our own deployment makes."""
+"""A database that holds Phase 2 already, made by hand: each state ends in what our deployment makes."""
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.question import ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.definitions import defs
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.changes import Action
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
-from soleflip_assets.ground.sessions import create_database_engine, execute_statement
-from soleflip_assets.ground.settings import Sample
+from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import DATABASE_URL, HOME, Sample
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.phase2.adoption import state_of
 from soleflip_assets.phase2.preflight import Finding, run_preflight
 from soleflip_assets.phase2.revert import revert
@@ -35,7 +39,8 @@ FIRST = "(SELECT id FROM inventory.stock WHERE quantity > 2 ORDER BY id LIMIT 1)
 RESERVES = (
     """UPDATE inventory.stock SET reserved_quantity = coalesce(reserved_quantity, 0) + 1
        WHERE id = :id AND quantity - coalesce(reserved_quantity, 0) >= 1""",
-    "UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1 WHERE id = :id AND reserved_quantity > 0",
+    """UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1
+       WHERE id = :id AND reserved_quantity > 0""",
     """UPDATE inventory.stock SET listed_on_platforms = coalesce(listed_on_platforms, '[]')
          || jsonb_build_array(CAST(:n AS integer)) WHERE id = :id""",
 )
@@ -63,7 +68,7 @@ def stopping(connection: Connection, prefer: str | None = None) -> dict[str, Fin
 
 
 def comparable(state: State) -> State:
-    """Without what the two ways differ in by nature: that and what was found, and what only one of them wrote."""
+    """Without what the two ways differ in by nature: what was found, and what only one of them wrote."""
     steps = [row for row in state["steps done"] if row[0] not in {"adoption", "preference"}]
     # What the synchronisation adds has an id and a time of its own.
     legacy = {f"inventory.stock_{name}" for name in ("lifecycle", "metrics")}
@@ -179,7 +184,7 @@ def execute(url: URL, statements: str) -> None:
 def test_contradictions_stop_until_told_and_then_one_side_counts(
     databases: Databases, before: URL, prefer: str
 ) -> None:
-    """In every fact at once; the other one is in the backup or the dump, and both sides say the same after."""
+    """In every fact at once; both sides say the same after."""
     url = databases.copy(before)
     apply_by_hand(url)
     for statements in CONTRADICTIONS.values():
@@ -213,8 +218,8 @@ def test_what_one_side_does_not_know_is_no_contradiction(
     if unknown == "stock":
         execute(
             url,
-            "UPDATE inventory.stock SET reserved_quantity = NULL, listed_on_platforms = NULL, status_history = NULL "
-            "WHERE id = {first}",
+            "UPDATE inventory.stock SET reserved_quantity = NULL, listed_on_platforms = NULL, "
+            "status_history = NULL WHERE id = {first}",
         )
     else:
         execute(
@@ -299,14 +304,15 @@ def test_revert_makes_the_legacy_tables_again(databases: Databases) -> None:
     with connect(url) as connection:
         held = {str(row[0]): row[1] for row in live(connection) if row[1]}
     with Deployer(create_database_engine(url), ignore) as deployer:
-        with pytest.raises(DeploymentError, match="were found dropped.*--remake-legacy"):
+        with pytest.raises(DeploymentError, match=r"were found dropped.*--remake-legacy"):
             revert(deployer)
         assert revert(deployer, remake_legacy=True)
 
     with connect(url) as connection:
         assert state_of(connection) == "before Phase 2"
         rows = connection.exec_driver_sql(
-            "SELECT stock_id::text, reserved_quantity FROM inventory.stock_metrics WHERE reserved_quantity <> 0"
+            "SELECT stock_id::text, reserved_quantity FROM inventory.stock_metrics "
+            "WHERE reserved_quantity <> 0"
         )
         assert dict(tuple(row) for row in rows) == held
         assert stopping(connection) == {}
@@ -359,3 +365,48 @@ def test_deployment_that_dies_goes_on_from_what_was_found(
 
     assert crashes >= 5
     assert comparable(logical(url)) == fresh
+
+
+def test_view_that_was_dropped_by_hand_is_no_obstacle(databases: Databases) -> None:
+    """In incremental mode, to a switch back and to a revert."""
+    for take_back in (lambda deployer: switch(deployer, Mode.MATERIALIZED), revert):
+        url = databases.deployed("production", Mode.INCREMENTAL)
+        execute(url, "DROP VIEW inventory.stock_metrics_view")
+        with Deployer(create_database_engine(url), ignore) as deployer:
+            assert take_back(deployer)
+            assert current_mode(deployer.connection) is Mode.MATERIALIZED
+
+
+DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
+
+
+@DAGSTERS_OWN_WARNING
+@pytest.mark.parametrize("shop", ["empty", "backups_dropped"])
+def test_job_deploys_and_reports(
+    databases: Databases,
+    before: URL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shop: str,
+) -> None:
+    """A shop without a stock row, and one without a single table to back up."""
+    if shop == "empty":
+        url = databases.copy(before)
+        execute(url, "TRUNCATE inventory.stock CASCADE")
+    else:
+        url = databases.legacy("backups_dropped")
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv(DATABASE_URL, plain)
+    monkeypatch.setenv(HOME, str(tmp_path))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("deploy_phase2").execute_in_process(
+            instance=instance,
+            run_config={"resources": {"preference": {"config": {"prefer": "stock"}}}},
+        )
+
+    assert done.success
+    (report,) = (tmp_path / "reports").iterdir()
+    text_of_report = report.read_text(encoding="utf-8")
+    assert ("## Adopted" in text_of_report) == (shop == "backups_dropped")
+    assert ("they were found dropped on" in text_of_report) == (shop == "backups_dropped")

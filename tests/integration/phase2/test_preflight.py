@@ -108,10 +108,10 @@ DIRT = {
     ),
     "other materialized view": Dirt(
         "CREATE MATERIALIZED VIEW inventory.stock_metrics_view AS SELECT id FROM inventory.stock",
-        "names_free", STOPS, "materialized view inventory.stock_metrics_view with another definition: SELECT id",
+        "names_free", STOPS, "materialized view inventory.stock_metrics_view with another definition: SELECT",
     ),
     "function of another signature": Dirt(
-        "CREATE FUNCTION inventory.refresh_stock_metrics(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'",
+        "CREATE FUNCTION inventory.refresh_stock_metrics(integer) RETURNS int LANGUAGE sql AS 'SELECT $1'",
         "names_free", STOPS, "function inventory.refresh_stock_metrics with another definition",
     ),
     "index under our name": Dirt(
@@ -296,7 +296,8 @@ WELCOME = {
     f"UPDATE inventory.stock_financial SET roi = 1 WHERE stock_id = {FIRST}",
     "return that only stock knows": f"UPDATE inventory.stock SET roi_percentage = 1 WHERE id = {FIRST};"
     f"UPDATE inventory.stock_financial SET roi = NULL WHERE stock_id = {FIRST}",
-    "shelf life that stock does not know": f"UPDATE inventory.stock SET shelf_life_days = NULL WHERE id = {FIRST};"
+    "shelf life that stock does not know":
+    f"UPDATE inventory.stock SET shelf_life_days = NULL WHERE id = {FIRST};"
     f"UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = {FIRST}",
     "listing dated as the application does": "UPDATE inventory.stock_lifecycle SET listed_on_platforms = "
     """'[{"platform": "stockx", "listing_id": "1", "timestamp": "2025-01-01", "status": "active"}]'"""
