@@ -437,10 +437,28 @@ def test_row_that_was_written_long_ago_is_seen() -> None:
     assert found["view_rows_match_query"]["pending_changes"] == 0
 
 
-def test_changed_primary_key_is_a_deletion_and_an_arrival(databases: Databases) -> None:
+NEW_ID_BY_A_TRIGGER = """
+CREATE FUNCTION public.rename() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN NEW.id := gen_random_uuid(); RETURN NEW; END $$;
+CREATE TRIGGER rename BEFORE UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.rename()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        ("SELECT 1", "id = gen_random_uuid()"),
+        (NEW_ID_BY_A_TRIGGER, "notes = 'x'"),
+    ],
+    ids=["statement", "trigger"],
+)
+def test_changed_primary_key_is_a_deletion_and_an_arrival(
+    databases: Databases, before: str, change: str
+) -> None:
     with connect(databases.deployed("production")) as connection:
+        connection.exec_driver_sql(before)
         connection.exec_driver_sql(
-            "UPDATE inventory.stock SET id = gen_random_uuid() "
+            f"UPDATE inventory.stock SET {change} "
             "WHERE id = (SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
         )
         assert failed(answers(connection)) == {}
