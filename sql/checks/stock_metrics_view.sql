@@ -5,12 +5,19 @@
 -- pg_visible_in_snapshot would be sharper, but does not know subtransactions: it takes a row written under a savepoint
 -- of an open transaction for visible.
 --
+-- Without a horizon of this cluster nobody can tell: then all that differs may be pending, and view_records fails. Where
+-- the server does not say which cluster it is, a horizon that lies ahead of it is still known to be another one's.
+--
+-- The number of a row that was written 2^31 transactions ago looks like one of the future. Few really are: age() counts
+-- from the number of its own transaction, if that has one, and others may have written since.
+--
 -- Asset: inventory/stock_metrics_view
 -- Locks: ACCESS SHARE on stock and the view for the length of the query.
 --
 -- Check: view_records
--- Proves: stock_metrics_view has been filled and holds one row for each stock_id.
--- Means: The view was rebuilt by hand with other content: readers count units twice or find no owner for a row.
+-- Proves: stock_metrics_view has been filled, holds one row for each stock_id, and it is known what its refresh saw.
+-- Means: The view was rebuilt by hand with other content: readers count units twice or find no owner for a row. Or, where
+--        horizon says so, nobody can tell what is pending from what is wrong: call soleflip refresh once.
 --
 -- Check: view_count_matches_stock_count
 -- Proves: stock_metrics_view has a row for each stock row, but for what came and went since its last refresh.
@@ -21,10 +28,23 @@
 -- Means: The view shows wrong figures for stock that nobody touched: its definition was changed or it is damaged.
 
 WITH last_refresh AS (
-  SELECT refresh.horizon, refresh.started_at
-  FROM inventory_ops.metrics_refresh AS refresh
-  ORDER BY refresh.id DESC
-  LIMIT 1
+  SELECT
+    newest.horizon,
+    newest.started_at,
+    CASE
+      WHEN newest.id IS NULL THEN 'not recorded'
+      WHEN newest.horizon > pg_snapshot_xmax(pg_current_snapshot())
+        OR newest.system_identifier <> inventory_ops.system_identifier() THEN 'of another cluster'
+      WHEN pg_snapshot_xmax(pg_current_snapshot())::text::numeric - newest.horizon::text::numeric > 2000000000
+        THEN 'more than 2000000000 transactions ago'
+    END AS fault
+  FROM (SELECT) AS always
+  LEFT JOIN (
+    SELECT refresh.id, refresh.horizon, refresh.started_at, refresh.system_identifier
+    FROM inventory_ops.metrics_refresh AS refresh
+    ORDER BY refresh.id DESC
+    LIMIT 1
+  ) AS newest ON true
 ),
 -- The rows that have no counterpart, or another one. All others are only counted.
 differing AS MATERIALIZED (
@@ -59,9 +79,12 @@ judged AS (
       WHEN differing.stock_id IS NULL THEN 'missing'
       ELSE 'wrong'
     END AS fault,
-    coalesce(age(coalesce(differing.written_by, deletion.written_by)) <= age(last_refresh.horizon::xid), false) AS pending
+    last_refresh.fault IS NOT NULL
+      OR coalesce(
+        age(coalesce(differing.written_by, deletion.written_by)) BETWEEN -1000000 AND age(last_refresh.horizon::xid), false
+      ) AS pending
   FROM differing
-  LEFT JOIN last_refresh ON true
+  CROSS JOIN last_refresh
   LEFT JOIN LATERAL (
     SELECT deletion.xmin AS written_by
     FROM inventory_ops.stock_deletion AS deletion
@@ -97,10 +120,11 @@ counted AS (
 )
 SELECT
   json_build_object(
-    'passed', counted.doubled_or_null = 0,
+    'passed', counted.doubled_or_null = 0 AND last_refresh.fault IS NULL,
     'view_records', found.view_records,
     'doubled_or_null', counted.doubled_or_null,
-    'last_refresh', (SELECT last_refresh.started_at FROM last_refresh)
+    'last_refresh', last_refresh.started_at,
+    'horizon', coalesce(last_refresh.fault || ': call soleflip refresh once', 'known')
   ) AS view_records,
   json_build_object(
     'passed', found.missing + found.phantom = 0,
@@ -120,4 +144,5 @@ SELECT
     'examples', found.examples_of_rows
   ) AS view_rows_match_query
 FROM found
-CROSS JOIN counted;
+CROSS JOIN counted
+CROSS JOIN last_refresh;

@@ -5,16 +5,22 @@
 -- else's where its owner could not become the table's owner anyway. An application's own trigger whose function
 -- belongs to the tables' owner is none.
 --
+-- And what is ours is where we put it: our functions are nobody else's to call and are called by our own triggers alone,
+-- once each, and our tables outlive a crash, which empties an UNLOGGED one.
+--
 -- Asset: inventory/stock
 -- Locks: none; reads the catalog.
--- Means: Somebody who is not the owner decides what the owner's and the orchestrator's statements do.
+-- Means: Somebody who is not the owner decides what the owner's and the orchestrator's statements do, or somebody has put
+--        what is ours to another use.
 
 WITH ours AS (
   SELECT
     pg_class.oid,
     pg_class.relowner,
     pg_class.relacl,
-    pg_class.relrowsecurity
+    pg_class.relrowsecurity,
+    pg_class.relpersistence,
+    pg_class.relnamespace = to_regnamespace('inventory_ops') OR pg_class.relname ~ '^stock(_|$)' AS kept
   FROM pg_class
   WHERE pg_class.relnamespace IN (to_regnamespace('inventory'), to_regnamespace('inventory_ops'))
     AND pg_class.relkind IN ('r', 'p', 'v', 'm')
@@ -60,6 +66,49 @@ found AS (
   CROSS JOIN aclexplode(ours.relacl) AS granted
   WHERE granted.privilege_type = 'TRIGGER'
     AND (granted.grantee = 0 OR NOT pg_has_role(granted.grantee, ours.relowner, 'MEMBER'))
+  UNION ALL
+  SELECT format('trigger %s on %s is a copy of one of ours', pg_trigger.tgname, pg_trigger.tgrelid::regclass)
+  FROM pg_trigger
+  JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+  WHERE NOT pg_trigger.tgisinternal
+    AND pg_proc.pronamespace = to_regnamespace('inventory_ops')
+    AND (
+      pg_trigger.tgname !~ '^(zz_)?soleflip_'
+      OR pg_trigger.tgrelid <> ALL (
+        CASE
+          WHEN pg_proc.proname ~ '^(financial|lifecycle|metrics)_to_stock$'
+            THEN ARRAY[to_regclass('inventory.stock_' || split_part(pg_proc.proname, '_', 1))]
+          WHEN pg_proc.proname ~ '^(give_way|.*_legacy_.*)$'
+            THEN ARRAY[
+              to_regclass('inventory.stock_financial'),
+              to_regclass('inventory.stock_lifecycle'),
+              to_regclass('inventory.stock_metrics')
+            ]
+          ELSE ARRAY[to_regclass('inventory.stock')]
+        END
+      )
+      OR EXISTS (
+        SELECT
+        FROM pg_trigger AS original
+        WHERE original.oid < pg_trigger.oid
+          AND original.tgrelid = pg_trigger.tgrelid
+          AND original.tgfoid = pg_trigger.tgfoid
+          AND original.tgtype = pg_trigger.tgtype
+      )
+    )
+  UNION ALL
+  SELECT format('everybody may execute %s', pg_proc.oid::regprocedure)
+  FROM pg_proc
+  CROSS JOIN aclexplode(coalesce(pg_proc.proacl, acldefault('f', pg_proc.proowner))) AS granted
+  WHERE (
+    pg_proc.pronamespace = to_regnamespace('inventory_ops')
+    OR pg_proc.oid = to_regprocedure('inventory.refresh_stock_metrics()')
+  )
+    AND granted.grantee = 0
+  UNION ALL
+  SELECT format('%s is UNLOGGED: a crash empties it', ours.oid::regclass)
+  FROM ours
+  WHERE ours.kept AND ours.relpersistence = 'u'
 )
 SELECT
   count(*) = 0 AS passed,

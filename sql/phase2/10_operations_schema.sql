@@ -64,6 +64,34 @@ CREATE TABLE IF NOT EXISTS inventory_ops.metrics_refresh (
 COMMENT ON COLUMN inventory_ops.metrics_refresh.horizon IS
   'Every transaction before this one had ended when the refresh began: the refresh saw all it wrote';
 
+-- A transaction number means something in its own cluster only. A managed server may keep its identifier to itself.
+CREATE OR REPLACE FUNCTION inventory_ops.system_identifier()
+RETURNS bigint
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF has_function_privilege('pg_control_system()', 'EXECUTE') THEN
+    RETURN (SELECT control.system_identifier FROM pg_control_system() AS control);
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+COMMENT ON FUNCTION inventory_ops.system_identifier() IS
+  'Which cluster this is; NULL where the caller may not know';
+
+-- First without the default: of the refreshes that were recorded before, nobody knows where they ran.
+ALTER TABLE inventory_ops.metrics_refresh
+  ADD COLUMN IF NOT EXISTS system_identifier bigint;
+
+ALTER TABLE inventory_ops.metrics_refresh
+  ALTER COLUMN system_identifier SET DEFAULT inventory_ops.system_identifier();
+
+COMMENT ON COLUMN inventory_ops.metrics_refresh.system_identifier IS
+  'The cluster of the horizon; NULL where the refresh could not know';
+
 -- Two tables of the incremental read model (sql/incremental), here because the monitors read them in either mode.
 -- No index: an entry is added once, and taken with all others. Vacuumed early: every refresh reads what it holds.
 CREATE TABLE IF NOT EXISTS inventory_ops.stock_change (

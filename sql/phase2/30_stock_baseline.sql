@@ -74,9 +74,9 @@ REFERENCING NEW TABLE AS arrived
 FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.record_stock_arrival();
 
 CREATE OR REPLACE TRIGGER soleflip_record_renaming
-AFTER UPDATE OF id ON inventory.stock
+AFTER UPDATE ON inventory.stock
 FOR EACH ROW
-WHEN (OLD.id <> NEW.id)
+WHEN (OLD.id IS DISTINCT FROM NEW.id)
 EXECUTE FUNCTION inventory_ops.record_stock_renaming();
 
 CREATE OR REPLACE TRIGGER soleflip_record_truncation

@@ -19,6 +19,7 @@ BEGIN
       ('soleflip_orchestrator', 'EXECUTE', 'FUNCTION', 'inventory.refresh_stock_metrics()'),
       ('soleflip_orchestrator', 'EXECUTE', 'FUNCTION', 'inventory_ops.compare_stock_metrics()'),
       ('soleflip_orchestrator', 'EXECUTE', 'FUNCTION', 'inventory_ops.fingerprint(regclass)'),
+      ('soleflip_orchestrator', 'EXECUTE', 'FUNCTION', 'inventory_ops.system_identifier()'),
       ('soleflip_orchestrator', 'INSERT, UPDATE', 'TABLE', 'inventory_ops.validation'),
       ('soleflip_application', 'USAGE', 'SCHEMA', 'inventory'),
       ('soleflip_application', 'USAGE', 'SCHEMA', 'inventory_ops'),

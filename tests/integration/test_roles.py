@@ -438,6 +438,38 @@ FOREIGN = {
     "row security without a policy on inventory.stock_reservation": (
         "ALTER TABLE inventory.stock_reservation ENABLE ROW LEVEL SECURITY"
     ),
+    "everybody may execute inventory_ops.give_way()": (
+        "GRANT EXECUTE ON FUNCTION inventory_ops.give_way() TO PUBLIC"
+    ),
+    "everybody may execute inventory.refresh_stock_metrics()": (
+        "GRANT EXECUTE ON FUNCTION inventory.refresh_stock_metrics() TO PUBLIC"
+    ),
+    "inventory_ops.ledger is UNLOGGED: a crash empties it": (
+        "ALTER TABLE inventory_ops.ledger SET UNLOGGED"
+    ),
+    "inventory_ops.stock_change is UNLOGGED: a crash empties it": (
+        "ALTER TABLE inventory_ops.stock_change SET UNLOGGED"
+    ),
+    "inventory.stock_metrics_backup is UNLOGGED: a crash empties it": (
+        "ALTER TABLE inventory.stock_metrics_backup SET UNLOGGED"
+    ),
+    "trigger mine on inventory.stock_lifecycle is a copy of one of ours": (
+        "CREATE TRIGGER mine AFTER UPDATE ON inventory.stock_lifecycle FOR EACH ROW"
+        " EXECUTE FUNCTION inventory_ops.lifecycle_to_stock()"
+    ),
+    "trigger soleflip_again on inventory.stock is a copy of one of ours": (
+        "CREATE TRIGGER soleflip_again AFTER UPDATE OR DELETE ON inventory.stock FOR EACH ROW"
+        " EXECUTE FUNCTION inventory_ops.stock_to_legacy()"
+    ),
+    "trigger soleflip_lifecycle_to_stock on inventory.stock_metrics is a copy of one of ours": (
+        "CREATE TRIGGER soleflip_lifecycle_to_stock AFTER UPDATE ON inventory.stock_metrics"
+        " FOR EACH ROW EXECUTE FUNCTION inventory_ops.lifecycle_to_stock()"
+    ),
+    "trigger soleflip_record_deletion on inventory.product is a copy of one of ours": (
+        "CREATE TRIGGER soleflip_record_deletion AFTER DELETE ON inventory.product"
+        " REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT"
+        " EXECUTE FUNCTION inventory_ops.record_stock_deletion()"
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """Validations can fail, each for its own reason; none cries wolf; a fault of the server is no finding."""
 
+import os
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.question import Answer, ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer, server_account
 from soleflip_assets.ground.sessions import create_database_engine
-from tests.conftest import Databases, connect
+from tests.conftest import Databases, connect, open_folder
 
 # A stock row that is in stock, has listings and history, and a reservation.
 ROW = """(
@@ -22,6 +25,7 @@ ROW = """(
 )"""
 
 REFRESH = "SELECT inventory.refresh_stock_metrics()"
+CHANGE = f"UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = {ROW}"
 BYPASS = "SET session_replication_role = replica"
 OBEY = "SET session_replication_role = origin"
 
@@ -29,6 +33,11 @@ OBEY = "SET session_replication_role = origin"
 def bypassing(*statements: str) -> list[str]:
     """Statements that no trigger and no foreign key sees: a restore, a superuser, a damaged page."""
     return [BYPASS, *statements, OBEY]
+
+
+def recorded_horizon(change: str) -> list[str]:
+    """What the last refresh recorded, changed by hand, and a row of the view that is wrong or pending."""
+    return [f"UPDATE inventory_ops.metrics_refresh SET {change}", CHANGE]
 
 
 def view_with(change: str) -> list[str]:
@@ -235,6 +244,21 @@ BREAKAGES_OF_STOCK_AND_VIEW: dict[str, Breakage] = {
         ),
         {"doubled_or_null": 1},
     ),
+    "no refresh is recorded": (
+        "view_records",
+        ["TRUNCATE inventory_ops.metrics_refresh", CHANGE],
+        {"doubled_or_null": 0, "horizon": "not recorded: call soleflip refresh once"},
+    ),
+    "refresh of another cluster": (
+        "view_records",
+        recorded_horizon("system_identifier = system_identifier + 1"),
+        {"horizon": "of another cluster: call soleflip refresh once"},
+    ),
+    "refresh of another cluster that does not say which it was": (
+        "view_records",
+        recorded_horizon("system_identifier = NULL, horizon = '9999999999'"),
+        {"horizon": "of another cluster: call soleflip refresh once"},
+    ),
     "view leaves a row out": (
         "view_count_matches_stock_count",
         view_with(f"query || ' WHERE s.id <> {ROW}'".replace("'[]'", "''[]''")),
@@ -342,10 +366,99 @@ def test_breakage_fails_its_own_validation_and_no_other(
         assert dict(found[check]) == dict(found[check]) | dict(observed)
 
 
-def test_changed_primary_key_is_a_deletion_and_an_arrival(databases: Databases) -> None:
+def test_refresh_knows_its_cluster_again(databases: Databases) -> None:
+    with connect(databases.deployed("busy")) as connection:
+        for statement in recorded_horizon("system_identifier = 1"):
+            connection.exec_driver_sql(statement)
+        assert [*failed(answers(connection))] == ["view_records"]
+
+        connection.exec_driver_sql(REFRESH)
+
+        assert pending(connection) == (0, 0, 0)
+
+
+def test_server_that_keeps_its_identifier_to_itself_is_no_finding(databases: Databases) -> None:
+    """A managed server lets only its superuser ask."""
+    with connect(databases.deployed("busy")) as connection:
+        for statement in (
+            "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+            "CREATE ROLE managed IN ROLE pg_read_all_data",
+            "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA inventory, inventory_ops TO managed",
+            "SET ROLE managed",
+        ):
+            connection.exec_driver_sql(statement)
+        unknown = connection.exec_driver_sql("SELECT inventory_ops.system_identifier()").scalar()
+        found = failed(answers(connection))
+        for statement in ("RESET ROLE", "DROP OWNED BY managed", "DROP ROLE managed"):
+            connection.exec_driver_sql(statement)
+    assert (unknown, found) == (None, {})
+
+
+# So many that they look like a thousand million to come.
+LONG_AGO = 3_000_000_000
+TRANSACTIONS_IN_A_FILE = 1_048_576
+
+
+def set_forward(server: PostgresServer) -> None:
+    """Let a server that is down be one on which so many transactions have run."""
+    account = server_account()
+    whom: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
+    subprocess.run(
+        [server.programs / "pg_resetwal", "-x", str(LONG_AGO), server.data],
+        check=True, capture_output=True, cwd=server.data, **whom,
+    )  # fmt: skip
+    status = server.data / "pg_xact" / f"{LONG_AGO // TRANSACTIONS_IN_A_FILE:04X}"
+    status.write_bytes(bytes(TRANSACTIONS_IN_A_FILE // 4))
+    if account:
+        os.chown(status, account.pw_uid, account.pw_gid)
+
+
+def test_row_that_was_written_long_ago_is_seen() -> None:
+    """Its number looks like one to come. On a server of its own, whose counter is set forward."""
+    with open_folder() as folder:
+        parameters = {"autovacuum": "off", "fsync": "off"}
+        server = PostgresServer(folder / "data", EMBEDDED_PROGRAMS, parameters)
+        with server.running():
+            url = Databases(server).deployed("busy")
+            with connect(url) as connection:
+                connection.exec_driver_sql("VACUUM (FREEZE)")
+        set_forward(server)
+        with server.running(), connect(url) as connection:
+            connection.exec_driver_sql(REFRESH)
+            assert pending(connection) == (0, 0, 0)
+            ages = connection.exec_driver_sql("SELECT max(age(xmin)) FROM inventory.stock")
+            assert ages.scalar_one() < -1_000_000_000
+
+            for statement in view_with("replace(query, ' AS total_cost', ' + 1 AS total_cost')"):
+                connection.exec_driver_sql(statement)
+
+            found = failed(answers(connection))
+    assert [*found] == ["view_rows_match_query"]
+    assert found["view_rows_match_query"]["pending_changes"] == 0
+
+
+NEW_ID_BY_A_TRIGGER = """
+CREATE FUNCTION public.rename() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN NEW.id := gen_random_uuid(); RETURN NEW; END $$;
+CREATE TRIGGER rename BEFORE UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.rename()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        ("SELECT 1", "id = gen_random_uuid()"),
+        (NEW_ID_BY_A_TRIGGER, "notes = 'x'"),
+    ],
+    ids=["statement", "trigger"],
+)
+def test_changed_primary_key_is_a_deletion_and_an_arrival(
+    databases: Databases, before: str, change: str
+) -> None:
     with connect(databases.deployed("production")) as connection:
+        connection.exec_driver_sql(before)
         connection.exec_driver_sql(
-            "UPDATE inventory.stock SET id = gen_random_uuid() "
+            f"UPDATE inventory.stock SET {change} "
             "WHERE id = (SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
         )
         assert failed(answers(connection)) == {}
