@@ -264,14 +264,18 @@ def test_remedy_of_reservations_frees_no_unit(databases: Databases) -> None:
     runbook = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
     section = runbook.partition("## reservations_match_ledger")[2].partition("\n## ")[0]
     (remedy,) = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
-    held = "SELECT id, reserved_quantity FROM inventory.stock WHERE reserved_quantity > 0 ORDER BY id"
+    held = (
+        "SELECT id, reserved_quantity FROM inventory.stock WHERE reserved_quantity > 0 ORDER BY id"
+    )
     with connect(databases.deployed("busy")) as shop:
         first, second, *_ = [row[0] for row in shop.exec_driver_sql(held)]
         shop.exec_driver_sql(
-            "UPDATE inventory.stock_reservation SET status = 'released' WHERE stock_id = %s", (first,)
+            "UPDATE inventory.stock_reservation SET status = 'released' WHERE stock_id = %s",
+            (first,),
         )
         shop.exec_driver_sql(
-            "UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1 WHERE id = %s", (second,)
+            "UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1 WHERE id = %s",
+            (second,),
         )
         before = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
         execute_statement(shop, remedy)
