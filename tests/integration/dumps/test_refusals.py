@@ -61,20 +61,20 @@ def made(databases: Databases) -> Iterator[URL]:
     url = databases.empty()
     run_as_superuser(
         url,
-        "CREATE ROLE keeper",
+        "CREATE ROLE holder",
         "CREATE ROLE other",
-        "CREATE ROLE clerk LOGIN CREATEDB IN ROLE keeper",
-        "ALTER DATABASE {} OWNER TO keeper",
-        "CREATE SCHEMA shelf AUTHORIZATION keeper",
+        "CREATE ROLE restorer LOGIN CREATEDB IN ROLE holder",
+        "ALTER DATABASE {} OWNER TO holder",
+        "CREATE SCHEMA shelf AUTHORIZATION holder",
         "CREATE TABLE shelf.box (id int)",
-        "ALTER TABLE shelf.box OWNER TO keeper",
+        "ALTER TABLE shelf.box OWNER TO holder",
     )
-    yield url.set(username="clerk")
+    yield url.set(username="restorer")
     with connect(url.set(database="postgres")) as connection:
         for name in all_databases(url):
             if name.startswith(str(url.database)):
                 scratch.drop(connection, name)
-    run_as_superuser(url.set(database="postgres"), "DROP ROLE clerk, keeper, other")
+    run_as_superuser(url.set(database="postgres"), "DROP ROLE restorer, holder, other")
 
 
 def test_member_of_the_owner_restores_without_being_superuser(
@@ -82,7 +82,7 @@ def test_member_of_the_owner_restores_without_being_superuser(
 ) -> None:
     """Though the right to make temporary objects was taken from everybody."""
     shelf = shelf_of_each_version
-    run_as_superuser(shelf, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, keeper")
+    run_as_superuser(shelf, "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, holder")
 
     restored = bring_back(shelf, dump_of(shelf, tmp_path))
 
@@ -97,7 +97,7 @@ def test_database_that_belongs_to_somebody_else_is_refused(shelf: URL, tmp_path:
 
     with pytest.raises(
         DeploymentError,
-        match=r"clerk is not a member of postgres, which owns the database: .* Nothing was touched",
+        match=r"restorer is not a member of postgres, which owns the database: .* Nothing was touched",
     ):
         bring_back(shelf, dump)
 
@@ -105,13 +105,13 @@ def test_database_that_belongs_to_somebody_else_is_refused(shelf: URL, tmp_path:
 
 
 _LACKS = [
-    ("ALTER DATABASE {} OWNER TO other", "clerk is not a member of other, which owns the database"),
-    ("ALTER TABLE shelf.box OWNER TO other", "clerk is not a member of other, which owns objects"),
+    ("ALTER DATABASE {} OWNER TO other", "restorer is not a member of other, which owns the database"),
+    ("ALTER TABLE shelf.box OWNER TO other", "restorer is not a member of other, which owns objects"),
     (
         "ALTER TABLE shelf.box OWNER TO postgres",
-        "clerk is not a member of postgres, which owns objects",
+        "restorer is not a member of postgres, which owns objects",
     ),
-    ("ALTER ROLE clerk NOCREATEDB", "clerk may not create databases: ALTER ROLE clerk CREATEDB"),
+    ("ALTER ROLE restorer NOCREATEDB", "restorer may not create databases: ALTER ROLE restorer CREATEDB"),
     (
         "CREATE PUBLICATION every FOR ALL TABLES",
         "there is publication every, which only a superuser",
@@ -123,12 +123,12 @@ _LACKS = [
     ),
     (
         "ALTER ROLE other IN DATABASE {} SET work_mem = '8MB'",
-        "clerk may not alter other, which has settings in the database",
+        "restorer may not alter other, which has settings in the database",
     ),
     (
         """CREATE SUBSCRIPTION feed CONNECTION 'host=no' PUBLICATION p
         WITH (connect = false, slot_name = NONE)""",
-        "clerk may not create the subscription feed",
+        "restorer may not create the subscription feed",
     ),
 ]
 
@@ -147,10 +147,10 @@ def test_right_that_lacks_is_named(shelf_of_each_version: URL) -> None:
 
 
 def lacks(connection: Connection, *more: dict[str, str]) -> list[str]:
-    """What the clerk is told, from what the superuser has dumped."""
+    """What the restorer is told, from what the superuser has dumped."""
     needs = [dict(row) for row in query_file(connection, "restore/needs.sql")]
     with undone(connection):
-        connection.exec_driver_sql("SET LOCAL ROLE clerk")
+        connection.exec_driver_sql("SET LOCAL ROLE restorer")
         found = query_file(connection, "restore/lacking.sql", needs=json.dumps([*needs, *more]))
     return [properties.sentence(row) for row in found]
 
@@ -237,7 +237,7 @@ def test_what_a_dead_restore_left_is_named_and_dropped(shelf: URL, tmp_path: Pat
     left = f"{shelf.database}_restoring_20260101_000000_000000"
     mine = f"{shelf.database}_restoring_mine"
     run_as_superuser(
-        shelf, f"CREATE DATABASE {left} OWNER keeper", f"CREATE DATABASE {mine} OWNER keeper"
+        shelf, f"CREATE DATABASE {left} OWNER holder", f"CREATE DATABASE {mine} OWNER holder"
     )
     run_as_superuser(
         shelf.set(database=left),
@@ -282,7 +282,7 @@ def test_manifest_of_the_first_form_proves_what_it_knows(shelf: URL, tmp_path: P
 
     restored = restore.restore(shelf, dump.path, told.append, replace=False)
 
-    assert restored.manifest.properties.owner == "keeper"
+    assert restored.manifest.properties.owner == "holder"
     assert "The manifest is of an older form" in told[1]
     assert "privileges, settings and comment" in told[1]
 

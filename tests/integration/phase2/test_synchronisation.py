@@ -300,6 +300,8 @@ def test_order_is_spelled_the_same_everywhere() -> None:
     """Its home is counting_row; the preflight runs before that is there, the checks over all rows."""
     spelled = set()
     for file in (FILES / "sql").rglob("*.sql"):
+        if "released" in file.parts:
+            continue
         spelled |= {
             re.sub(r"\b(lifecycle|financial|newest|legacy)\.", "", " ".join(found.split()))
             for found in re.findall(r"\w+\.updated_at DESC[^)]*?\.id DESC", file.read_text())
