@@ -4,6 +4,7 @@ On a server of their own: roles are the whole server's, and the other tests know
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -284,8 +285,11 @@ def test_owners_job_is_refused_to_the_orchestrator(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With every gate open: it is not the platform's own rules that refuse it."""
+    """With every gate open and the dump there: it is not the platform's own rules that refuse it."""
     make_ready(deployed.administrator, datetime.now(UTC))
+    folder = Path(os.environ[HOME])
+    monkeypatch.chdir(folder)
+    (folder / "a.dump").touch()
     _two_months_pass(deployed)
     if job == "drop_backup_tables":
         with connect(deployed.administrator) as connection:
