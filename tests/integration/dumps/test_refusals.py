@@ -105,13 +105,22 @@ def test_database_that_belongs_to_somebody_else_is_refused(shelf: URL, tmp_path:
 
 
 _LACKS = [
-    ("ALTER DATABASE {} OWNER TO other", "restorer is not a member of other, which owns the database"),
-    ("ALTER TABLE shelf.box OWNER TO other", "restorer is not a member of other, which owns objects"),
+    (
+        "ALTER DATABASE {} OWNER TO other",
+        "restorer is not a member of other, which owns the database",
+    ),
+    (
+        "ALTER TABLE shelf.box OWNER TO other",
+        "restorer is not a member of other, which owns objects",
+    ),
     (
         "ALTER TABLE shelf.box OWNER TO postgres",
         "restorer is not a member of postgres, which owns objects",
     ),
-    ("ALTER ROLE restorer NOCREATEDB", "restorer may not create databases: ALTER ROLE restorer CREATEDB"),
+    (
+        "ALTER ROLE restorer NOCREATEDB",
+        "restorer may not create databases: ALTER ROLE restorer CREATEDB",
+    ),
     (
         "CREATE PUBLICATION every FOR ALL TABLES",
         "there is publication every, which only a superuser",
