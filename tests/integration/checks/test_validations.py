@@ -366,6 +366,30 @@ def test_breakage_fails_its_own_validation_and_no_other(
         assert dict(found[check]) == dict(found[check]) | dict(observed)
 
 
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("numeric", "5", "-5"),
+        ("jsonb", '[{"price": 5}]', '[{"price": -5}]'),
+        ("float8", "0", "-0"),
+        ("interval", "1 day", "24 hours"),
+    ],
+)
+def test_fingerprint_sees_what_a_hash_of_the_type_leaves_out(
+    databases: Databases, kind: str, one: str, other: str
+) -> None:
+    with connect(databases.deployed("production")) as connection:
+        found = []
+        for value in (one, other):
+            connection.exec_driver_sql(
+                f"CREATE TEMPORARY TABLE single AS SELECT '{value}'::{kind} AS value"
+            )
+            query = "SELECT content FROM inventory_ops.fingerprint('single')"
+            found.append(connection.exec_driver_sql(query).scalar_one())
+            connection.exec_driver_sql("DROP TABLE single")
+    assert found[0] != found[1]
+
+
 def test_refresh_knows_its_cluster_again(databases: Databases) -> None:
     with connect(databases.deployed("busy")) as connection:
         for statement in recorded_horizon("system_identifier = 1"):

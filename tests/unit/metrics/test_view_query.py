@@ -14,7 +14,7 @@ from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 _VIEW = SqlFile("phase2/81_stock_metrics_view.sql")
 
 # What a row is expected to earn, whatever the row is called: `s`, `NEW`, `changed`, …
-_PROFIT = re.compile(r"CASE\s+WHEN[^;]*?roi_percentage / 100\)[^;]*?END", re.IGNORECASE)
+_PROFIT = re.compile(r"CASE\s+WHEN(?:(?!CASE)[^;])*?roi_percentage / 100\)[^;]*?END", re.IGNORECASE)
 
 
 def query_of(file: SqlFile, name: str) -> list[str]:
