@@ -173,7 +173,9 @@ $function$;
 
 -- A BEFORE trigger of the application may write to the other side of the row that its statement is about to write. To
 -- answer it at once would be to write that row first, which ends the statement (SQLSTATE 27000). So the answer is
--- postponed to our own trigger of that row.
+-- postponed to our own trigger of that row. The same where the statement writes to several tables and the trigger is of
+-- another one. Only the client's statement tells that; where it does not name the table, a trigger's write is answered
+-- at once, since a BEFORE trigger that returns NULL leaves no trigger of ours to postpone it to.
 CREATE OR REPLACE FUNCTION inventory_ops.must_wait(
   relation regclass, call text, target uuid, writer uuid, written text[]
 )
@@ -188,7 +190,13 @@ BEGIN
   SELECT array_agg(pg_proc.proname || '()') INTO functions
   FROM pg_trigger
   JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
-  WHERE pg_trigger.tgrelid = relation
+  WHERE pg_trigger.tgrelid IN (
+      'inventory.stock'::regclass,
+      'inventory.stock_lifecycle'::regclass,
+      'inventory.stock_financial'::regclass,
+      'inventory.stock_metrics'::regclass
+    )
+    AND (pg_trigger.tgrelid = relation OR current_query() ~ format('\m%s\M', split_part(relation::text, '.', 2)))
     -- BEFORE, for each row.
     AND pg_trigger.tgtype & 3 = 3
     AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace;
@@ -724,6 +732,7 @@ DECLARE
   held record;
   stated record;
   as_stated boolean;
+  counting uuid;
   several boolean;
 BEGIN
   IF pg_trigger_depth() > 1
@@ -742,7 +751,8 @@ BEGIN
     RETURN;
   END IF;
 
-  IF inventory_ops.counting_row('stock_lifecycle', target) IS NOT DISTINCT FROM writer THEN
+  counting := inventory_ops.counting_row('stock_lifecycle', target);
+  IF counting IS NOT DISTINCT FROM writer THEN
     SELECT lifecycle.shelf_life_days, lifecycle.listed_on_platforms, lifecycle.status_history INTO stated
     FROM inventory.stock_lifecycle AS lifecycle
     WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
@@ -784,6 +794,16 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
+  -- The same statement wrote to the row that counts, whose own trigger carries that over: what it wrote is not to be
+  -- overwritten before.
+  IF counting <> writer AND EXISTS (
+    SELECT
+    FROM inventory.stock_lifecycle AS aside
+    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.xmin = aside.xmin AND lifecycle.cmin = aside.cmin
+    WHERE aside.stock_id = target AND aside.id = writer AND lifecycle.stock_id = target AND lifecycle.id = counting
+  ) THEN
+    RETURN;
+  END IF;
   -- Where stock changed, its own trigger has given that back. Of several rows another one may have come to count.
   several := EXISTS (
     SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
@@ -803,6 +823,7 @@ DECLARE
   held record;
   stated record;
   as_stated boolean;
+  counting uuid;
   several boolean;
 BEGIN
   IF pg_trigger_depth() > 1
@@ -827,7 +848,8 @@ BEGIN
     RETURN;
   END IF;
 
-  IF inventory_ops.counting_row('stock_financial', target) IS NOT DISTINCT FROM writer THEN
+  counting := inventory_ops.counting_row('stock_financial', target);
+  IF counting IS NOT DISTINCT FROM writer THEN
     SELECT
       financial.purchase_price,
       financial.gross_purchase_price,
@@ -892,6 +914,16 @@ BEGIN
   INTO as_stated;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
+  END IF;
+  -- The same statement wrote to the row that counts, whose own trigger carries that over: what it wrote is not to be
+  -- overwritten before.
+  IF counting <> writer AND EXISTS (
+    SELECT
+    FROM inventory.stock_financial AS aside
+    JOIN inventory.stock_financial AS financial ON financial.xmin = aside.xmin AND financial.cmin = aside.cmin
+    WHERE aside.stock_id = target AND aside.id = writer AND financial.stock_id = target AND financial.id = counting
+  ) THEN
+    RETURN;
   END IF;
   several := EXISTS (
     SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer

@@ -178,10 +178,11 @@ def write_all(engine: Engine, writes: Sequence[Write]) -> None:
             if write.version == "new":
                 await_row(connection, SYNCHRONISED)
             for value in write.values:
-                execute_retrying_deadlocks(connection, statement_of(write), write.stock_id, value)
+                statement = statement_of(write, value)
+                execute_retrying_deadlocks(connection, statement, write.stock_id, value)
 
 
-def statement_of(write: Write) -> str:
+def statement_of(write: Write, written: Any) -> str:
     value = "CAST(:value AS jsonb)" if write.column in JSON_COLUMNS else ":value"
     if write.version == "new":
         return f"UPDATE inventory.stock SET {write.column} = {value} WHERE id = :id"
@@ -195,9 +196,14 @@ def statement_of(write: Write) -> str:
         "SELECT id FROM inventory.stock_lifecycle WHERE stock_id = :id "
         "ORDER BY updated_at DESC, created_at DESC, id DESC LIMIT 1"
     )
+    change = f"updated_at = greatest(updated_at, now()) WHERE id = ({newest})"
+    if written is None:
+        # Where no trigger sees it, a cleared newest row is one that says nothing: an older row's value would
+        # count. So all are cleared, and keep their dates: the same row counts as before.
+        change = "updated_at = updated_at WHERE stock_id = :id"
     return (
         f"WITH updated AS (UPDATE inventory.stock_lifecycle SET {write.column} = {value}, "
-        f"updated_at = greatest(updated_at, now()) WHERE id = ({newest}) RETURNING id) "
+        f"{change} RETURNING id) "
         f"INSERT INTO inventory.stock_lifecycle (stock_id, {write.column}) "
         f"SELECT :id, {value} WHERE NOT EXISTS (SELECT FROM updated)"
     )

@@ -361,6 +361,50 @@ def test_reservations_that_the_backfill_has_not_reached_survive_a_write_to_stock
             assert validation.ask(connection).passed, validation.name
 
 
+def test_document_cleared_before_the_backfill_does_not_come_back_from_an_older_row(
+    legacy: URL,
+) -> None:
+    """In the row that counts; without triggers, nobody could tell it from a row that never said anything."""
+    with Deployer(create_database_engine(legacy), ignore) as deployer:
+        for file in [*OPERATIONS, *EXPAND]:
+            deployer.apply(file)
+    with connect(legacy) as connection:
+        parameters = {
+            "id": connection.scalar(text("SELECT id FROM inventory.stock LIMIT 1")),
+            "history": '["said"]',
+        }
+        connection.execute(
+            text("DELETE FROM inventory.stock_lifecycle WHERE stock_id = :id"), parameters
+        )
+        connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(
+            text(
+                "INSERT INTO inventory.stock_lifecycle (stock_id, status_history, updated_at) VALUES "
+                "(:id, CAST(:history AS jsonb), '2024-01-01Z'), (:id, CAST(:history AS jsonb), '2025-01-01Z')"
+            ),
+            parameters,
+        )
+        connection.execute(text("RESET session_replication_role"))
+        connection.execute(
+            text(
+                "UPDATE inventory.stock_lifecycle SET status_history = NULL "
+                "WHERE stock_id = :id AND updated_at = '2025-01-01Z'"
+            ),
+            parameters,
+        )
+
+        run_deployment(legacy)
+
+        said = connection.execute(
+            text(
+                "SELECT status_history FROM inventory.stock WHERE id = :id UNION ALL "
+                "SELECT status_history FROM inventory.stock_lifecycle WHERE stock_id = :id"
+            ),
+            parameters,
+        ).scalars()
+        assert said.all() == [None, None, None]
+
+
 def test_reservation_written_while_the_backfill_holds_its_row_is_not_overwritten(
     legacy: URL,
 ) -> None:

@@ -58,6 +58,15 @@ OLDER_FINANCIAL = f"""
 INSERT INTO inventory.stock_financial
   (stock_id, purchase_price, gross_purchase_price, vat_amount, roi, profit_per_shelf_day, updated_at)
 VALUES ('{S}', 7, 7, 7, 7, 7, '2020-01-01Z')"""
+# The one that counts comes last.
+TWO_MORE = f"""
+INSERT INTO inventory.stock_lifecycle (id, stock_id, listed_on_platforms, created_at, updated_at) VALUES
+  ('f0000000-0000-4000-8000-000000000001', '{S}', '[1]', '2090-01-01Z', '2090-01-01Z'),
+  ('e0000000-0000-4000-8000-000000000002', '{S}', '[2]', '2091-01-01Z', '2091-01-01Z')"""
+TWO_MORE_FINANCIAL = f"""
+INSERT INTO inventory.stock_financial
+  (stock_id, purchase_price, gross_purchase_price, vat_amount, updated_at)
+VALUES ('{S}', 1, 1, 1, '2090-01-01Z'), ('{S}', 2, 2, 0, '2091-01-01Z')"""
 AS_BEFORE = {
     "shelf_life_days": 30,
     "listed_on_platforms": json("old"),
@@ -316,6 +325,36 @@ CASES: dict[str, Case] = {
             )
         ],
         {"status_history": json("first"), "shelf_life_days": 30},
+    ),
+    "several rows added in one statement": Case(
+        [TWO_MORE], AS_BEFORE | {"listed_on_platforms": json(2)}
+    ),
+    "all rows of a stock row written in one statement": Case(
+        [TWO_MORE, LIFECYCLE.format("status_history = '[3]', listed_on_platforms = NULL")],
+        AS_BEFORE | {"status_history": json(3), "listed_on_platforms": None},
+    ),
+    "all rows written in one statement, another one comes to count": Case(
+        [
+            TWO_MORE,
+            LIFECYCLE.format(
+                "status_history = '[3]', updated_at = '2099-01-01Z', created_at = '2099-01-01Z'"
+            ),
+        ],
+        AS_BEFORE | {"status_history": json(3), "listed_on_platforms": json(2)},
+    ),
+    "several financial rows added in one statement": Case(
+        [TWO_MORE_FINANCIAL],
+        AS_BEFORE | {"purchase_price": 2, "gross_purchase_price": 2, "vat_amount": 0},
+    ),
+    "both sides in one statement, a trigger of one legacy table writes another": Case(
+        [
+            (
+                f"WITH new AS ({STOCK.format('quantity = 12')}) "
+                f"{METRICS.format('reserved_quantity = 6')}"
+            )
+        ],
+        {"quantity": 12, "reserved_quantity": 6, "status_history": json("first", 6)},
+        trigger("BEFORE UPDATE", "stock_metrics", APPENDING),
     ),
     "S8 older row says what nobody else does": Case(
         [STOCK.format("listed_on_platforms = NULL"), OLDER],
