@@ -309,6 +309,43 @@ def test_order_is_spelled_the_same_everywhere() -> None:
     assert spelled == {"updated_at DESC NULLS LAST, created_at DESC NULLS LAST, id DESC"}
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "DELETE FROM inventory.{} WHERE id = '{}'",
+        "UPDATE inventory.{} SET updated_at = '2001-01-01Z' WHERE id = '{}'",
+    ],
+    ids=["deleted", "dated back"],
+)
+@pytest.mark.parametrize(
+    ("table", "fact"), [(FINANCIAL, "vat_amount = NULL"), (LIFECYCLE, "shelf_life_days = NULL")]
+)
+def test_stock_takes_what_a_row_says_that_comes_to_count(
+    databases: Databases, table: str, fact: str, leave: str
+) -> None:
+    """Version 0.1.0 cleared a fact in the newest row alone; the sides differed once that row was gone."""
+    newest = "c0000000-0000-4000-8000-000000000001"
+    engine = changed_shop(databases, "SELECT 1")
+    with engine.begin() as connection:
+        run(connection, "SET LOCAL session_replication_role = replica")
+        run(connection, f"UPDATE inventory.stock SET {fact} WHERE id = '{S}'")
+        prices = {
+            FINANCIAL: "(id, stock_id, purchase_price, gross_purchase_price, vat_amount, "
+            f"profit_per_shelf_day, roi) VALUES ('{newest}', '{S}', 50, 60, 0, 1.5, 20)",
+            LIFECYCLE: "(id, stock_id, listed_on_platforms, status_history) "
+            f"VALUES ('{newest}', '{S}', '[\"old\"]', '[\"first\"]')",
+        }
+        run(connection, f"INSERT INTO inventory.{table} {prices[table]}")
+    with engine.begin() as connection:
+        assert differences(connection) == []
+
+        run(connection, leave.format(table, newest))
+
+        assert differences(connection) == []
+        column, known = {FINANCIAL: ("vat_amount", 10), LIFECYCLE: ("shelf_life_days", 30)}[table]
+        assert (side_of(connection, "stock") or {})[column] == known
+
+
 @pytest.mark.parametrize("table", [FINANCIAL, LIFECYCLE])
 def test_rows_of_one_insert_keep_what_stock_knows(deployed: URL, table: str) -> None:
     """The second row leaves out what stock has; what the first one does to stock must not reach it."""
