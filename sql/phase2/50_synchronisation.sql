@@ -757,14 +757,17 @@ BEGIN
     FROM inventory.stock_lifecycle AS lifecycle
     WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
   ELSE
-    -- Another row counts. It may have come to count just now, and what it says and stock does not, stock takes.
+    -- Another row counts. Where nothing was written, it has come to count just now (a newer one was deleted or dated
+    -- back): what it says and stock does not, stock takes.
     SELECT
       coalesce(held.shelf_life_days, newest.shelf_life_days) AS shelf_life_days,
       coalesce(held.listed_on_platforms, newest.listed_on_platforms) AS listed_on_platforms,
       coalesce(held.status_history, newest.status_history) AS status_history
     INTO stated
     FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest;
-    written := '{shelf_life_days,listed_on_platforms,status_history}';
+    IF cardinality(written) = 0 THEN
+      written := '{shelf_life_days,listed_on_platforms,status_history}';
+    END IF;
   END IF;
   UPDATE inventory.stock
   SET
@@ -862,7 +865,8 @@ BEGIN
     FROM inventory.stock_financial AS financial
     WHERE financial.stock_id = target AND financial.id = writer;
   ELSE
-    -- Another row counts. It may have come to count just now, and what it says and stock does not, stock takes.
+    -- Another row counts. Where nothing was written, it has come to count just now (a newer one was deleted or dated
+    -- back): what it says and stock does not, stock takes.
     SELECT
       coalesce(held.purchase_price, newest.purchase_price) AS purchase_price,
       coalesce(held.gross_purchase_price, newest.gross_purchase_price) AS gross_purchase_price,
@@ -871,7 +875,9 @@ BEGIN
       coalesce(held.roi_percentage, newest.roi) AS roi
     INTO stated
     FROM inventory_ops.newest_financial(ARRAY[target]) AS newest;
-    written := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
+    IF cardinality(written) = 0 THEN
+      written := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
+    END IF;
   END IF;
   UPDATE inventory.stock
   SET

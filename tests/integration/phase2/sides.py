@@ -150,7 +150,7 @@ def _rounded(value: Decimal) -> Decimal:
 
 def age(row: Row) -> tuple[Any, ...]:
     """What the newest row has most of: by the dates, one that is missing comes last, then by id."""
-    return row.get("updated_at") or _NEVER, row.get("created_at") or _NEVER, row["id"]
+    return row.get("updated_at") or _NEVER, row.get("created_at") or _NEVER, str(row["id"])
 
 
 def _parsed(name: str, value: Any) -> Any:
