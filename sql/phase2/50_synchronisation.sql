@@ -757,7 +757,7 @@ BEGIN
     FROM inventory.stock_lifecycle AS lifecycle
     WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
   ELSE
-    -- Another row counts. Where nothing was written, it has come to count just now (a newer one was deleted or dated
+    -- Another row counts. Where none was written to, it has come to count just now (a newer one was deleted or dated
     -- back): what it says and stock does not, stock takes.
     SELECT
       coalesce(held.shelf_life_days, newest.shelf_life_days) AS shelf_life_days,
@@ -765,7 +765,7 @@ BEGIN
       coalesce(held.status_history, newest.status_history) AS status_history
     INTO stated
     FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest;
-    IF cardinality(written) = 0 THEN
+    IF writer IS NULL OR cardinality(written) = 0 THEN
       written := '{shelf_life_days,listed_on_platforms,status_history}';
     END IF;
   END IF;
@@ -865,7 +865,7 @@ BEGIN
     FROM inventory.stock_financial AS financial
     WHERE financial.stock_id = target AND financial.id = writer;
   ELSE
-    -- Another row counts. Where nothing was written, it has come to count just now (a newer one was deleted or dated
+    -- Another row counts. Where none was written to, it has come to count just now (a newer one was deleted or dated
     -- back): what it says and stock does not, stock takes.
     SELECT
       coalesce(held.purchase_price, newest.purchase_price) AS purchase_price,
@@ -875,7 +875,7 @@ BEGIN
       coalesce(held.roi_percentage, newest.roi) AS roi
     INTO stated
     FROM inventory_ops.newest_financial(ARRAY[target]) AS newest;
-    IF cardinality(written) = 0 THEN
+    IF writer IS NULL OR cardinality(written) = 0 THEN
       written := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
     END IF;
   END IF;
