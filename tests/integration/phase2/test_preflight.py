@@ -152,7 +152,7 @@ DIRT = {
         "UPDATE inventory.stock_financial SET roi = 0 WHERE roi IS NULL;"
         "UPDATE inventory.stock SET roi_percentage = 0 WHERE roi_percentage IS NULL;"
         "ALTER TABLE inventory.stock_financial ALTER roi SET NOT NULL",
-        "legacy_rows_writable", STOPS, "stock_financial.roi: must not be NULL, while stock may be",
+        "legacy_rows_writable", STOPS, "stock_financial.roi: must not be NULL, while the other side may be",
     ),
     "constraint of a legacy table": Dirt(
         "ALTER TABLE inventory.stock_metrics ADD CONSTRAINT not_oversold CHECK (available_quantity >= 0)",
