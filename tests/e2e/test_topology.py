@@ -144,7 +144,7 @@ def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
 
 
 def test_refresh_whose_process_is_killed_holds_up_nobody(production: Production) -> None:
-    """PostgreSQL gives its refresh up when it sees that nobody is there; the next hour does not wait for its run."""
+    """PostgreSQL gives its refresh up, as nobody is there; the next hour does not wait for its run."""
     hour = _next_hour(production.clock)
     with connect(production.database) as holder:
         holder.exec_driver_sql(f"SELECT pg_advisory_lock({REFRESH_LOCK})")
