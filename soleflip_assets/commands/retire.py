@@ -30,10 +30,10 @@ def drop_legacy(*, yes: bool, rewrite_views: bool) -> None:
     passed within a day, the dump proven by a drill, and no object that depends on them. Without --yes it
     only says how each of these stands.
 
-    Of each view on the tables it prints how it would read on inventory.stock, once that is proven to give the
-    same rows. --rewrite-views applies it, also without --yes: owner, privileges, options, comments and indexes
-    stay. A view that cannot have the same rows stays as it is, and the tables stay as long as it does; move or
-    drop it by hand.
+    For each view on the tables it prints the definition on inventory.stock that is proven to give the same
+    rows. --rewrite-views applies it, also without --yes: owner, privileges, options, comments and
+    indexes stay. A view that cannot have the same rows stays as it is, and the tables stay as long as it
+    does; move or drop it by hand.
 
     Writes: nothing without an option; with --rewrite-views, these views; with --yes, drops
     inventory.stock_financial, stock_lifecycle and stock_metrics, all three or none. Works as the owner

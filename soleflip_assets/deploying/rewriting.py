@@ -24,7 +24,8 @@ class StandIn:
 
     Attributes:
         relation: which, as ``inventory.stock_metrics``.
-        queries: each gives its columns, in their order; the first with which a view gives the same rows counts.
+        queries: each gives its columns, in their order; the first with which a view gives the same rows
+            counts.
         missing: the columns that they cannot give, and what is asked for in vain.
         present: what gives the rows that there are now; the relation itself if empty.
     """
@@ -76,7 +77,7 @@ def rewritings(
     """
     relations = [one.relation for one in stand_ins]
     return [
-        _rewriting(connection, reader, stand_ins)
+        _rewriting(connection, reader, stand_ins, columns)
         for reader in readers(connection, relations, columns)
         # The others read a materialized view that does.
         if reader.sources
@@ -103,11 +104,16 @@ def rewrite(
     return found
 
 
-def _rewriting(connection: Connection, reader: Reader, stand_ins: Sequence[StandIn]) -> Rewriting:
+def _rewriting(
+    connection: Connection,
+    reader: Reader,
+    stand_ins: Sequence[StandIn],
+    columns: Sequence[str],
+) -> Rewriting:
     read = [one for one in stand_ins if one.relation in reader.sources]
     proposals = _proposals(reader, read)
     first = next(proposals)
-    if obstacle := reader.obstacle or _missing(reader, read):
+    if obstacle := reader.obstacle or missing(reader, read):
         return Rewriting(reader, first, obstacle)
     present = substituted(reader.query, {one.relation: one.present for one in read if one.present})
     nearest: tuple[int, Rewriting] | None = None
@@ -119,6 +125,7 @@ def _rewriting(connection: Connection, reader: Reader, stand_ins: Sequence[Stand
             present=present,
             proposed=query,
             relations=[one.relation for one in stand_ins],
+            columns=list(columns),
         )
         if proof["obstacle"]:
             return Rewriting(reader, query, proof["obstacle"])
@@ -139,10 +146,11 @@ def _proposals(reader: Reader, read: Sequence[StandIn]) -> Iterator[str]:
         yield substituted(reader.query, places)
 
 
-def _missing(reader: Reader, read: Sequence[StandIn]) -> str:
+def missing(reader: Reader, stand_ins: Sequence[StandIn]) -> str:
+    """What a view reads that nothing stands in for, in a few words; empty if there is nothing."""
     found = [
         f"{one.relation}.{column}"
-        for one in read
+        for one in stand_ins
         for column in one.missing
         if f"{one.relation}.{column}" in reader.sources
     ]

@@ -39,9 +39,6 @@ _FILES_OF_MODE = {
 
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
 
-# Objects of the read model that use stock's new columns.
-OURS = ["stock_metrics_now"]
-
 
 class Mode(StrEnum):
     """How the view is kept."""

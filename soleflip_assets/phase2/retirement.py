@@ -2,8 +2,8 @@
 
 A gate is a question of sql/retirement/legacy/ or sql/retirement/backups/: its header says what to do while it
 is closed (``Fix:``), its row ``since`` when and ``until`` when it is. Time and history come from the ledger.
-Views of others that read the old tables can be given stock to read instead. Here: asking the gates, and passing
-them. Not here: what a gate compares, or how a view is rewritten (deploying/rewriting.py).
+Views of others that read the old tables can be given stock to read instead. Here: asking the gates, and
+passing them. Not here: what a gate compares, or how a view is rewritten (deploying/rewriting.py).
 """
 
 from collections.abc import Sequence

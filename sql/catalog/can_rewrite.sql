@@ -2,4 +2,4 @@
 --
 -- Locks: none.
 
-SELECT to_regprocedure('inventory_ops.prove_query(regclass, text, text, regclass[])') IS NOT NULL AS can_rewrite;
+SELECT to_regprocedure('inventory_ops.prove_query(regclass, text, text, regclass[], text[])') IS NOT NULL AS can_rewrite;

@@ -4,5 +4,9 @@
 
 SELECT proof.obstacle, proof.rows, proof.only_now, proof.only_then
 FROM inventory_ops.prove_query(
-  CAST(:reader AS regclass), :present, :proposed, ARRAY(SELECT to_regclass(name) FROM unnest(CAST(:relations AS text[])) AS name)
+  CAST(:reader AS regclass),
+  :present,
+  :proposed,
+  ARRAY(SELECT to_regclass(name) FROM unnest(CAST(:relations AS text[])) AS name),
+  CAST(:columns AS text[])
 ) AS proof;

@@ -393,10 +393,10 @@ COMMENT ON FUNCTION inventory_ops.attach_readers(jsonb) IS
   'Attaches what detach_readers() detached, each with its own query or the one given under its name';
 
 -- Proves that a view can be given another query: the same columns, the same rows at this moment, and none of the
--- relations read any more. Both queries are run as the view's owner, with whose rights it is read, and in one statement, so
+-- relations, or of their columns where some are given, read any more. Both queries are run as the view's owner, with whose rights it is read, and in one statement, so
 -- that both see the same rows of the shop; a row is compared as text, which every type has.
 CREATE OR REPLACE FUNCTION inventory_ops.prove_query(
-  reader regclass, present text, proposed text, relations regclass[]
+  reader regclass, present text, proposed text, relations regclass[], columns text[] DEFAULT '{}'
 )
 RETURNS TABLE (obstacle text, rows bigint, only_now bigint, only_then bigint)
 LANGUAGE plpgsql
@@ -425,7 +425,12 @@ BEGIN
     FROM pg_rewrite
     JOIN pg_depend ON pg_depend.classid = 'pg_rewrite'::regclass AND pg_depend.objid = pg_rewrite.oid
     LEFT JOIN pg_type ON pg_depend.refclassid = 'pg_type'::regclass AND pg_type.oid = pg_depend.refobjid
+    LEFT JOIN pg_attribute
+      ON pg_attribute.attrelid = pg_depend.refobjid
+      AND pg_attribute.attnum = nullif(pg_depend.refobjsubid, 0)
+      AND pg_depend.refclassid = 'pg_class'::regclass
     WHERE pg_rewrite.ev_class = made
+      AND (columns = '{}' OR pg_attribute.attname = ANY (columns))
       AND (
         (pg_depend.refclassid = 'pg_class'::regclass AND pg_depend.refobjid = ANY (relations))
         OR pg_type.typrelid = ANY (relations)
@@ -461,7 +466,7 @@ EXCEPTION
 END
 $function$;
 
-COMMENT ON FUNCTION inventory_ops.prove_query(regclass, text, text, regclass[]) IS
+COMMENT ON FUNCTION inventory_ops.prove_query(regclass, text, text, regclass[], text[]) IS
   'Whether a view may be given another query: what stands in the way, and how many rows would differ';
 
 -- Whoever may read one view may read the one that takes its place, and what is built on it is built on that.

@@ -212,7 +212,7 @@ def test_privileges_stay_where_a_view_is_mended(deployed: URL, mode: Mode) -> No
             assert "mine" not in dict(columns(connection))
 
 
-# What a shop has built on the view: a dashboard's views, on each other and on a materialized one, with all they can have.
+# What a shop has built on the view: views on each other and on a materialized one, with all they can have.
 DASHBOARD = """
     CREATE SCHEMA dashboard;
     CREATE ROLE painter;
@@ -226,13 +226,15 @@ DASHBOARD = """
     ALTER VIEW dashboard.available OWNER TO painter;
     GRANT SELECT ON dashboard.available TO PUBLIC;
     GRANT SELECT (stock_id) ON dashboard.available TO clerk WITH GRANT OPTION;
-    CREATE VIEW dashboard.total WITH (security_invoker) AS SELECT sum(available_quantity) FROM dashboard.available;
+    CREATE VIEW dashboard.total WITH (security_invoker) AS
+      SELECT sum(available_quantity) FROM dashboard.available;
     CREATE VIEW dashboard.counted AS SELECT count(*) FROM inventory.stock_metrics_view;
     CREATE VIEW dashboard.empty AS SELECT FROM inventory.stock_metrics_view;
     CREATE MATERIALIZED VIEW dashboard.costs WITH (fillfactor = 70, autovacuum_enabled = false) AS
       SELECT stock_id, total_cost, total_quantity FROM inventory.stock_metrics_view WHERE total_cost > 0;
     CREATE UNIQUE INDEX "costs by ID" ON dashboard.costs (stock_id);
-    CREATE INDEX costs_high ON dashboard.costs ((total_cost * 2)) WITH (fillfactor = 60) WHERE total_cost > 100;
+    CREATE INDEX costs_high ON dashboard.costs ((total_cost * 2)) WITH (fillfactor = 60)
+      WHERE total_cost > 100;
     COMMENT ON INDEX dashboard.costs_high IS 'dear';
     ALTER MATERIALIZED VIEW dashboard.costs CLUSTER ON "costs by ID";
     CREATE STATISTICS dashboard.both ON total_cost, total_quantity FROM dashboard.costs;
@@ -247,7 +249,8 @@ DASHBOARD = """
     CREATE VIEW dashboard.mixed AS
       SELECT total.sum, costs.total_cost FROM dashboard.total CROSS JOIN dashboard.costs;
     CREATE FUNCTION dashboard.ignore() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-    CREATE TRIGGER ignored INSTEAD OF INSERT ON dashboard.mixed FOR EACH ROW EXECUTE FUNCTION dashboard.ignore();
+    CREATE TRIGGER ignored INSTEAD OF INSERT ON dashboard.mixed
+      FOR EACH ROW EXECUTE FUNCTION dashboard.ignore();
     ALTER DEFAULT PRIVILEGES IN SCHEMA dashboard GRANT SELECT ON TABLES TO PUBLIC;
 """
 
@@ -255,9 +258,11 @@ _DASHBOARD_IS = """
     SELECT c.relname, c.relkind, c.relispopulated, pg_get_userbyid(c.relowner),
       coalesce(c.relacl, acldefault('r', c.relowner))::text,
       c.reloptions, obj_description(c.oid, 'pg_class'), pg_get_viewdef(c.oid), c.reltuples >= -1,
-      ARRAY(SELECT pg_get_indexdef(i.indexrelid) || i.indisclustered || coalesce(obj_description(i.indexrelid), '')
+      ARRAY(SELECT pg_get_indexdef(i.indexrelid) || i.indisclustered
+              || coalesce(obj_description(i.indexrelid), '')
             FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1),
-      ARRAY(SELECT (a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation, a.attacl, nullif(a.attstattarget, -1),
+      ARRAY(SELECT (a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation, a.attacl,
+                    nullif(a.attstattarget, -1),
                     (SELECT array_agg(o) FROM unnest(a.attoptions) o WHERE starts_with(o, 'n_dist')),
                     col_description(c.oid, a.attnum))::text
             FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum),
@@ -368,8 +373,8 @@ LOST = {
         "settings of column total_cost",
     ),
     "function that uses it": (
-        "CREATE FUNCTION mine() RETURNS bigint "
-        "BEGIN ATOMIC SELECT count(*) FROM inventory.stock_metrics_view; END",
+        """CREATE FUNCTION mine() RETURNS bigint
+        BEGIN ATOMIC SELECT count(*) FROM inventory.stock_metrics_view; END""",
         "function mine",
     ),
     "column of its row type": (
@@ -377,13 +382,13 @@ LOST = {
         "table mine",
     ),
     "function that uses a view that is made again": (
-        "CREATE MATERIALIZED VIEW m AS SELECT stock_id FROM inventory.stock_metrics_view; "
-        "CREATE FUNCTION mine() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM m; END",
+        """CREATE MATERIALIZED VIEW m AS SELECT stock_id FROM inventory.stock_metrics_view;
+        CREATE FUNCTION mine() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM m; END""",
         "function mine",
     ),
     "rule": (
-        "CREATE TABLE mine (id uuid); CREATE RULE also AS ON INSERT TO mine DO ALSO "
-        "SELECT * FROM inventory.stock_metrics_view",
+        """CREATE TABLE mine (id uuid);
+        CREATE RULE also AS ON INSERT TO mine DO ALSO SELECT * FROM inventory.stock_metrics_view""",
         "table mine",
     ),
 }  # fmt: skip
