@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -75,12 +75,20 @@ def rewritings(
         stand_ins: for each table that is about to go; each is there.
         columns: only the views that use one of these columns.
     """
-    relations = [one.relation for one in stand_ins]
+    found = readers(connection, [one.relation for one in stand_ins], columns)
+    # Without sources, it reads a materialized view that does, which is made again with it or not at all.
+    held = next(
+        (f"{one}: {one.obstacle}" for one in found if one.obstacle and not one.sources), None
+    )
     return [
-        _rewriting(connection, reader, stand_ins, columns)
-        for reader in readers(connection, relations, columns)
-        # The others read a materialized view that does.
-        if reader.sources
+        _rewriting(
+            connection,
+            replace(one, obstacle=one.obstacle or held) if one.kind != "view" else one,
+            stand_ins,
+            columns,
+        )
+        for one in found
+        if one.sources
     ]
 
 

@@ -9,8 +9,11 @@
 -- Again: safe.
 
 -- Each after those that it reads itself. Detached are those that read one of the relations, or a materialized view that is
--- detached; the others find the same view as before. Of stock, say, only some columns may count: none given means all.
-CREATE OR REPLACE FUNCTION inventory_ops.readers_of(relations regclass[], columns text[] DEFAULT '{}')
+-- detached; the others find the same view as before. Of stock, say, only some columns may count: none given means all;
+-- and of those that read a relation only some (among), else all.
+CREATE OR REPLACE FUNCTION inventory_ops.readers_of(
+  relations regclass[], columns text[] DEFAULT '{}', among regclass[] DEFAULT NULL
+)
 RETURNS TABLE (reader regclass, query text, detached boolean)
 LANGUAGE plpgsql
 STABLE
@@ -38,7 +41,9 @@ BEGIN
   direct AS (
     SELECT DISTINCT read.reader, read.kind
     FROM read
-    WHERE read.relation = ANY (relations) AND (columns = '{}' OR read.column_name = ANY (columns))
+    WHERE read.relation = ANY (relations)
+      AND (columns = '{}' OR read.column_name = ANY (columns))
+      AND (among IS NULL OR read.reader = ANY (among))
   ),
   walked AS (
     SELECT direct.reader, 1 AS depth
@@ -69,7 +74,7 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION inventory_ops.readers_of(regclass[], text[]) IS
+COMMENT ON FUNCTION inventory_ops.readers_of(regclass[], text[], regclass[]) IS
   'The views that read some relations, directly or not, and which of them are detached when these are replaced';
 
 -- Of a view that is made anew: who may do what with it, column by column.
@@ -283,7 +288,9 @@ COMMENT ON FUNCTION inventory_ops.belongings_of(regclass) IS
   'The statements that give a materialized view, made anew, what the old one had: owner, rows, indexes, comments';
 
 -- What it did is remembered to the end of the transaction.
-CREATE OR REPLACE FUNCTION inventory_ops.detach_readers(relations regclass[], columns text[] DEFAULT '{}')
+CREATE OR REPLACE FUNCTION inventory_ops.detach_readers(
+  relations regclass[], columns text[] DEFAULT '{}', among regclass[] DEFAULT NULL
+)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -334,7 +341,7 @@ BEGIN
   INTO remembered
   FROM (
     SELECT listed.reader, listed.query, listed.place
-    FROM inventory_ops.readers_of(relations, columns)
+    FROM inventory_ops.readers_of(relations, columns, among)
       WITH ORDINALITY AS listed (reader, query, detached, place)
     WHERE listed.detached
   ) AS found
@@ -355,7 +362,7 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION inventory_ops.detach_readers(regclass[], text[]) IS
+COMMENT ON FUNCTION inventory_ops.detach_readers(regclass[], text[], regclass[]) IS
   'Detaches the views of others from relations that are about to be replaced, until attach_readers()';
 
 CREATE OR REPLACE FUNCTION inventory_ops.attach_readers(queries jsonb DEFAULT '{}')

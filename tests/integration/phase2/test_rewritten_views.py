@@ -233,6 +233,50 @@ def test_view_that_would_show_other_rows_stays_and_says_why(shop: URL, refused: 
             )
 
 
+def test_what_belongs_to_others_is_left_alone(shop: URL) -> None:
+    """As an owner who is no superuser: another one's view stays and is told of, his own is rewritten."""
+    with connect(shop) as connection:
+        connection.exec_driver_sql(f"""
+            CREATE ROLE retirer LOGIN;
+            GRANT analyst TO retirer;
+            GRANT ALL ON DATABASE {shop.database} TO retirer;
+            CREATE VIEW analytics.mine AS SELECT stock_id FROM inventory.stock_metrics;
+        """)
+        for kind, names in {
+            "SCHEMA": "inventory inventory_ops analytics",
+            "TABLE": " ".join(
+                connection.exec_driver_sql(
+                    "SELECT string_agg(oid::regclass::text, ' ') FROM pg_class "
+                    "WHERE relnamespace::regnamespace::text LIKE 'inventory%%' AND relkind IN ('r', 'm')"
+                ).scalars()
+            ),
+            "ROUTINE": " ".join(
+                connection.exec_driver_sql(
+                    "SELECT string_agg(oid::regproc::text, ' ') FROM pg_proc "
+                    "WHERE pronamespace::regnamespace::text LIKE 'inventory%%'"
+                ).scalars()
+            ),
+        }.items():
+            for name in names.split():
+                connection.exec_driver_sql(f"ALTER {kind} {name} OWNER TO retirer")
+        before = definitions(connection)
+        try:
+            dropped, said = run(shop.set(username="retirer"), rewrite_views=True)
+
+            assert not dropped
+            refusal = "it belongs to postgres, of which this user is no member"
+            assert f"analytics.mine cannot be rewritten: {refusal}" in said
+            after = definitions(connection)
+            assert after["mine"] == before["mine"]
+            summary = "supplier_performance_summary"
+            assert "inventory.stock_metrics m" not in after[summary] != before[summary]
+        finally:
+            connection.exec_driver_sql(
+                "REASSIGN OWNED BY retirer TO postgres; DROP OWNED BY retirer"
+            )
+            connection.exec_driver_sql("DROP ROLE retirer")
+
+
 @pytest.mark.parametrize("sample_rows", ["none", "those with a reservation"])
 def test_rows_that_the_table_has_not_are_not_shown(databases: Databases, sample_rows: str) -> None:
     """In production the tables are empty, and the new version adds rows only where it must."""
