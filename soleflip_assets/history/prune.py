@@ -1,7 +1,8 @@
 """Letting old months leave the log.
 
-The months to keep are counted from the newest month that has events, or from the clock where that is earlier:
-a clock that stands wrong lets nothing go. Here: which months leave. Not here: how one does (months/leaving.py).
+The months to keep are counted from the newest month that has events, or from the clock where that is
+earlier: a clock that stands wrong lets nothing go. Here: which months leave. Not here: how one does
+(months/leaving.py).
 """
 
 from collections.abc import Iterator, Sequence
