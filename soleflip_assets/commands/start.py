@@ -8,7 +8,7 @@ from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.commands.environment import make_home, prepared
 from soleflip_assets.commands.processes import at_work_in
 from soleflip_assets.commands.signals import ended_by_signals
-from soleflip_assets.commands.terminal import configuration_errors, examples, tell
+from soleflip_assets.commands.terminal import complain, configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
 
@@ -42,7 +42,7 @@ def up(port: int | None) -> None:
         port = port or settings.port
         targets_from_environment(tell)
         make_home(settings.home)
-        with ended_by_signals(tell), at_work_in(settings.home, port) as (household, left):
+        with ended_by_signals(complain), at_work_in(settings.home, port) as (household, left):
             if left:
                 tell(f"Ended {left} processes that a killed `soleflip up` had left")
             require_free_port(port)
