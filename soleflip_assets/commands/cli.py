@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "metrics": ("watch", "Choose how the metrics are kept: all anew, or what changed."),
         "status": ("watch", "Show daemons, schedules, the last refresh and alerts."),
         "health": ("probe", "Say whether a process of production is alive."),
+        "resync": ("resync", "Carry stock rows again to wherever they differ."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
     "Take back": {

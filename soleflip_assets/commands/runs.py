@@ -67,6 +67,14 @@ class JobRun:
         """What an op gave; for runs that succeeded."""
         return self.result.output_for_node(op)
 
+    def op_metadata(self, op: str) -> dict[str, Any]:
+        """What the output of an op says of itself, by name."""
+        (event,) = self.result.filter_events(
+            lambda event: event.is_successful_output and event.node_name == op
+        )
+        metadata = event.step_output_data.metadata
+        return {name: value.value for name, value in metadata.items()}
+
     def metadata(self, *key: str) -> dict[str, Any]:
         """What the materialization of an asset says of it, by name; nothing if it was not made."""
         made = self.result.asset_materializations_for_node("__".join(key))
