@@ -5,9 +5,7 @@ codes. Not here: any command. A command's module is loaded when it is called: wh
 second or more, which ``soleflip health`` and ``soleflip --help`` need not wait for.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, cast
 
@@ -16,12 +14,11 @@ import click
 from soleflip_assets import __version__
 from soleflip_assets.commands.terminal import (
     EXIT_CODES,
-    EXIT_CTRL_C,
     begin,
     examples,
     how_much,
-    refuse,
 )
+from soleflip_assets.commands.usage import usage_in_sentences
 from soleflip_assets.ground.settings import meanings
 
 # In the order of a deployment's life: each command with its module in this folder and its line of the help. A
@@ -93,12 +90,12 @@ class _Sections(click.Group):
     ) -> click.Context:
         """Begin; wrong usage is one sentence."""
         begin()
-        with _sentences():
+        with usage_in_sentences():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; wrong usage of it is one sentence."""
-        with _sentences():
+        with usage_in_sentences(ctx):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's
@@ -110,28 +107,6 @@ class _Sections(click.Group):
             formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
         with formatter.section("Environment (`soleflip settings` shows what holds)"):
             formatter.write_dl(meanings())
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Wrong usage ends the command with one sentence, as everything that is refused; Ctrl-C with its code."""
-    try:
-        yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.ClickException as error:
-        refuse(_sentence(error))
-    except KeyboardInterrupt:
-        sys.exit(EXIT_CTRL_C)
-
-
-def _sentence(error: click.ClickException) -> str:
-    """What is wrong with the command line, and where the right way is written."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "soleflip"
-    # What click sets in lines, such as the choices that there are.
-    said = " ".join(error.format_message().split()).replace(". (", " (").rstrip(".")
-    return f"{said[:1].lower()}{said[1:]}: see `{path} --help`."
 
 
 @click.group(

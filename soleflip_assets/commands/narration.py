@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from soleflip_assets.commands.terminal import counted, is_verbose, mark, say, tell
-from soleflip_assets.ground.errors import innermost, is_of_a_check
+from soleflip_assets.ground.errors import innermost, is_of_a_check, is_ours
 from soleflip_assets.ground.settings import Settings
 
 _DEBUG = 10
@@ -60,7 +60,8 @@ class Narrator:
         elif event is not None and event.event_type_value == "STEP_FAILURE":
             # Why is the last thing that is said.
             self.end()
-            tell(f"✗ {event.step_key} failed")
+            if is_verbose():
+                tell(f"✗ {event.step_key} failed")
         elif line := _line(entry):
             self.end()
             tell(line)
@@ -173,5 +174,10 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         return None
     if error is None or is_of_a_check(error):
         return None
-    why = innermost(error)
-    return _INTERRUPTED if "InterruptedError" in str(error) else why
+    if "InterruptedError" in str(error):
+        return _INTERRUPTED
+    # A sentence of ours names what it is about; anybody else's error does not.
+    where = (
+        "" if is_ours(error) or event.step_key is None else f"the step {event.step_key} failed: "
+    )
+    return f"{where}{innermost(error)}"

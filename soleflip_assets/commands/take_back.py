@@ -10,6 +10,7 @@ import click
 from soleflip_assets.commands.environment import server_running
 from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import (
+    UsageRefusal,
     complain,
     conclude,
     configuration_errors,
@@ -91,12 +92,23 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
     Exits with 1 when the dump is not whole, a right lacks, or what was restored is not what was dumped.
     """
     if drill == (dump is not None) or (drill and replace):
-        raise click.UsageError("Name a DUMP, or use --drill alone.", click.get_current_context())
+        raise UsageRefusal("restore needs a DUMP, or --drill alone: name one of the two.")
     if dump is not None:
+        _require_file(dump)
         _bring_back(dump, replace=replace)
         return
 
     _drill()
+
+
+def _require_file(dump: Path) -> None:
+    """Refuse what cannot be a dump before anything is started."""
+    if dump.is_dir():
+        newest = max(dump.glob("*.dump"), key=lambda file: file.stat().st_mtime, default=None)
+        found = f"such as {newest}" if newest else "of which there is none in it"
+        raise UsageRefusal(f"{dump} is a folder: name a file that `soleflip deploy` took, {found}.")
+    if not dump.is_file():
+        raise UsageRefusal(f"there is no file {dump}: name a dump that `soleflip deploy` took.")
 
 
 @with_environment

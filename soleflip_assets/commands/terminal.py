@@ -38,6 +38,7 @@ EXIT_CODES: Mapping[int, str] = {
 # Of a long list so many are shown; --verbose shows all.
 _MOST = 5
 _WIDEST = 100
+_GIVEN = "soleflip.given"
 _FALLBACK = (80, 24)
 
 
@@ -73,21 +74,53 @@ def is_verbose() -> bool:
 def how_much() -> list[click.Option]:
     """The two options that every command takes: ``--quiet`` and ``--verbose``."""
     return [
-        _option("-q", "--quiet", "Say nothing but what is wrong."),
-        _option("-v", "--verbose", "Show every step and check, and all of a long list."),
+        _option("-q", "--quiet", "Say nothing but what is wrong.", "verbose"),
+        _option("-v", "--verbose", "Show every step and check, and all of a long list.", "quiet"),
     ]
 
 
-def _option(short: str, long: str, text: str) -> click.Option:
-    return click.Option([short, long], is_flag=True, expose_value=False, callback=_set, help=text)
+def _option(short: str, long: str, text: str, other: str) -> click.Option:
+    return click.Option(
+        [short, long], is_flag=True, expose_value=False, callback=_set(other), help=text
+    )
 
 
-def _set(_context: click.Context, option: click.Parameter, value: bool) -> None:
-    if not value:
-        return
-    setattr(_voice, str(option.name), True)
-    if _voice.quiet and _voice.verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other: leave one of them out.")
+def _set(other: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    check = excluding(other)
+
+    def set_voice(context: click.Context, option: click.Parameter, value: bool) -> bool:
+        if check(context, option, value):
+            setattr(_voice, str(option.name), True)
+        return value
+
+    return set_voice
+
+
+def excluding(*others: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    """The callback of a flag that excludes other flags of its command.
+
+    Args:
+        others: their names, as the function has them.
+    """
+
+    def refuse_both(context: click.Context, option: click.Parameter, value: bool) -> bool:
+        given = context.meta.setdefault(_GIVEN, set())
+        if value:
+            given.add(option.name)
+        if value and (both := given.intersection(others)):
+            names = " and ".join(_as_written(name) for name in (*both, str(option.name)))
+            raise UsageRefusal(f"{names} exclude each other: leave one of them out.")
+        return value
+
+    return refuse_both
+
+
+def _as_written(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+class UsageRefusal(click.UsageError):
+    """Wrong usage in our own words: a whole sentence, with the fix."""
 
 
 def examples(*lines: tuple[str, str]) -> str:

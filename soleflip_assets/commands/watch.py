@@ -10,7 +10,15 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import current_status
-from soleflip_assets.commands.terminal import conclude, counted, examples, fail, listed, say
+from soleflip_assets.commands.terminal import (
+    conclude,
+    counted,
+    examples,
+    excluding,
+    fail,
+    listed,
+    say,
+)
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
@@ -24,13 +32,13 @@ from soleflip_assets.metrics import pg_cron
         ("soleflip refresh --remove-pg-cron", "every hour by Dagster's schedule again"),
     )
 )
-@click.option("--install-pg-cron", "pg_cron", flag_value="install",
+@click.option("--install-pg-cron", is_flag=True, callback=excluding("remove_pg_cron"),
               help="From now on let pg_cron, in the database, refresh every hour.")  # fmt: skip
-@click.option("--remove-pg-cron", "pg_cron", flag_value="remove",
+@click.option("--remove-pg-cron", is_flag=True, callback=excluding("install_pg_cron"),
               help="From now on let the hourly schedule refresh again.")  # fmt: skip
 @with_environment
 @click.pass_obj
-def refresh(environment: Environment, *, pg_cron: str | None) -> None:
+def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: bool) -> None:
     """Refresh the metrics now, or choose who does so hourly.
 
     Refreshes inventory.stock_metrics_view and checks it. Where pg_cron refreshes, the hourly schedule records
@@ -40,8 +48,8 @@ def refresh(environment: Environment, *, pg_cron: str | None) -> None:
 
     Exits with 1 when the refresh or a check failed, 2 where pg_cron cannot be used.
     """
-    if pg_cron:
-        _schedule_refresh(environment.database_url, install=pg_cron == "install")
+    if install_pg_cron or remove_pg_cron:
+        _schedule_refresh(environment.database_url, install=install_pg_cron)
         return
     done = run("refresh_stock_metrics")
     rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])

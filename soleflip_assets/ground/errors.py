@@ -8,6 +8,7 @@ from typing import Any
 _CLASS = re.compile(
     r"^(?:[A-Za-z_]\w*(?:\.\w+)*(?:Error|Exception|Failure|\.\w+): )?(?:\((?:\w+\.)+\w+\) )?"
 )
+_OURS = ("soleflip_assets.", "dagster._core.definitions.events.Failure")
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 
 
@@ -27,8 +28,17 @@ def innermost(error: Any) -> str:
         error: as Dagster keeps it, with ``message`` and ``cause``.
     """
     lines = [one.message.strip().partition("\n")[0] for one in _chain(error)]
-    ours = (line for line in lines if line.startswith("soleflip_assets."))
+    ours = (line for line in lines if line.startswith(_OURS))
     return _CLASS.sub("", next(ours, lines[-1]))
+
+
+def is_ours(error: Any) -> bool:
+    """Whether one of ours is among what caused it, or it is a sentence that a step ended itself with.
+
+    Args:
+        error: as Dagster keeps it.
+    """
+    return any(one.message.startswith(_OURS) for one in _chain(error))
 
 
 def is_of_a_check(error: Any) -> bool:
