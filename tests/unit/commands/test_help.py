@@ -128,15 +128,6 @@ def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() ->
     assert {name for name in read if f"`{name}`" not in readme} == set()
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["a.dump", "--drill"], ["--drill", "--replace"]], ids=str
-)
-def test_restore_needs_a_dump_or_is_a_drill(arguments: list[str]) -> None:
-    result = CliRunner().invoke(main, ["restore", *arguments])
-    assert result.exit_code == 2
-    assert "name a DUMP, or use --drill alone: see `soleflip restore --help`." in result.output
-
-
 def test_bench_without_the_tools_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `make install`, which brings what running needs only."""
     monkeypatch.setitem(sys.modules, "pygal", None)
