@@ -50,11 +50,14 @@ class _Voice:
         quiet: only what is wrong.
         verbose: all of it.
         began: when the command did, by the monotonic clock.
+        terminals: which of standard output and standard error was a terminal then: while a step runs, Dagster
+            has both go through a pipe.
     """
 
     quiet: bool = False
     verbose: bool = False
     began: float = field(default_factory=time.monotonic)
+    terminals: tuple[bool, bool] = (False, False)
 
 
 _voice = _Voice()
@@ -64,6 +67,7 @@ def begin() -> None:
     """Start anew, as a new process would: neither quiet nor verbose, and the time counts from here."""
     _voice.quiet = _voice.verbose = False
     _voice.began = time.monotonic()
+    _voice.terminals = (sys.stdout.isatty(), sys.stderr.isatty())
 
 
 def is_verbose() -> bool:
@@ -156,10 +160,10 @@ def complain(line: str) -> None:
 
 def _print(line: str, *, err: bool) -> None:
     """A line, wrapped where a terminal would break it in the middle of a word, and then indented."""
-    stream = sys.stderr if err else sys.stdout
-    if stream.isatty():
+    is_terminal = _voice.terminals[err]
+    if is_terminal:
         line = "\n".join(_wrapped(part, width()) for part in line.splitlines())
-    click.echo(_coloured(line), err=err)
+    click.echo(_coloured(line) if is_terminal else line, err=err, color=is_terminal)
 
 
 def _wrapped(line: str, columns: int) -> str:
@@ -179,7 +183,7 @@ def _wrapped(line: str, columns: int) -> str:
 
 
 def _coloured(line: str) -> str:
-    """Marks in green, red and yellow; click takes that out again where it is not a terminal."""
+    """Marks in green, red and yellow."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return line
     for mark, colour in (("✓", "green"), ("✗", "red"), ("!", "yellow"), ("soleflip:", "red")):

@@ -43,11 +43,13 @@ def differ(shop: URL, rows: int) -> None:
 
 @pytest.fixture
 def environment(home: Path, dagster_storage: URL, shop: URL) -> dict[str, str]:
-    return clean_environment(
+    found = clean_environment(
         SOLEFLIP_HOME=str(home),
         SOLEFLIP_DATABASE_URL=shop.render_as_string(hide_password=False),
         DAGSTER_POSTGRES_URL=dagster_storage.render_as_string(hide_password=False),
     )
+    found.pop("NO_COLOR", None)
+    return found
 
 
 def test_in_a_terminal_of_80_columns_no_line_is_longer_and_marks_are_coloured(
@@ -113,7 +115,7 @@ def test_long_list_is_summarised_and_verbose_shows_all(soleflip: Soleflip, shop:
     total = 10 + int(left)
     assert total > 30
     long = soleflip("resync", "--dry-run", "--verbose", url=shop)
-    assert long.stdout.count("stock_financial.vat_amount") == total
+    assert len(re.findall(r": stock(?:_financial)?\.vat_amount ", long.stdout)) == total
     assert f"Nothing was changed; {total} facts of {total} stock rows would be." in long.stdout
 
 
