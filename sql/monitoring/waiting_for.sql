@@ -19,7 +19,8 @@ SELECT
     FROM pg_locks AS wanted
     WHERE wanted.pid = waiting.pid
       AND wanted.relation IS NOT NULL
-      AND wanted.database = (SELECT pg_database.oid FROM pg_database WHERE pg_database.datname = current_database())
+      -- Of another database nobody here knows the name; 0 is what all have in common.
+      AND wanted.database IN (0, (SELECT pg_database.oid FROM pg_database WHERE pg_database.datname = current_database()))
       AND (NOT wanted.granted OR wanted.locktype = 'tuple')
     ORDER BY wanted.granted
     LIMIT 1

@@ -12,6 +12,8 @@ import psutil
 import pytest
 from sqlalchemy.engine import URL
 
+from soleflip_assets.dumps.dump import take_dump
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
 from tests.e2e.processes import SOLEFLIP, awaited, clean_environment, free_port
 
@@ -133,6 +135,24 @@ def test_waiting_step_names_table_holder_query_and_age(command: tuple[Command, U
     assert told.endswith(": SELECT pg_backend_pid() -- …")
     output, _ = waiting.communicate(timeout=120)
     assert waiting.returncode == 0, output
+
+
+def test_restore_says_for_whom_it_waits(command: tuple[Command, URL], tmp_path: Path) -> None:
+    """From a session that is not in the way of swapping names."""
+    start, shop = command
+    dump = take_dump(create_database_engine(shop), tmp_path)
+    with connect(shop.set(database="postgres")) as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("LOCK TABLE pg_database IN EXCLUSIVE MODE")
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        waiting = start("restore", "--replace", str(dump.path))
+        told = read_until(waiting, "waiting, ").splitlines()[-1]
+        connection.exec_driver_sql("ROLLBACK")
+    assert told.strip().startswith("restore: waiting, ")
+    assert f"for a lock of pg_database, held by session {pid} " in told
+    output, _ = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0, output
+    assert "✓ Restored and proven: " in output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
