@@ -26,7 +26,7 @@ EXIT_USAGE = 2
 EXIT_CTRL_C = 130
 EXIT_SIGTERM = 143
 
-# The help and docs/commands.md say the same; a test of each code is in tests/e2e/test_exit_codes.py.
+# The help and docs/commands.md say the same; tests/e2e/test_terminal.py sees each.
 EXIT_CODES: Mapping[int, str] = {
     EXIT_DONE: "done, and proven",
     EXIT_FAILED: "a check failed, the work did, or it was refused",
