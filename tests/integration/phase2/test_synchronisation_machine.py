@@ -19,11 +19,12 @@ from itertools import count as count_up
 from typing import Any, ClassVar
 from uuid import UUID
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying.deployer import Deployer
@@ -164,6 +165,21 @@ def assigned(values: Facts) -> str:
     return ", ".join(f"{name} = {literal(name, value)}" for name, value in values.items())
 
 
+def in_csv(value: Any) -> str:
+    """A value as COPY takes it; none is NULL."""
+    return "" if value is None else '"' + str(value).replace('"', '""') + '"'
+
+
+def copy(session: Connection, statement: str, lines: str) -> None:
+    """COPY lines into a table; what it meets is told as for any statement."""
+    driver: Any = session.connection.driver_connection
+    try:
+        with driver.cursor().copy(statement) as copying:
+            copying.write(lines)
+    except psycopg.Error as error:
+        raise DBAPIError(statement, {}, error) from error
+
+
 def known(value: Any, name: str) -> Any:
     """A price of 0 in stock_financial says nothing."""
     return None if name in PRICES and value == 0 else value
@@ -242,14 +258,60 @@ class Sides(RuleBasedStateMachine):
             ),
         )
 
+    @rule(number=sessions, choice=choices, values=stock_values)
+    def replace_stock(self, number: int, choice: int, values: Facts) -> None:
+        """Deleted, with its legacy rows, and added again under its id: nothing of before comes back."""
+
+        def plan(stock: Row, _: Mapping[str, list[Row]]) -> tuple[str, Row]:
+            row = {"quantity": 5} | values
+            return (
+                (
+                    f"DELETE FROM inventory.stock WHERE id = '{stock['id']}';"
+                    f"INSERT INTO inventory.stock (id, product_id, size_id, status, {', '.join(row)}) "
+                    f"SELECT id, id, id, 'x', {', '.join(literal(n, v) for n, v in row.items())} "
+                    f"FROM CAST('{stock['id']}' AS uuid) AS id"
+                ),
+                {
+                    **dict.fromkeys(stock),
+                    "id": stock["id"],
+                    "reserved_quantity": 0,
+                    **parsed(row),
+                },
+            )
+
+        self._write(number, choice, plan)
+
+    @rule(number=sessions, choice=choices, values=stock_values, on_legacy=st.booleans())
+    def write_and_think_better_of_it(
+        self, number: int, choice: int, values: Facts, on_legacy: bool
+    ) -> None:
+        """What is rolled back to a savepoint has never been, on either side."""
+
+        def plan(stock: Row, _: Mapping[str, list[Row]]) -> tuple[str, Row]:
+            changed = (
+                "UPDATE inventory.stock_lifecycle SET listed_on_platforms = '[7]', "
+                f"updated_at = '2098-01-01Z' WHERE stock_id = '{stock['id']}'"
+                if on_legacy
+                else f"UPDATE inventory.stock SET {assigned(values)} WHERE id = '{stock['id']}'"
+            )
+            return f"SAVEPOINT better; {changed}; ROLLBACK TO SAVEPOINT better", stock
+
+        self._write(number, choice, plan)
+
     @rule(
         number=sessions,
         choice=choices,
         written=legacy_tables.flatmap(legacy_values),
         leading=st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=2),
+        copied=st.booleans(),
     )
     def insert_legacy(
-        self, number: int, choice: int, written: tuple[str, Facts], leading: Sequence[int]
+        self,
+        number: int,
+        choice: int,
+        written: tuple[str, Facts],
+        leading: Sequence[int],
+        copied: bool,
     ) -> None:
         """One row or two; how an id begins decides which of several rows of the same moment counts."""
         table, values = written
@@ -279,8 +341,11 @@ class Sides(RuleBasedStateMachine):
                 | parsed(one)
                 for one in new
             ]
+            columns = f"inventory.{table} ({', '.join(new[0])})"
+            lines = "\n".join(",".join(map(in_csv, one.values())) for one in new)
+            inserted = f"INSERT INTO {columns} VALUES {listed}"
             return (
-                f"INSERT INTO inventory.{table} ({', '.join(new[0])}) VALUES {listed}",
+                f"COPY {columns} FROM STDIN (FORMAT csv)\n{lines}\n" if copied else inserted,
                 after_legacy(
                     table,
                     stock,
@@ -421,7 +486,10 @@ class Sides(RuleBasedStateMachine):
             if (planned := plan(stock, tables)) is None:
                 return
             statement, expected = planned
-            run(session, statement)
+            if statement.startswith("COPY "):
+                copy(session, *statement.split("\n", 1))
+            else:
+                run(session, statement)
             assert differences(session) == [], statement
             found = {row["id"]: row for row in rows(session, "stock")}
             if self.foretold and alone:
