@@ -87,9 +87,8 @@ INSERT INTO inventory_ops.stock_event (
 )
 SELECT
   (entry ->> 'changed_at')::timestamptz, pg_current_xact_id(), 'update', id, '{status,updated_at}',
-  (entry ->> 'changed_at')::timestamptz, pg_current_xact_id(), 'update', id,
-  '{status,updated_at}',
-  roi_percentage, entry ->> 'to_status', location, created_at, updated_at
+  product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
+  gross_purchase_price, roi_percentage, entry ->> 'to_status', location, created_at, updated_at
 FROM inventory.stock CROSS JOIN jsonb_array_elements(status_history) AS entry
 ORDER BY 1
 """
