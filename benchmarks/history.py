@@ -35,11 +35,11 @@ from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import detach_month, drop_detached, make_months
 
 CLIENTS = 4
-ROUNDS = 8
-SECONDS = 3
+ROUNDS = 6
+SECONDS = 2
 WRITES = 1_000
 MONTHS = 36
-EVENTS_OF_A_ROW = 5
+EVENTS_OF_A_ROW = 25
 READS = 100
 PROBES = 300
 
