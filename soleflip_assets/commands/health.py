@@ -29,8 +29,8 @@ from soleflip_assets.ground.urls import EXAMPLE, hide_secret
 
 COMPONENTS = ("code-server", "webserver", "daemon", "database")
 
-# Without these no schedule ticks, no run starts, and none that died is noticed.
-DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING")
+# Without these no schedule ticks, no run starts, and none that died is noticed or repeated.
+DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING", "EVENT_LOG_CONSUMER")
 
 _TIMEOUT_SECONDS = PROBE.number
 _PING = "/api.DagsterApi/Ping"

@@ -4,8 +4,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,51 +15,7 @@ from soleflip_assets.ground.bounded import BoundedConnection
 from soleflip_assets.ground.database import execute_statement
 from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
-
-
-class Proxy:
-    """Forwards TCP connections to a server's Unix socket until it is told to swallow what comes."""
-
-    def __init__(self, server: Path) -> None:
-        self._server = server
-        # What comes after these is read and thrown away: both directions, or the answers only.
-        self.swallows_all = False
-        self.swallows_answers = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._listener]
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self._server))
-                self._sockets += [client, server]
-                for source, sink, answers in ((client, server, False), (server, client, True)):
-                    threading.Thread(
-                        target=self._forward,
-                        args=(source, sink, answers, self.swallows_answers),
-                        daemon=True,
-                    ).start()
-
-    def _forward(
-        self, source: socket.socket, sink: socket.socket, answers: bool, late: bool
-    ) -> None:
-        """`late`: a connection that was made after the answers of older ones began to be swallowed."""
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if not (self.swallows_all or (answers and self.swallows_answers and not late)):
-                    sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        for opened in self._sockets:
-            # A thread that reads it wakes up.
-            with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
+from tests.proxy import Proxy
 
 
 @pytest.fixture
