@@ -3,9 +3,10 @@
     python -m benchmarks.chaos --minutes 30
 
 The services of deploy/ on Debian's PostgreSQL 15, and `soleflip up`, at real speed with writers at work, in
-both modes of the metrics in turn. Prints a row for each fault, keeps it in results/chaos.md, and exits with 1
-where something was not well again in time, was told twice or not at all, a refresh was missed or doubled, or
-something was left behind. Here: which faults strike, and the table. Not here: the faults (tests/e2e/chaos.py).
+both modes of the metrics in turn. Prints a row for each fault, keeps it in results/chaos.md, and exits with
+1 where something was not well again in time, was told twice or not at all, a refresh was missed or doubled,
+or something was left behind. Here: which faults strike, and the table. Not here: those of production
+(tests/e2e/chaos.py).
 """
 
 import itertools
@@ -14,6 +15,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +23,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import psutil
 
 from benchmarks.harness import table
 from benchmarks.results import RESULTS
 from benchmarks.soak import WRITERS, Writers
+from soleflip_assets.ground import deadlines
 from soleflip_assets.metrics.mode import Mode
-from tests.conftest import programs_of
-from tests.e2e.chaos import FAULTS, FULL_DISK, SETTINGS, Chaos, Outcome
+from tests.conftest import open_folder, programs_of
+from tests.e2e.chaos import FAULTS, FULL_DISK, SETTINGS, Chaos, Fault, Outcome
+from tests.e2e.processes import Up, awaited, processes_of
 from tests.e2e.topology import HOURLY, running_production
 from tests.integration.alerts.sink import running_sink
 
@@ -47,6 +52,8 @@ def main(minutes: float, factor: float, only: str | None) -> None:
     began, load = time.monotonic(), os.getloadavg()[0]
     with _disk() as disk:
         outcomes = _suffered(disk, factor, minutes * 60, only or "")
+    if not only:
+        outcomes += _suffered_by_up(factor)
     lasted = time.monotonic() - began
     text = _text(outcomes, lasted, factor, load, has_disk=disk is not None)
     if not only:
@@ -68,9 +75,9 @@ def _suffered(disk: Path | None, factor: float, seconds: float, only: str) -> li
             START,
             programs_of("15"),
             {HOURLY},
-            {"SOLEFLIP_ALERT_URLS": sink.url()},
-            SETTINGS,
-            disk,
+            variables={"SOLEFLIP_ALERT_URLS": sink.url()},
+            settings=SETTINGS,
+            disk=disk,
         ) as production,
     ):
         chaos = Chaos(production, sink, factor, disk=disk)
@@ -86,6 +93,90 @@ def _suffered(disk: Path | None, factor: float, seconds: float, only: str) -> li
                     outcomes.append(chaos.suffer(fault))
                     click.echo(" | ".join(map(str, _row(outcomes[-1], factor))), err=True)
     raise AssertionError
+
+
+def _suffered_by_up(factor: float) -> list[Outcome]:
+    """What `soleflip up` makes of it when it, or what it has started, is killed."""
+    with open_folder() as home:
+        return [_outcome(fault, home, factor) for fault in _OF_UP]
+
+
+def _outcome(fault: Fault, home: Path, factor: float) -> Outcome:
+    up = Up(home)
+    try:
+        up.await_url()
+        over, wrong = time.monotonic(), []
+        try:
+            _OF_UP[fault](up, fault.deadline * factor)
+        except AssertionError as error:
+            wrong = [str(error)]
+        return Outcome(fault, "", time.monotonic() - over, {}, wrong)
+    finally:
+        up.end()
+        awaited(lambda: not processes_of(home))
+
+
+def _killed(up: Up, seconds: float) -> None:
+    """Its warden ends all that is left."""
+    up.process.kill()
+    up.process.communicate()
+    awaited(lambda: not processes_of(up.home), seconds)
+
+
+def _killed_with_its_warden(up: Up, seconds: float) -> None:
+    """The next one ends what is left, and serves."""
+    warden = _child(up, "commands.warden")
+    warden.kill()
+    up.process.kill()
+    up.process.communicate()
+    following = Up(up.home)
+    threading.Timer(seconds, following.process.terminate).start()
+    following.await_url()
+    following.end()
+
+
+def _lost_its_daemon(up: Up, seconds: float) -> None:
+    """It says so, and ends with all that it had started."""
+    _child(up, "commands.daemon").kill()
+    output, _ = up.process.communicate(timeout=seconds)
+    assert up.process.returncode == 1
+    assert "The daemon ended by itself" in output, output
+    awaited(lambda: not processes_of(up.home), seconds)
+
+
+def _lost_its_server(up: Up, seconds: float) -> None:
+    """It starts it again, and says so."""
+    number = (up.home / "postgres" / "postmaster.pid").read_text().split()[0]
+    psutil.Process(int(number)).kill()
+    threading.Timer(seconds, up.process.terminate).start()
+    up.await_line(lambda line: "was started again" in line)
+    awaited(lambda: up.graphql("{ version }"), seconds)
+
+
+def _child(up: Up, module: str) -> psutil.Process:
+    children = psutil.Process(up.process.pid).children()
+    (found,) = (child for child in children if module in " ".join(child.cmdline()))
+    return found
+
+
+def _elsewhere(_: Chaos) -> None:
+    """What strikes `soleflip up` is done by the functions above."""
+
+
+_OF_UP = {
+    Fault("`kill -9` of `soleflip up`", _elsewhere, (deadlines.LOST_RUN, deadlines.STOP)): _killed,
+    Fault(
+        "`kill -9` of `soleflip up` and its warden, and another `up`",
+        _elsewhere,
+        (deadlines.READY,),
+    ): _killed_with_its_warden,
+    Fault(
+        "`kill -9` of the daemon of `soleflip up`, which ends", _elsewhere, (deadlines.STOP,) * 3
+    ): _lost_its_daemon,
+    Fault(
+        "`kill -9` of the postmaster of `soleflip up`", _elsewhere, (deadlines.LOST_RUN,)
+    ): _lost_its_server,
+}
 
 
 @contextmanager
@@ -130,10 +221,32 @@ def _row(outcome: Outcome, factor: float) -> list[object]:
 def _text(
     outcomes: list[Outcome], lasted: float, factor: float, load: float, *, has_disk: bool
 ) -> str:
-    return table(
+    well = sum(not outcome.wrong for outcome in outcomes)
+    explanation = (
+        f"Written by `python -m benchmarks.chaos`: {lasted / 60:.0f} minutes at real speed, the services "
+        f"of deploy/ on PostgreSQL 15, {WRITERS} writers, both modes of the metrics. What systemd's units "
+        "and timers do is done, and nothing else. A fault strikes just when the refresh of an hour is due. "
+        "Between two of them hours pass at once, so that each is told by itself and not as flapping; and "
+        "Dagster's daemons look each second, not each minute, so that they notice. Seconds count from the "
+        "end of the fault: the lock given back, the process dead, room on the disk."
+    )
+    judged = (
+        "Well is: every service is ready, each sensor looks, no run is unfinished, no alert is open or "
+        "untold, the refreshes of the hours were done once each; and no process, connection, advisory lock, "
+        "slot of a pool, transaction, trigger or file is there that was not there before. A deadline is the "
+        "sum of those of docs/deadlines.md that pass one after the other, "
+        f"times {factor:g}: this machine had other work at the same time (load average {load:.1f} on "
+        f"{os.cpu_count()} cores before)."
+    )
+    full = (
+        "" if has_disk else "The disk was not filled: only root on Linux can mount one of its own."
+    )
+    rows = table(
         ["done", "mode", "well again after", "deadline", "told, how often", "seen"],
         [_row(outcome, factor) for outcome in outcomes],
     )
+    total = f"{well} of {len(outcomes)} ended well."
+    return "\n\n".join(filter(None, ["# Chaos", explanation, judged, full, rows, total]))
 
 
 if __name__ == "__main__":

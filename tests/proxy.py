@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from sqlalchemy.engine import URL
+
 # Closed with these, a connection is reset and not ended.
 _AT_ONCE = struct.pack("ii", 1, 0)
 
@@ -108,3 +110,8 @@ class Proxy:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             # Whoever reads it in a thread wakes up, and closes it.
             opened.shutdown(socket.SHUT_RD)
+
+
+def proxied(url: URL, proxy: Proxy) -> URL:
+    """A database by way of the proxy, as which it sees a connection of its own machine."""
+    return url.set(host="127.0.0.1", port=proxy.port, query={})

@@ -161,7 +161,8 @@ def _require_heartbeats(tolerance: int) -> None:
     for daemon in DAEMONS:
         if daemon not in beats:
             raise UnhealthyError(f"the daemon {daemon} has never run")
-        age = time.time() - beats[daemon]
+        # One in the future is no sign of life either: the clock was set back, and the next would be then.
+        age = abs(time.time() - beats[daemon])
         if age > tolerance:
             raise UnhealthyError(
                 f"the daemon {daemon} has been silent for {age:.0f} s, of which {tolerance} are tolerated"

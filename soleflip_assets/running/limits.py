@@ -1,4 +1,4 @@
-"""What runs are tagged with: when they must end, who goes first in the queue, which are repeated if they fail.
+"""What runs are tagged with: when they must end, who goes first in the queue, which are repeated.
 
 A job is tagged when its module is loaded, which must not read the environment. So where a setting decides
 when its runs end, the job says which, and a run is tagged with the number when it starts.
@@ -15,9 +15,9 @@ SETTING_TAG = "soleflip/max_runtime_setting"
 # What Dagster tags a run with that repeats a failed one by itself.
 REPEATED_TAG = "dagster/retry_number"
 
-# A run of the clock that failed is repeated by itself: its process was killed, a server restarted. Three times,
-# each some 20 s after the last: whatever lasts longer waits for the next hour. All steps: one that died after the
-# last would have none left.
+# A run by the clock that failed is repeated: its process was killed, a server restarted. Three times, each
+# some 20 s after the last: what lasts longer waits for the next hour. All steps: who died after the last one
+# has none left.
 REPEATED = {
     "dagster/max_retries": "3",
     "dagster/retry_on_asset_or_op_failure": "true",

@@ -1,8 +1,8 @@
 """Dagster's own storage, whose connections end, too: the class that dagster.yaml names.
 
-psycopg2 waits for an answer for as long as the connection stands, and behind a proxy that forgets it and still
-answers for it, it stands for ever; with it stand the tick, the daemon or the run that asked. Here: the same
-limits as those of our own sessions, and an end to that wait. Not here: what Dagster stores.
+psycopg2 waits for an answer for as long as the connection stands. Behind a proxy that has forgotten it that
+is for ever, and so long waits the tick, the daemon or the run that asked. Here: the limits of our own
+sessions, and an end to that wait. Not here: what Dagster stores.
 """
 
 import select
@@ -20,14 +20,13 @@ _AWAITED = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.P
 
 
 class BoundedStorage(DagsterPostgresStorage):
-    """Dagster's storage in PostgreSQL. From where it is made, no wait of psycopg2 in this process is endless."""
+    """Dagster's storage in PostgreSQL; once it is made, no wait of psycopg2 in this process is endless."""
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> DagsterPostgresStorage:
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "BoundedStorage":
         """As Dagster's own, with limits where the URL says nothing."""
         extensions.set_wait_callback(wait)
-        limited = {**config_value, "postgres_url": with_limits(config_value["postgres_url"])}
-        return super().from_config_value(inst_data, limited)
+        return cls(with_limits(config_value["postgres_url"]), inst_data=inst_data)
 
 
 def with_limits(url: str) -> str:

@@ -76,7 +76,7 @@ def production(sink: Sink) -> Iterator[Production]:
         "SOLEFLIP_UI_URL": f"http://127.0.0.1:{PROXY['webserver']}",
         "SOLEFLIP_VIEWERS_URL": f"http://127.0.0.1:{PROXY['viewers']}",
     }
-    with running_production(NOON, programs_of("15"), keep, variables) as running:
+    with running_production(NOON, programs_of("15"), keep, variables=variables) as running:
         yield running
 
 

@@ -23,7 +23,7 @@ from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql
-from tests.proxy import Proxy
+from tests.proxy import Proxy, proxied
 
 UNITS = FILES / "deploy" / "systemd"
 SERVICES = ("code-server", "webserver", "viewers", "daemon")
@@ -160,7 +160,10 @@ class Topology:
             meant |= read_environment(FILES / "deploy" / f"{file}.example")
         if "SOLEFLIP_DATABASE_URL" in meant:
             meant |= self.settings
-        return clean_environment(**self.clock.variables, PYTHONPATH=str(_IMPATIENCE)) | {
+        # Behind what was there: these tests may be of another checkout than the one that is installed.
+        paths = (os.environ.get("PYTHONPATH", ""), str(_IMPATIENCE))
+        path = os.pathsep.join(filter(None, paths))
+        return clean_environment(**self.clock.variables, PYTHONPATH=path) | {
             name: self.variables.get(name, value) for name, value in meant.items()
         }
 
@@ -293,6 +296,7 @@ def running_production(
     start: datetime,
     programs: Path,
     keep: Collection[str],
+    *,
     variables: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
     disk: Path | None = None,
@@ -329,11 +333,6 @@ def running_production(
         awaited(lambda: topology.health("daemon", "--ready").returncode == 0, 150)
         awaited(lambda: all(_is_known(storage, schedule) for schedule in keep), 150)
         yield Production(topology, databases, database, storage, clock, proxy, stack)
-
-
-def proxied(url: URL, proxy: Proxy) -> URL:
-    """A database by way of the proxy, as which it sees a connection of its own machine."""
-    return url.set(host="127.0.0.1", port=proxy.port, query={})
 
 
 def _stop_schedules(port: int, keep: Collection[str]) -> None:
