@@ -46,29 +46,44 @@ _DISK_MEGABYTES = 1500
               help="At least so long; all faults strike once in any case.")  # fmt: skip
 @click.option("--factor", type=click.FloatRange(min=1), default=1, show_default=True,
               help="By which deadlines are longer here: the machine has other work, too.")  # fmt: skip
-@click.option("--only", help="Faults with this in their description; keep nothing.")
-def main(minutes: float, factor: float, only: str | None) -> None:
+@click.option(
+    "--only", default="", help="Only faults with this in their description; keep nothing."
+)
+def main(minutes: float, factor: float, only: str) -> None:
     """Let all that may happen to production happen."""
     began, load = time.monotonic(), os.getloadavg()[0]
+    outcomes: list[Outcome] = []
     with _disk() as disk:
-        outcomes = _suffered(disk, factor, minutes * 60, only or "")
-    if not only:
-        outcomes += _suffered_by_up(factor)
-    lasted = time.monotonic() - began
-    text = _text(outcomes, lasted, factor, load, has_disk=disk is not None)
-    if not only:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "chaos.md").write_text(text + "\n", encoding="utf-8")
+        faults = [*FAULTS, *([FULL_DISK] if disk else [])]
+        for outcome in itertools.chain(
+            _suffered(
+                [fault for fault in faults if only in fault.what], disk, factor, minutes * 60
+            ),
+            _suffered_by_up([fault for fault in _OF_UP if only in fault.what], factor),
+        ):
+            outcomes.append(outcome)
+            click.echo(" | ".join(map(str, _row(outcome, factor))), err=True)
+            lasted = time.monotonic() - began
+            text = _text(outcomes, lasted, factor, load, has_disk=disk is not None)
+            if not only:
+                # Kept as it goes: it takes long, and what was found is not to be lost.
+                (RESULTS / "chaos.md").write_text(text + "\n", encoding="utf-8")
     click.echo(text)
     if wrong := [outcome for outcome in outcomes if outcome.wrong]:
         click.echo(f"soleflip: {len(wrong)} of {len(outcomes)} faults did not end well.", err=True)
         sys.exit(1)
 
 
-def _suffered(disk: Path | None, factor: float, seconds: float, only: str) -> list[Outcome]:
-    faults = [fault for fault in (*FAULTS, *([FULL_DISK] if disk else [])) if only in fault.what]
+def _tell(line: str) -> None:
+    click.echo(f"  {line}", err=True)
+
+
+def _suffered(
+    faults: list[Fault], disk: Path | None, factor: float, seconds: float
+) -> Iterator[Outcome]:
+    if not faults:
+        return
     until = time.monotonic() + seconds
-    outcomes: list[Outcome] = []
     with (
         running_sink() as sink,
         running_production(
@@ -80,25 +95,24 @@ def _suffered(disk: Path | None, factor: float, seconds: float, only: str) -> li
             disk=disk,
         ) as production,
     ):
-        chaos = Chaos(production, sink, factor, disk=disk)
+        chaos = Chaos(production, sink, factor, tell=_tell, disk=disk)
         with Writers(production.database).at_work(), chaos.at_work():
             for round_number in itertools.count():
                 for number, fault in enumerate(faults):
                     if round_number and time.monotonic() > until:
-                        return outcomes
+                        return
                     # Each fault in the one mode, and in the next round in the other.
                     mode = list(Mode)[(number + round_number) % 2]
                     if chaos.mode is not mode:
                         chaos.keep_metrics(mode)
-                    outcomes.append(chaos.suffer(fault))
-                    click.echo(" | ".join(map(str, _row(outcomes[-1], factor))), err=True)
-    raise AssertionError
+                    yield chaos.suffer(fault)
 
 
-def _suffered_by_up(factor: float) -> list[Outcome]:
+def _suffered_by_up(faults: list[Fault], factor: float) -> Iterator[Outcome]:
     """What `soleflip up` makes of it when it, or what it has started, is killed."""
     with open_folder() as home:
-        return [_outcome(fault, home, factor) for fault in _OF_UP]
+        for fault in faults:
+            yield _outcome(fault, home, factor)
 
 
 def _outcome(fault: Fault, home: Path, factor: float) -> Outcome:

@@ -61,7 +61,7 @@ _LEFT = {
     "advisory locks": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
     "prepared transactions": "SELECT count(*) FROM pg_prepared_xacts",
     "open transactions": "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
-    " AND application_name <> 'writer'",
+    " AND application_name <> 'writer' AND state_change < now() - interval '20 s'",
 }
 _TAKEN_SLOTS = "SELECT count(*) FROM concurrency_slots WHERE run_id IS NOT NULL"
 _CONNECTIONS = (
@@ -193,12 +193,16 @@ class Chaos:
         sink: where alerts arrive.
         factor: by which this machine is slower than one that has nothing else to do.
         mode: in which the metrics are kept.
+        tell: gets what is still wrong, when that changes.
+        hours: whose refreshes are due once.
+        disk: that may be filled.
     """
 
     production: Production
     sink: Sink
     factor: float = 1
     mode: Mode = Mode.MATERIALIZED
+    tell: Callable[[str], None] = lambda _: None
     hours: list[datetime] = field(default_factory=list)
     disk: Path | None = None
 
@@ -234,18 +238,24 @@ class Chaos:
         """Let a fault strike, and wait until all is well or too late."""
         self.hours = [self._approach()]
         seen, looked = len(self.sink.messages), self._newest_tick()
-        fault.strike(self)
+        try:
+            fault.strike(self)
+            missed = []
+        except (AssertionError, ValueError, DBAPIError, psycopg.Error, psutil.Error) as error:
+            missed = [f"it did not strike as it should ({str(error).splitlines()[0][:200]})"]
         over = time.monotonic()
         allowed = fault.deadline * self.factor
         wrong = self._wrong(looked)
         while wrong and time.monotonic() < over + allowed:
             time.sleep(0.5)
-            wrong = self._wrong(looked)
+            before, wrong = wrong, self._wrong(looked)
+            if wrong != before:
+                self.tell(f"{time.monotonic() - over:.0f} s: {'; '.join(wrong) or 'well'}")
         seconds = time.monotonic() - over
         told = told_by(self.sink.messages[seen:])
         twice = [f"{what} was told {number} times" for what, number in told.items() if number > 1]
         untold = [f"{fault.tells} was not told of"] if fault.tells not in " ".join(told) else []
-        return Outcome(fault, str(self.mode), seconds, told, wrong + twice + untold)
+        return Outcome(fault, str(self.mode), seconds, told, missed + wrong + twice + untold)
 
     def _approach(self) -> datetime:
         """Let hours pass, up to just before one.
