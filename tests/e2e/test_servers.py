@@ -109,7 +109,7 @@ def test_daemon_is_seen_to_live_in_a_storage_of_ascii(
     with connect(storage) as connection:
         connection.exec_driver_sql(
             "CREATE TABLE daemon_heartbeats AS SELECT daemon_type, now() AT TIME ZONE 'UTC' AS timestamp "
-            "FROM unnest(%s) AS daemon_type",
+            "FROM unnest(%s::text[]) AS daemon_type",
             (list(DAEMONS),),
         )
     result = soleflip("health", "daemon", **{DAGSTER_STORAGE_URL: rendered(storage)})
