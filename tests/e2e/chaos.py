@@ -37,8 +37,6 @@ from tests.e2e.processes import awaited
 from tests.e2e.topology import SERVICES, Production, hour_of
 from tests.integration.alerts.sink import Sink
 
-# What fails and recovers too often within eight hours flaps, and is told of no more: hours pass in between.
-APART = timedelta(hours=4)
 # Before the hour, in which the fault strikes.
 BEFORE = timedelta(seconds=5)
 HOUR = timedelta(hours=1)
@@ -221,7 +219,7 @@ class Chaos:
     def at_work(self) -> Iterator[None]:
         """The surroundings of all faults."""
         # The first run leaves the code server a process that looks after its memory.
-        self._approach()
+        self.production.await_refresh(self._approach())
         awaited(self._is_at_rest, 120 * self.factor)
         self._before = self._footprint()
         with self.systemd.at_work():
@@ -263,17 +261,14 @@ class Chaos:
         return Outcome(fault, str(self.mode), seconds, told, missed + wrong + twice + untold)
 
     def _approach(self) -> datetime:
-        """Let hours pass, up to just before one.
+        """Let time pass, up to just before an hour.
 
         Returns:
             That hour.
         """
         clock = self.production.clock
-        hour = hour_of(clock.now()) + APART
+        hour = hour_of(clock.now()) + HOUR
         with self.systemd.looks:
-            clock.leap_to(hour - HOUR / 2)
-            # The scheduler makes up for the last of the hours that it was not there for.
-            self.production.await_refresh(hour - HOUR)
             clock.leap_to(hour - BEFORE)
             awaited(lambda: self.production.topology.health("daemon").returncode == 0, 60)
         return hour
@@ -315,19 +310,20 @@ class Chaos:
             ]
         return found
 
-    @staticmethod
-    def _open_alerts(storage: Connection) -> list[str]:
+    def _open_alerts(self, storage: Connection) -> list[str]:
         bodies = storage.exec_driver_sql(_ALERTS).scalars().all()
         states = [
             State.from_cursor(cursor) for body in bodies if (cursor := _cursor(json.loads(body)))
         ]
+        now = self.production.clock.now().timestamp()
         return [
             f"{alert.subject} is {'not recovered' if alert.recovered_at is None else 'not told'}"
             for state in states
             for alert in state.alerts.values()
             # Schedules that are off here are told of once, and stay so.
             if not alert.subject.startswith("stopped:")
-            if alert.recovered_at is None or not all(told.recovered for told in alert.told.values())
+            if alert.recovered_at is None
+            or any(alert.due(target, lambda _: True, now) for target in state.sent)
         ]
 
     def _left_behind(self, storage: Connection, shop: Connection) -> list[str]:
@@ -650,39 +646,39 @@ RESET = Fault(
     "a proxy resets all connections, and for 10 s new ones", reset(10), (deadlines.TICK, *_START)
 )
 FAULTS = (
-    KILLED_DAEMON,
-    Fault("`kill -9` of the code server", killed("code-server"), _START),
-    Fault("`kill -9` of the process that holds the code", kill_the_code, _START),
-    Fault("`kill -9` of the webserver", killed("webserver"), _START),
-    Fault("`kill -9` of the viewers' webserver", killed("viewers"), _START),
     KILLED_RUN,
-    Fault(
-        "`kill -9` of the refresh's backend",
-        kill_the_backend,
-        (deadlines.LOST_RUN, deadlines.START),
-    ),
-    Fault("`kill -9` of the postmaster", kill_the_postmaster, (deadlines.LOST_RUN, *_START)),
-    Fault(
-        "`pg_terminate_backend` of all sessions",
-        end_all_sessions,
-        (deadlines.LOST_RUN, deadlines.START),
-    ),
     Fault("`LOCK TABLE inventory.stock` held for two minutes", hold_the_table(120), _TICKS),
-    RESET,
-    Fault("a proxy forgets all connections", swallow, (deadlines.ANSWER_LOST, *_TICKS)),
-    Fault(
-        "a proxy swallows everything for 40 s", swallow_all(40), (deadlines.ANSWER_LOST, *_TICKS)
-    ),
-    Fault("a proxy delays each piece by 0.1 s, for 30 s", delay(30, 0.1), _TICKS),
-    Fault("the clock is moved ahead by an hour", hour_ahead, _TICKS),
     Fault("the clock is moved back by an hour", hour_back, _TICKS),
-    Fault("a failover to an older copy", fail_over_to_an_older_copy, _TICKS),
+    Fault("a proxy forgets all connections", swallow, (deadlines.ANSWER_LOST, *_TICKS)),
     Fault(
         "a failover to a copy from before the deployment",
         fail_over_to_before_the_deployment,
         _TICKS,
         "ticks of the sensor watch",
     ),
+    RESET,
+    Fault(
+        "`kill -9` of the refresh's backend",
+        kill_the_backend,
+        (deadlines.LOST_RUN, deadlines.START),
+    ),
+    Fault("the clock is moved ahead by an hour", hour_ahead, _TICKS),
+    Fault("a failover to an older copy", fail_over_to_an_older_copy, _TICKS),
+    Fault("`kill -9` of the postmaster", kill_the_postmaster, (deadlines.LOST_RUN, *_START)),
+    Fault(
+        "a proxy swallows everything for 40 s", swallow_all(40), (deadlines.ANSWER_LOST, *_TICKS)
+    ),
+    Fault("`kill -9` of the code server", killed("code-server"), _START),
+    Fault("`kill -9` of the process that holds the code", kill_the_code, _START),
+    KILLED_DAEMON,
+    Fault(
+        "`pg_terminate_backend` of all sessions",
+        end_all_sessions,
+        (deadlines.LOST_RUN, deadlines.START),
+    ),
+    Fault("a proxy delays each piece by 0.1 s, for 30 s", delay(30, 0.1), _TICKS),
+    Fault("`kill -9` of the webserver", killed("webserver"), _START),
+    Fault("`kill -9` of the viewers' webserver", killed("viewers"), _START),
 )
 # Needs a disk of its own.
 FULL_DISK = Fault("the disk is full for 30 s", fill_the_disk(30), (deadlines.LOST_RUN, *_START))
