@@ -267,7 +267,8 @@ class Chaos:
             That hour.
         """
         clock = self.production.clock
-        hour = hour_of(clock.now()) + HOUR
+        # Where the clock was moved back, not one that has been.
+        hour = max([hour_of(clock.now()), *self.hours]) + HOUR
         with self.systemd.looks:
             clock.leap_to(hour - BEFORE)
             awaited(lambda: self.production.topology.health("daemon").returncode == 0, 60)
