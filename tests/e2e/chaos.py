@@ -385,7 +385,8 @@ class Chaos:
         with suppress(DBAPIError), connect(self.production.database) as holder:
             holder.exec_driver_sql(f"SELECT pg_advisory_lock({_REFRESH_LOCK})")
             (pid,) = awaited(
-                lambda: holder.exec_driver_sql(_WAITS_FOR_THE_REFRESH).scalars().all(), 120
+                lambda: holder.exec_driver_sql(_WAITS_FOR_THE_REFRESH).scalars().all(),
+                120 * self.factor,
             )
             yield pid
             holder.exec_driver_sql(f"SELECT pg_advisory_unlock({_REFRESH_LOCK})")
