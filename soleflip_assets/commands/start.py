@@ -3,14 +3,16 @@
 import sys
 
 import click
+import dagster as dg
 
 from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.commands.environment import make_home, prepared
 from soleflip_assets.commands.processes import at_work_in
 from soleflip_assets.commands.signals import ended_by_signals
-from soleflip_assets.commands.terminal import configuration_errors, examples, tell
+from soleflip_assets.commands.terminal import complain, configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
+from soleflip_assets.running.lost import end_lost_runs
 
 
 @click.command(
@@ -31,8 +33,9 @@ def up(port: int | None) -> None:
     Starts Dagster's webserver and daemon, and with them the schedules; prints the URL last, when the UI
     answers. Started again, it resumes where it stopped.
 
-    Writes: the embedded database, which it makes, fills and deploys Phase 2 on; logs in SOLEFLIP_HOME. In a
-    database of your own nothing is deployed: run `soleflip deploy` for that.
+    Writes: the embedded database, which it makes, fills, deploys Phase 2 on and logs the stock of; logs in
+    SOLEFLIP_HOME. In a database of your own nothing is deployed: run `soleflip deploy` for that, and
+    `soleflip history install`.
 
     Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed, 2 when another one is at
     work in the same SOLEFLIP_HOME. The UI is served also where the deployment failed: it shows what it met.
@@ -42,10 +45,13 @@ def up(port: int | None) -> None:
         port = port or settings.port
         targets_from_environment(tell)
         make_home(settings.home)
-        with ended_by_signals(tell), at_work_in(settings.home, port) as (household, left):
+        with ended_by_signals(complain), at_work_in(settings.home, port) as (household, left):
             if left:
                 tell(f"Ended {left} processes that a killed `soleflip up` had left")
             require_free_port(port)
             with prepared(settings) as environment:
+                with dg.DagsterInstance.get() as instance:
+                    for sentence in end_lost_runs(instance):
+                        tell(sentence)
                 code = serve(environment, port, household, tell)
     sys.exit(code)
