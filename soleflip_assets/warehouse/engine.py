@@ -77,6 +77,8 @@ def duckdb_engine(warehouse: Warehouse) -> Iterator[Engine]:
     """DuckDB, in this process."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        # Else a name that is no table is looked for among the variables of this process.
+        connection.execute("SET python_enable_replacements = false")
         for relation in relations(warehouse):
             _register(connection, warehouse, relation)
         yield _DuckDb(connection)
@@ -87,7 +89,7 @@ class _DuckDb:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
-        found = self._connection.execute(as_bound(sql, "$"), dict(parameters) or None)
+        found = self._connection.sql(as_bound(sql, "$"), params=dict(parameters) or None)
         return found.to_arrow_table()
 
 
