@@ -20,6 +20,7 @@ class Loading:
     """A shop and its warehouse."""
 
     url: URL
+    catalog: URL
     warehouse: Warehouse
     shop: Shop
     told: list[str]
@@ -75,8 +76,8 @@ def warehouse(catalog: URL, tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
-def loading(shop_url: URL, warehouse: Warehouse) -> Loading:
-    return Loading(shop_url, warehouse, Shop(shop_url), [])
+def loading(shop_url: URL, catalog: URL, warehouse: Warehouse) -> Loading:
+    return Loading(shop_url, catalog, warehouse, Shop(shop_url), [])
 
 
 @pytest.fixture
