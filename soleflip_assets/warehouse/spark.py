@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from soleflip_assets.warehouse.engine import NOTHING, Engine, relations
+from soleflip_assets.warehouse.engine import NOTHING, Engine, QueryError, relations
 from soleflip_assets.warehouse.store import Warehouse
 
 
@@ -49,4 +50,7 @@ class _Spark:
         self._session = session
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
-        return self._session.sql(sql, dict(parameters) or None).toArrow()
+        try:
+            return self._session.sql(sql, dict(parameters) or None).toArrow()
+        except PySparkException as error:
+            raise QueryError(str(error)) from error
