@@ -36,6 +36,7 @@ RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
 FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
+HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
 WAREHOUSE = "SOLEFLIP_WAREHOUSE"
 WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
 WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
@@ -123,6 +124,7 @@ Days = Annotated[int, BeforeValidator(lambda value: _number(value, "days"))]
 Hours = Annotated[int, BeforeValidator(lambda value: _number(value, "hours"))]
 Minutes = Annotated[int, BeforeValidator(lambda value: _number(value, "minutes"))]
 Seconds = Annotated[int, BeforeValidator(lambda value: _number(value, "seconds"))]
+Months = Annotated[int, BeforeValidator(lambda value: _number(value, "months"))]
 Files = Annotated[int, BeforeValidator(lambda value: _number(value, "files"))]
 Port = Annotated[int, BeforeValidator(_port)]
 
@@ -247,6 +249,12 @@ class Settings(BaseSettings):
         validation_alias=REPORTS,
         description="how many of the newest reports are kept anyway",
     )
+    keep_history_months: Months | None = Field(
+        default=None,
+        validation_alias=HISTORY_MONTHS,
+        description="how many months of the log of stock are kept before the present one, older ones being "
+        "archived; not set, all",
+    )
     warehouse: str | None = Field(
         default=None,
         validation_alias=WAREHOUSE,
@@ -361,6 +369,11 @@ class Settings(BaseSettings):
     def dumps(self) -> Path:
         """Where ``operations/database_dump`` writes, readable by its owner only."""
         return self.home / "dumps"
+
+    @property
+    def archive(self) -> Path:
+        """Where months that leave a table are kept, as Parquet."""
+        return self.home / "archive"
 
     @property
     def warehouse_places(self) -> dict[str, str]:
