@@ -39,7 +39,7 @@ def test_it_is_loaded_looked_at_and_asked(shop_url: URL, monkeypatch: pytest.Mon
         loaded = _soleflip("load")
         assert loaded.exit_code == 0, loaded.output
         assert "raw.stock_event is empty: loading all of it" in loaded.stderr
-        assert "✓ warehouse/stock_event" in loaded.stderr
+        assert "✓ The warehouse is up to date: " in loaded.stdout
 
         found = json.loads(_soleflip("status", "--json").stdout)
         assert found["folder"] == str(home / "warehouse")
