@@ -49,7 +49,7 @@ def test_it_is_loaded_looked_at_and_asked(shop_url: URL, monkeypatch: pytest.Mon
         assert "raw.stock_event" in _soleflip("status").stdout
 
         asked = _soleflip("query", "SELECT count(*) AS events FROM stock_event")
-        assert asked.stdout.split() == ["events", str(len(logged(shop_url)))]
+        assert asked.stdout.split() == ["events", f"{len(logged(shop_url)):,}"]
         rows = _soleflip("query", "SELECT database FROM load_state", "--json")
         assert json.loads(rows.stdout) == [{"database": shop_url.database}]
         wrong = _soleflip("query", "SELECT nothing FROM stock_event")
