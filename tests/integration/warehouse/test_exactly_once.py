@@ -127,7 +127,8 @@ def test_load_may_be_killed_at_any_line(loading: Loading) -> None:
 def test_load_may_be_killed_before_and_after_each_of_its_commits(loading: Loading) -> None:
     chance, ids = random.Random(5), _ids(loading.url)
     loading.load()
-    ended, number = -9, 0
+    ended: int | None = -9
+    number = 0
     while ended:
         number += 1
         _write(loading, chance, ids)
