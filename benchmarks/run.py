@@ -21,6 +21,7 @@ from benchmarks import (
     read_model,
     refresh,
     synchronisation,
+    warehouse,
     writers,
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
@@ -40,6 +41,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "history": history.run,
     "checks": checks.run,
     "hourly": hourly.run,
+    "warehouse": warehouse.run,
     "dump": dump.run,
     "deployment": deployment.run,
     "pg_cron": pg_cron.run,
