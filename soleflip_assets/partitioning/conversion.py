@@ -2,11 +2,12 @@
 
 1. A unique index for the key with the column in it, CONCURRENTLY.
 2. A CHECK that says where the rows end, NOT VALID and then validated.
-3. One short transaction: a partitioned table that was made beside takes the name, and the table that was becomes its
-   first partition, with nothing left to read or to build.
+3. One short transaction: a partitioned table that was made beside takes the name, and the table that was
+   becomes its first partition, with nothing left to read or to build.
 
-What is done is seen in the catalog, so a run that died anywhere is resumed by the next one. Not here: what the
-statements are that bring everything along (sql/partitioning), months (keeping.py), the way back (undo.py).
+What is done is seen in the catalog, so a run that died anywhere is resumed by the next one. Not here: what
+the statements are that bring everything along (sql/partitioning), months (keeping.py), the way back
+(undo.py).
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from soleflip_assets.ground.deadlines import CONCURRENT_LOCK
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.months.partitions import TableName
 from soleflip_assets.partitioning.keeping import make_months
-from soleflip_assets.partitioning.names import Keep, Names, bound_of
+from soleflip_assets.partitioning.names import Keep, Names, bound_of, plain
 from soleflip_assets.partitioning.preflight import (
     Plan,
     Table,
@@ -49,7 +50,7 @@ from soleflip_assets.partitioning.session import (
 def convert(
     engine: Engine, name: str, column: str, log: Log, *, keep: Keep | None, archive: bool
 ) -> None:
-    """Turn a table into a partitioned one, or resume that; of one that is, change the retention and make months.
+    """Turn a table into a partitioned one, or resume that; of one that is, set the retention anew.
 
     Args:
         engine: the database, as the owner of the table.
@@ -81,7 +82,9 @@ def convert(
         managed = managed_table(connection, table.name)
         assert managed is not None, "recorded above"
         made = make_months(connection, managed, datetime.now(UTC))
-        log(f"{table.name}: months made: {', '.join(map(str, made)) or 'none, they are there'}")
+        log(
+            f"{plain(table.name)}: months made: {', '.join(map(str, made)) or 'none, they are there'}"
+        )
         # Autovacuum never analyses a partitioned table itself.
         run(connection, sql.SQL("ANALYZE {}").format(table.name.identifier))
 
@@ -89,7 +92,7 @@ def convert(
 def _require_column(known: str, column: str, table: Table) -> None:
     if known != column:
         raise PartitioningError(
-            f"{table.name} is partitioned by {known}: take it back first, to partition it by {column}."
+            f"{plain(table.name)} is partitioned by {known}: take it back first, to partition it by {column}."
         )
 
 
@@ -115,7 +118,7 @@ def _convert(
     _prepare_bound(connection, found, log)
     milliseconds = in_transaction(connection, lambda: _swap(connection, found))
     log(
-        f"{table.name} is partitioned; the table that it was is its partition "
+        f"{plain(table.name)} is partitioned; the table that it was is its partition "
         f"{table.names.first(found.until).name}. Readers and writers waited {milliseconds:.0f} ms"
     )
 
@@ -141,13 +144,11 @@ def prepare_key(
         connection,
         sql.SQL("SET lock_timeout = {}").format(sql.Literal(CONCURRENT_LOCK.milliseconds)),
     )
-    for row in query_file(
-        connection, "partitioning/own_index.sql", table=str(table), name=name
-    ):
+    for row in query_file(connection, "partitioning/own_index.sql", table=str(table), name=name):
         if row["usable"] and row["columns"] == [*columns]:
             return
         run(connection, sql.SQL("DROP INDEX CONCURRENTLY {}").format(index))
-    log(f"{table}: building the index of the key ({', '.join(columns)})")
+    log(f"{plain(table)}: building the index of the key ({', '.join(columns)})")
     run(
         connection,
         sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})").format(
@@ -163,7 +164,7 @@ def _prepare_bound(connection: Connection, found: Plan, log: Log) -> None:
     table, wanted = found.table, Names.check(found.until)
     checks = {row["name"]: row["validated"] for row in own_checks(connection, table.name)}
     for other in checks.keys() - {wanted}:
-        drop_check(connection, table.name, other)
+        drop_check(connection, table.name, str(other))
     if wanted not in checks:
         brief(
             connection,
@@ -178,7 +179,7 @@ def _prepare_bound(connection: Connection, found: Plan, log: Log) -> None:
             ),
         )
     if not checks.get(wanted):
-        log(f"{table.name}: proving that all rows are before {found.until}")
+        log(f"{plain(table.name)}: proving that all rows are before {found.until}")
         run(
             connection,
             sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(
@@ -197,9 +198,7 @@ def drop_check(connection: Connection, table: TableName, name: str) -> None:
     """Drop such a CHECK."""
     brief(
         connection,
-        sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
-            table.identifier, sql.Identifier(name)
-        ),
+        sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(name)),
     )
 
 
@@ -215,7 +214,9 @@ def _swap(connection: Connection, found: Plan) -> float:
     lock_against_ddl(connection, table.name)
     # Somebody may have changed it since the look.
     if obstacles := obstacles_of(connection, table):
-        raise PartitioningError(f"{table.name} was changed meanwhile: " + " ".join(obstacles))
+        raise PartitioningError(
+            f"{plain(table.name)} was changed meanwhile: " + " ".join(obstacles)
+        )
     swap = _Swap(connection, found)
     swap.make_beside()
     bring = swap.statements()
@@ -283,7 +284,10 @@ class _Swap:
         """The partitioned table, its indexes and the partition of the rest, which nobody sees yet."""
         made, rest = self._names.made, self._names.rest
         self._create(made, sql.SQL("INDEXES EXCLUDING STATISTICS"),
-                     sql.SQL(" PARTITION BY RANGE ({})").format(sql.Identifier(self._table.column)))  # fmt: skip
+                     sql.SQL(
+                         " PARTITION BY RANGE "
+                         "({})"
+                     ).format(sql.Identifier(self._table.column)))  # fmt: skip
         run_all(self._connection, [row["make"] for row in self._indexes])
         self._create(rest, sql.SQL("INDEXES"), sql.SQL(""))
         run_all(
@@ -348,7 +352,8 @@ class _Swap:
         )
         if (after := self._count_indexes()) != before:
             raise PartitioningError(
-                f"{self._table.name}: {after - before} indexes would have to be built under the lock; nothing "
+                f"{plain(self._table.name)}: {after - before} indexes would have to be built "
+                "under the lock; nothing "
                 "was changed. An index changed meanwhile: run this again."
             )
         run(
@@ -366,9 +371,9 @@ class _Swap:
         """A table like the one there is, but for its identity and for the CHECK of the conversion."""
         run(
             self._connection,
-            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING {}){}").format(
-                table.identifier, self._table.name.identifier, excluded, ending
-            ),
+            sql.SQL(
+                "CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING {}){}"
+            ).format(table.identifier, self._table.name.identifier, excluded, ending),
         )
         run(
             self._connection,

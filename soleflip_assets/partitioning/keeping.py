@@ -1,7 +1,7 @@
 """Keeping tables in their months: months ahead are made, months past their retention leave.
 
-A row that is in no month is in the partition of the rest, so no write fails for want of one. Here: making, pruning,
-listing. Not here: conversions, and how a month is archived (months/archive.py).
+A row that is in no month is in the partition of the rest, so no write fails for want of one. Here: making,
+pruning, listing. Not here: conversions, and how a month is archived (months/archive.py).
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from psycopg import errors, sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import Partition, TableName, drop_detached, list_months
-from soleflip_assets.partitioning.names import Keep, bound_of
+from soleflip_assets.partitioning.names import Keep, bound_of, plain
 from soleflip_assets.partitioning.preflight import HORIZON_MONTHS
 from soleflip_assets.partitioning.record import Managed
 from soleflip_assets.partitioning.session import (
@@ -37,6 +37,8 @@ MOST_ROWS_MOVED = 10_000
 
 _ATTACH_TIMEOUT = "60ms"
 _RACES = 5
+# Where a person lets everybody wait.
+COPY_TIMEOUT = "1h"
 
 Archive = Callable[[Connection, TableName, str], None]
 
@@ -87,13 +89,29 @@ def kept(connection: Connection, managed: Managed) -> Kept:
     return Kept(
         managed,
         list_months(connection, managed.table),
-        _count(connection, managed.names.rest, sql.SQL("true")) if managed.partitioned else 0,
+        _rows_in_rest(connection, managed) if managed.partitioned else 0,
         _detached(connection, managed),
     )
 
 
-def make_months(connection: Connection, managed: Managed, now: datetime) -> list[Month]:
+def _rows_in_rest(connection: Connection, managed: Managed) -> int:
+    rest = managed.names.rest
+    row = query_one(connection, "partitioning/rest_rows.sql", rest=str(rest), schema=rest.schema)
+    if row["readable"]:
+        return _count(connection, rest, sql.SQL("true"))
+    return int(row["estimated_rows"])
+
+
+def make_months(
+    connection: Connection, managed: Managed, now: datetime, *, wait: bool = False
+) -> list[Month]:
     """Give a table the months up to three after this one, or after its newest row where that is later.
+
+    Args:
+        connection: a partitioner's.
+        managed: which table.
+        now: the clock.
+        wait: let readers and writers wait while rows are moved from the rest, however many there are.
 
     Returns:
         Those that it did not have.
@@ -110,7 +128,7 @@ def make_months(connection: Connection, managed: Managed, now: datetime) -> list
     had = {part.month for part in parts}
     wanted = [month for month in first.to(last) if month not in had]
     for month in wanted:
-        _make_month(connection, managed, month)
+        _make_month(connection, managed, month, wait=wait)
     return wanted
 
 
@@ -118,7 +136,8 @@ def _newest(connection: Connection, managed: Managed, this_month: Month) -> Mont
     """The month of the newest row; of a row so far ahead that no month is made for it, this month."""
     column = sql.Identifier(managed.column)
     look = sql.SQL(
-        "SELECT CAST(max({column}) AS timestamptz) FROM {table} WHERE {column} >= {now} AND {column} < {horizon}"
+        "SELECT CAST(max({column}) AS timestamptz) FROM {table} WHERE {column} >= {now} AND "
+        "{column} < {horizon}"
     ).format(
         column=column,
         table=managed.table.identifier,
@@ -129,10 +148,10 @@ def _newest(connection: Connection, managed: Managed, this_month: Month) -> Mont
     return Month.of(newest) if newest else this_month
 
 
-def _make_month(connection: Connection, managed: Managed, month: Month) -> None:
+def _make_month(connection: Connection, managed: Managed, month: Month, *, wait: bool) -> None:
     for _ in range(_RACES):
         try:
-            in_transaction(connection, lambda: _attach_new(connection, managed, month))
+            in_transaction(connection, lambda: _attach_new(connection, managed, month, wait=wait))
         except DBAPIError as error:
             # A row for the month came into the rest between the look and the lock.
             if not isinstance(error.orig, errors.CheckViolation):
@@ -140,11 +159,11 @@ def _make_month(connection: Connection, managed: Managed, month: Month) -> None:
         else:
             return
     raise PartitioningError(
-        f"{managed.table}: rows of {month} come faster than its partition can be made: run this again."
+        f"{plain(managed.table)}: rows of {month} come faster than its partition can be made: run this again."
     )
 
 
-def _attach_new(connection: Connection, managed: Managed, month: Month) -> None:
+def _attach_new(connection: Connection, managed: Managed, month: Month, *, wait: bool) -> None:
     """Make a partition beside, as the rest is, and attach it; rows that the rest has of it move along."""
     rest, partition = managed.names.rest, managed.table.partition(month)
     run(
@@ -166,15 +185,19 @@ def _attach_new(connection: Connection, managed: Managed, month: Month) -> None:
         column=sql.Identifier(managed.column), begin=bound_of(month), end=bound_of(month + 1)
     )
     rows = _count(connection, rest, within)
-    if rows > MOST_ROWS_MOVED:
+    if rows > MOST_ROWS_MOVED and not wait:
         raise PartitioningError(
-            f"{managed.table}: {rest.name} holds more than {MOST_ROWS_MOVED:,} rows of {month}, and writers would "
-            "wait while they are moved: they stay there, where they are read and written as any other. "
-            f"Delete them, or undo and convert again at a quiet hour."
+            f"{plain(managed.table)}: {rest.name} holds more than {MOST_ROWS_MOVED:,} rows of "
+            f"{month}, and readers "
+            "and writers would wait while they are moved: they stay there, where they are read "
+            "and written as any "
+            "other. Run `soleflip partition --months --wait` at a quiet hour: a second for 100,000 rows."
         )
     set_local(connection, "lock_timeout", _ATTACH_TIMEOUT)
     if rows:
         Held(connection).acquire(managed.table, referenced_by(connection, managed.table))
+        if wait:
+            set_local(connection, "statement_timeout", COPY_TIMEOUT)
         _detach(connection, managed.table, rest)
         _move(connection, rest, partition, within)
     run(
@@ -211,9 +234,7 @@ def _move(
         sql.SQL(
             "WITH moved AS (DELETE FROM {source} WHERE {within} RETURNING {columns}) "
             "INSERT INTO {target} ({columns}) SELECT {columns} FROM moved"
-        ).format(
-            source=source.identifier, target=target.identifier, within=within, columns=names
-        ),
+        ).format(source=source.identifier, target=target.identifier, within=within, columns=names),
     )
 
 
@@ -250,9 +271,9 @@ def prune(
 ) -> list[TableName]:
     """Let the months go whose retention is over.
 
-    A month is taken out and renamed in one short transaction; rows that come for it later are in the rest. It is
-    archived then, if that is wanted, and dropped only when the archive is proven. What a run that died left is
-    dropped by the next one.
+    A month is taken out and renamed in one short transaction; rows that come for it later are in the rest.
+    It is archived then, if that is wanted, and dropped only when the archive is proven. What a run that
+    died left is dropped by the next one.
 
     Args:
         connection: a partitioner's.
@@ -265,7 +286,7 @@ def prune(
     """
     if managed.archive and archive is None:
         raise PartitioningError(
-            f"{managed.table}: its months are to be archived, and nothing here can: none was dropped."
+            f"{plain(managed.table)}: its months are to be archived, and nothing here can: none was dropped."
         )
     for part in overdue(managed, list_months(connection, managed.table), now):
         in_transaction(connection, lambda part=part: _take_out(connection, managed, part.table))  # type: ignore[misc]
@@ -303,7 +324,7 @@ def shown(found: Kept, now: datetime | None = None) -> dict[str, Any]:
     managed, months = found.managed, sorted(found.months)
     next_month = Month.of(now or datetime.now(UTC)) + 1
     return {
-        "table": str(managed.table).replace('"', ""),
+        "table": plain(managed.table),
         "column": managed.column,
         "state": _state(found),
         "bytes": found.bytes,
@@ -311,17 +332,19 @@ def shown(found: Kept, now: datetime | None = None) -> dict[str, Any]:
         "months": len(months),
         "first_month": str(months[0]) if months else None,
         "last_month": str(months[-1]) if months else None,
-        "next_month": next_month in found.months or _covers(found, next_month),
+        "next_month": next_month in found.months or covers(found, next_month),
         "rows_in_rest": found.rows_in_rest,
         "keep": str(managed.keep) if managed.keep else None,
         "archive": managed.archive,
     }
 
 
-def _covers(found: Kept, month: Month) -> bool:
+def covers(found: Kept, month: Month) -> bool:
     """Whether a partition besides the rest takes a month."""
     return any(
-        part.upper is not None and (part.lower is None or part.lower <= month.begin) and month.end <= part.upper
+        part.upper is not None
+        and (part.lower is None or part.lower <= month.begin)
+        and month.end <= part.upper
         for part in found.partitions
     )
 
@@ -332,4 +355,3 @@ def _state(found: Kept) -> str:
     if not found.managed.partitioned:
         return "being converted"
     return "partitioned"
-

@@ -58,6 +58,11 @@ class Names:
         return TableName(self.table.schema, f"{self.table.name}_{ending}")
 
 
+def plain(table: TableName) -> str:
+    """A table's name for people, without quotes."""
+    return f"{table.schema}.{table.name}"
+
+
 def bound(month: Month) -> str:
     """A month's first moment, as each date and time type reads it in any session."""
     return f"{month}-01 00:00:00+00"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import TableName
-from soleflip_assets.partitioning.names import Names, bound_of
+from soleflip_assets.partitioning.names import Names, bound_of, plain
 from soleflip_assets.partitioning.session import PartitioningError
 
 # A row later than this is a mistake: months would have to reach up to it.
@@ -84,8 +84,8 @@ class Plan:
         """
         if self.obstacles:
             raise PartitioningError(
-                f"{self.table.name} cannot be partitioned by {self.table.column}, and nothing was changed: "
-                + " ".join(self.obstacles)
+                f"{plain(self.table.name)} cannot be partitioned by {self.table.column}, and "
+                "nothing was changed: " + " ".join(self.obstacles)
             )
 
 
@@ -134,7 +134,8 @@ def plan(connection: Connection, table: Table, now: datetime) -> Plan:
     oldest, newest, beyond, missing = connection.exec_driver_sql(look.as_string()).one()
     if beyond:
         obstacles.append(
-            f"{beyond:,} rows are more than {HORIZON_MONTHS // 12} years ahead, where no month can be made for "
+            f"{beyond:,} rows are more than {HORIZON_MONTHS // 12} years ahead, where no month "
+            "can be made for "
             f"them: correct or delete what has {table.column} from {this_month + HORIZON_MONTHS} on."
         )
     if missing:
@@ -142,8 +143,8 @@ def plan(connection: Connection, table: Table, now: datetime) -> Plan:
     latest = max(this_month, Month.of(newest)) if newest else this_month
     return Plan(
         table,
-        # With next month in it, a conversion that died has a month to be resumed before its CHECK could refuse a
-        # write. Of a table with rows ahead, the same is true of the latest of them.
+        # With next month in it, a conversion that died has a month to be resumed before its CHECK could
+        # refuse a write. Of a table with rows ahead, the same is true of the latest of them.
         until=latest + 2,
         oldest=oldest,
         newest=newest,

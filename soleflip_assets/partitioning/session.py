@@ -1,7 +1,7 @@
 """The session that changes which tables are in partitions: one at a time, its locks short.
 
-Here: sessions, transactions under a lock that nobody waits behind for long, and running statements that a file of
-sql/ composed. Not here: what is changed.
+Here: sessions, transactions under a lock that nobody waits behind for long, and running statements that a
+file of sql/ composed. Not here: what is changed.
 """
 
 import time
@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 # Nobody but DDL and VACUUM waits behind it; an autovacuum gives way after a second.
 _DDL_TIMEOUT = "5s"
-# Everybody waits behind it. With 60 ms to wait and 100 ms to work, the worst write of a busy shop stays below 250 ms.
+# Everybody waits behind it. With 60 ms to wait and 100 ms to work, the worst write of a busy shop stays
+# below 250 ms.
 _LOCK_TIMEOUT = "60ms"
 # What is done under the lock takes milliseconds; a scan that nobody foresaw is cut short.
 _HELD_TIMEOUT = "1s"
@@ -38,7 +39,7 @@ _LONGEST_PAUSE = 0.5
 
 
 class PartitioningError(Exception):
-    """A table could not be put into partitions, kept in them or taken out; the message says why and what to do."""
+    """A table could not be put into partitions, kept in them or taken out: why, and what to do."""
 
 
 @contextmanager
@@ -150,7 +151,7 @@ def lock(connection: Connection, table: TableName, mode: str) -> None:
 
 
 def lock_against_ddl(connection: Connection, table: TableName) -> None:
-    """Keep others from changing a table's definition until the end of the transaction; they read and write on."""
+    """Keep others from changing a table's definition until the end of the transaction."""
     lock(connection, table, "SHARE UPDATE EXCLUSIVE")
 
 

@@ -1,7 +1,7 @@
 """The way back: an ordinary table again, with everything that the partitioned one has.
 
-The partition that the table was takes its name again. Rows of the other partitions are moved into it while the table is
-locked, so there must be few of them. Here: that one transaction. Not here: the conversion.
+The partition that the table was takes its name again. Rows of the other partitions are moved into it while
+the table is locked, so there must be few of them. Here: that one transaction. Not here: the conversion.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from soleflip_assets.ground.database import query_file, run_statement
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.months.partitions import TableName, list_months
 from soleflip_assets.partitioning.conversion import drop_check, own_checks, prepare_key
-from soleflip_assets.partitioning.keeping import MOST_ROWS_MOVED, columns_of
+from soleflip_assets.partitioning.keeping import COPY_TIMEOUT, MOST_ROWS_MOVED, columns_of
+from soleflip_assets.partitioning.names import plain
 from soleflip_assets.partitioning.preflight import find_table
 from soleflip_assets.partitioning.record import Managed, managed_table
 from soleflip_assets.partitioning.session import (
@@ -32,7 +33,6 @@ from soleflip_assets.partitioning.session import (
 
 # Copied so many a second, measured with 300 bytes a row and four indexes.
 _ROWS_A_SECOND = 100_000
-_COPY_TIMEOUT = "1h"
 # The table that was has its foreign keys still; the others are brought along.
 _STAYED = {"50_foreign_keys"}
 
@@ -47,7 +47,8 @@ def undo(engine: Engine, name: str, log: Log, *, wait: bool = False) -> None:
         wait: let readers and writers wait for as long as it takes to copy what is in other partitions.
 
     Raises:
-        PartitioningError: it is not in partitions, or too many rows would have to be copied; nothing was changed.
+        PartitioningError: it is not in partitions, or too many rows would have to be copied; nothing was
+            changed.
         LockedOutError: a lock was not free in 100 tries; run again, it resumes.
     """
     with partitioner(engine) as connection:
@@ -55,14 +56,15 @@ def undo(engine: Engine, name: str, log: Log, *, wait: bool = False) -> None:
         managed = managed_table(connection, table.name)
         if managed is None:
             raise PartitioningError(
-                f"{table.name} is not kept in partitions by this command: `soleflip partition --list` shows "
+                f"{plain(table.name)} is not kept in partitions by this command: `soleflip "
+                "partition --list` shows "
                 "those that are."
             )
         if managed.partitioned:
             _take_back(connection, managed, log, wait=wait)
         else:
             give_up(connection, managed)
-            log(f"{table.name}: the conversion is given up; the table is as it was")
+            log(f"{plain(table.name)}: the conversion is given up; the table is as it was")
 
 
 def give_up(connection: Connection, managed: Managed) -> None:
@@ -84,38 +86,51 @@ def _forget(connection: Connection, managed: Managed) -> None:
 
 
 def _take_back(connection: Connection, managed: Managed, log: Log, *, wait: bool) -> None:
-    first = managed.first_partition
-    parts = {part.table for part in list_months(connection, managed.table)}
-    if first is None or first not in parts:
-        raise PartitioningError(
-            f"{managed.table}: the partition that it was has left with its retention, and there is nothing to make "
-            "an ordinary table of: create one and copy the rows."
-        )
-    _require_few(connection, managed, first, wait=wait)
+    first = require_few(connection, managed, wait=wait)
     if managed.key_columns:
-        prepare_key(
-            connection, first, managed.key_columns, log, name=managed.names.prepared_key
-        )
+        prepare_key(connection, first, managed.key_columns, log, name=managed.names.prepared_key)
     milliseconds = in_transaction(
         connection, lambda: _swap_back(connection, managed, first, wait=wait)
     )
-    log(f"{managed.table} is an ordinary table again. Readers and writers waited {milliseconds:.0f} ms")
+    log(
+        f"{plain(managed.table)} is an ordinary table again. Readers and writers waited {milliseconds:.0f} ms"
+    )
     run(connection, sql.SQL("ANALYZE {}").format(managed.table.identifier))
 
 
-def _require_few(
-    connection: Connection, managed: Managed, first: TableName, *, wait: bool
-) -> None:
-    if wait:
-        return
-    others = [part for part in list_months(connection, managed.table) if part.table != first]
-    rows = sum(_count(connection, part.table) for part in others)
+def require_few(connection: Connection, managed: Managed, *, wait: bool) -> TableName:
+    """Make sure that there is a way back, and that few rows have to be copied on it.
+
+    Args:
+        connection: the owner's.
+        managed: which table.
+        wait: any number may be copied.
+
+    Returns:
+        The partition that the table was.
+
+    Raises:
+        PartitioningError: there is none.
+    """
+    first = managed.first_partition
+    parts = list_months(connection, managed.table)
+    if first is None or first not in {part.table for part in parts}:
+        raise PartitioningError(
+            f"{plain(managed.table)}: the partition that it was has left with its retention, and "
+            "there is nothing "
+            "to make an ordinary table of: create one and copy the rows."
+        )
+    others = [part for part in parts if part.table != first]
+    rows = 0 if wait else sum(_count(connection, part.table) for part in others)
     if rows > MOST_ROWS_MOVED:
         raise PartitioningError(
-            f"{managed.table}: {rows:,} rows in {len(others)} partitions "
-            f"({sum(part.bytes for part in others) / 2**20:,.0f} MB) would have to be copied while readers and "
-            f"writers wait, some {max(1, rows // _ROWS_A_SECOND)} s; nothing was changed. Say --wait to let them."
+            f"{plain(managed.table)}: {rows:,} rows in {len(others)} partitions "
+            f"({sum(part.bytes for part in others) / 2**20:,.0f} MB) would have to be copied "
+            "while readers and "
+            f"writers wait, some {max(1, rows // _ROWS_A_SECOND)} s; nothing was changed. Say "
+            "--wait to let them."
         )
+    return first
 
 
 def _count(connection: Connection, table: TableName) -> int:
@@ -123,9 +138,7 @@ def _count(connection: Connection, table: TableName) -> int:
     return int(connection.exec_driver_sql(look.as_string()).scalar_one())
 
 
-def _swap_back(
-    connection: Connection, managed: Managed, first: TableName, *, wait: bool
-) -> float:
+def _swap_back(connection: Connection, managed: Managed, first: TableName, *, wait: bool) -> float:
     """Let the table that was take its name again.
 
     Returns:
@@ -151,7 +164,9 @@ def _swap_back(
         if file.name not in _STAYED
         for statement in composed(f"carry/{file.name}.sql")
     ]
-    views, sequences, identity = (composed(f"{one}.sql") for one in ("views", "sequences", "identity"))
+    views, sequences, identity = (
+        composed(f"{one}.sql") for one in ("views", "sequences", "identity")
+    )
     old_statistics = statements_of(
         connection, "partitioning/drop_statistics.sql", source=str(first)
     )
@@ -162,9 +177,12 @@ def _swap_back(
     held = Held(connection)
     held.acquire(table, referenced_by(connection, table))
     if wait:
-        set_local(connection, "statement_timeout", _COPY_TIMEOUT)
-    _require_few(connection, managed, first, wait=wait)
-    run(connection, sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(table.identifier, first.identifier))
+        set_local(connection, "statement_timeout", COPY_TIMEOUT)
+    require_few(connection, managed, wait=wait)
+    run(
+        connection,
+        sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(table.identifier, first.identifier),
+    )
     run(
         connection,
         sql.SQL("INSERT INTO {first} ({columns}) SELECT {columns} FROM {table}").format(
@@ -172,8 +190,14 @@ def _swap_back(
         ),
     )
     run_all(connection, identity)
-    run(connection, sql.SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, sql.Identifier(made.name)))
-    run(connection, sql.SQL("ALTER TABLE {} RENAME TO {}").format(first.identifier, sql.Identifier(table.name)))
+    run(
+        connection,
+        sql.SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, sql.Identifier(made.name)),
+    )
+    run(
+        connection,
+        sql.SQL("ALTER TABLE {} RENAME TO {}").format(first.identifier, sql.Identifier(table.name)),
+    )
     run_all(connection, [*views, *sequences])
     # Never CASCADE: what others built on it meanwhile is theirs, and PostgreSQL says what it is.
     run(connection, sql.SQL("DROP TABLE {}").format(made.identifier))
@@ -190,7 +214,9 @@ def _names_back(managed: Managed, indexes: Sequence[RowMapping]) -> list[str]:
     if managed.key_columns:
         (key,) = (row["name"] for row in indexes if row["is_key"])
         statements.append(
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}, ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}")
+            sql.SQL(
+                "ALTER TABLE {} DROP CONSTRAINT {}, ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}"
+            )
             .format(
                 managed.table.identifier,
                 sql.Identifier(key),
