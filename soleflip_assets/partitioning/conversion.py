@@ -283,11 +283,8 @@ class _Swap:
     def make_beside(self) -> None:
         """The partitioned table, its indexes and the partition of the rest, which nobody sees yet."""
         made, rest = self._names.made, self._names.rest
-        self._create(made, sql.SQL("INDEXES EXCLUDING STATISTICS"),
-                     sql.SQL(
-                         " PARTITION BY RANGE "
-                         "({})"
-                     ).format(sql.Identifier(self._table.column)))  # fmt: skip
+        by_column = sql.SQL(" PARTITION BY RANGE ({})").format(sql.Identifier(self._table.column))
+        self._create(made, sql.SQL("INDEXES EXCLUDING STATISTICS"), by_column)
         run_all(self._connection, [row["make"] for row in self._indexes])
         self._create(rest, sql.SQL("INDEXES"), sql.SQL(""))
         run_all(
@@ -311,16 +308,9 @@ class _Swap:
             for file in sql_files("partitioning/carry")
         }
         publications = carried.pop("90_publications")
-        not_null = [
-            sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL")
-            .format(table.identifier, sql.Identifier(self._table.column))
-            .as_string()
-            for table in (self._table.name, self._names.made)
-            if self._table.column_is_nullable
-        ]
         return _Bring(
             before=[
-                *not_null,
+                *self._not_null(self._table.name),
                 *self._composed("identity.sql"),
                 *chain.from_iterable(
                     self._composed(f"release/{file.name}.sql")
@@ -381,6 +371,14 @@ class _Swap:
                 table.identifier, sql.Identifier(Names.check(self._until))
             ),
         )
+        run_all(self._connection, self._not_null(table))
+
+    def _not_null(self, table: TableName) -> list[str]:
+        """Of the table that was, this reads no row: its CHECK says it already."""
+        statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL").format(
+            table.identifier, sql.Identifier(self._table.column)
+        )
+        return [statement.as_string()] if self._table.column_is_nullable else []
 
     def _composed(self, path: str, **more: str) -> list[str]:
         return statements_of(self._connection, f"partitioning/{path}", **self._about, **more)

@@ -6,19 +6,19 @@ SELECT statements.statement
 FROM (
   SELECT
     1 AS place,
-    format('ALTER TABLE %s SET (%I = %L)', CAST(:partition AS text), split_part(setting, '=', 1), split_part(setting, '=', 2))
-      AS statement
+    format(
+      'ALTER TABLE %s SET (%s)', CAST(:partition AS text),
+      string_agg(
+        format('%s%I = %L', options.prefix, split_part(setting.text, '=', 1), split_part(setting.text, '=', 2)), ', '
+        ORDER BY options.prefix, setting.number
+      )
+    ) AS statement
   FROM pg_class
-  CROSS JOIN LATERAL unnest(pg_class.reloptions) AS setting
+  LEFT JOIN pg_class AS toast ON toast.oid = pg_class.reltoastrelid
+  CROSS JOIN LATERAL (VALUES ('', pg_class.reloptions), ('toast.', toast.reloptions)) AS options (prefix, settings)
+  CROSS JOIN LATERAL unnest(options.settings) WITH ORDINALITY AS setting (text, number)
   WHERE pg_class.oid = CAST(:source AS regclass)
-  UNION ALL
-  SELECT
-    1,
-    format('ALTER TABLE %s SET (toast.%I = %L)', CAST(:partition AS text), split_part(setting, '=', 1), split_part(setting, '=', 2))
-  FROM pg_class
-  JOIN pg_class AS toast ON toast.oid = pg_class.reltoastrelid
-  CROSS JOIN LATERAL unnest(toast.reloptions) AS setting
-  WHERE pg_class.oid = CAST(:source AS regclass)
+  HAVING count(*) > 0
   UNION ALL
   SELECT
     2,
