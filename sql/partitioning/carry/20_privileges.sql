@@ -9,6 +9,7 @@ WITH tables AS (
     pg_class.oid = CAST(:source AS regclass) AS is_source,
     pg_class.oid,
     pg_class.relowner,
+    pg_class.relacl IS NOT NULL AS said,
     coalesce(pg_class.relacl, acldefault('r', pg_class.relowner)) AS privileges
   FROM pg_class
   WHERE pg_class.oid IN (CAST(:source AS regclass), CAST(:target AS regclass))
@@ -72,4 +73,7 @@ FROM (
   WHERE named.is_source
   GROUP BY named.table_name, named.grantee, named.is_grantable
 ) AS statements
+-- Where nothing was ever said of either, nothing need be.
+WHERE EXISTS (SELECT FROM tables WHERE tables.said)
+  OR EXISTS (SELECT FROM granted WHERE granted.column_name IS NOT NULL)
 ORDER BY statements.place, statements.statement;
