@@ -34,7 +34,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("probe", "Say whether a process of production is alive."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
-    "Keep growing tables": {
+    "Keep history": {
+        "history": ("history", "Log what happens to stock, by month."),
         "partition": ("partition", "Keep a table that only grows in partitions by month."),
     },
     "Take back": {

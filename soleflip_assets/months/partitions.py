@@ -1,7 +1,8 @@
 """Partitions of a table by month: which there are, making one, letting one go.
 
-Here: what changes the list of a table's partitions, each in a way for which no reader or writer waits. Not here:
-which months a table should have (history/, partitioning/), and what is kept of one that leaves (archive.py).
+Here: what changes the list of a table's partitions, each in a way for which no reader or writer waits.
+Not here: which months a table should have (history/, partitioning/), what is kept of one that leaves
+(archive.py).
 """
 
 from collections.abc import Iterable
@@ -45,6 +46,11 @@ class TableName:
     def __str__(self) -> str:
         """As SQL writes it, for ``to_regclass``."""
         return self.identifier.as_string()
+
+    @property
+    def plain(self) -> str:
+        """For people, and for records of ours."""
+        return f"{self.schema}.{self.name}"
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -112,7 +118,7 @@ def make_month(connection: Connection, parent: TableName, month: Month) -> bool:
     """Give a table a partition for a month; nobody who reads or writes waits.
 
     Args:
-        connection: one that runs each statement by itself, of a role that may call ``inventory_ops.make_month``.
+        connection: one that runs each statement by itself, of a role that may call the function.
         parent: the partitioned table.
         month: which.
 

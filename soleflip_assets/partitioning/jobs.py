@@ -13,8 +13,11 @@ from sqlalchemy import Connection
 
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, OwnerDatabase
+from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.retrying import LockedOutError
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.months.partitions import list_months
+from soleflip_assets.months.archive import ArchiveError, archive_table, require_parquet
+from soleflip_assets.months.partitions import TableName, list_months
 from soleflip_assets.partitioning.conversion import convert, drop_check, own_checks
 from soleflip_assets.partitioning.keeping import Archive, make_months, overdue, prune
 from soleflip_assets.partitioning.names import Keep, plain
@@ -56,6 +59,8 @@ def partition(
     """One table; what went wrong is a sentence."""
     log = context.log.info
     try:
+        if config.archive:
+            require_parquet()
         if config.dry_run:
             with owner_database.connect() as connection:
                 tell_plan(connection, config, log)
@@ -70,7 +75,7 @@ def partition(
                 keep=Keep.parse(config.keep) if config.keep else None,
                 archive=config.archive,
             )
-    except PartitioningError as error:
+    except (PartitioningError, ConfigurationError, LockedOutError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
@@ -151,12 +156,12 @@ def keep(
     if not tables:
         log("No table is kept in partitions here.")
         return
-    archive = archiver(Path(state.path) / "archive")
+    archive = archiver(Path(state.path) / "archive", log)
     with partitioner(owner_database.engine) as connection:
         for managed in tables:
             try:
                 keep_table(connection, managed, now, archive, log, wait=config.wait)
-            except PartitioningError as error:
+            except (PartitioningError, ArchiveError, ConfigurationError, LockedOutError) as error:
                 wrong.append(str(error))
     if wrong:
         raise dg.Failure(" ".join(wrong), allow_retries=False)
@@ -166,7 +171,7 @@ def keep_table(
     connection: Connection,
     managed: Managed,
     now: datetime,
-    archive: Archive | None,
+    archive: Archive,
     log: Log,
     *,
     wait: bool = False,
@@ -203,9 +208,18 @@ def _would_drop(connection: Connection, tables: list[Managed], now: datetime) ->
         )
 
 
-def archiver(folder: Path) -> Archive | None:
-    """What archives a month below a folder; None where it cannot be."""
-    return None
+def archiver(folder: Path, log: Log) -> Archive:
+    """What archives a month below a folder, in a file of its name that is read back and compared."""
+
+    def archive(connection: Connection, table: TableName, column: str) -> None:
+        key = find_table(connection, str(table), column).key_columns or (column,)
+        file = folder / table.schema / f"{table.name.removesuffix('_detached')}.parquet"
+        kept = archive_table(connection, table, key, file)
+        log(
+            f"{kept.path}: {kept.digest.rows:,} rows, {kept.bytes / 2**20:,.1f} MB, read back and compared"
+        )
+
+    return archive
 
 
 @dg.job(

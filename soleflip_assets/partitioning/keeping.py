@@ -267,7 +267,7 @@ def _limit(keep: Keep, now: datetime) -> datetime:
 
 
 def prune(
-    connection: Connection, managed: Managed, now: datetime, archive: Archive | None
+    connection: Connection, managed: Managed, now: datetime, archive: Archive
 ) -> list[TableName]:
     """Let the months go whose retention is over.
 
@@ -279,20 +279,16 @@ def prune(
         connection: a partitioner's.
         managed: which table.
         now: the clock.
-        archive: archives a table, ordered by a column, or raises; None where nothing is archived.
+        archive: archives a table, ordered by its key or else by a column, or raises.
 
     Returns:
         The partitions that were dropped.
     """
-    if managed.archive and archive is None:
-        raise PartitioningError(
-            f"{plain(managed.table)}: its months are to be archived, and nothing here can: none was dropped."
-        )
     for part in overdue(managed, list_months(connection, managed.table), now):
         in_transaction(connection, lambda part=part: _take_out(connection, managed, part.table))  # type: ignore[misc]
     dropped = _detached(connection, managed)
     for table in dropped:
-        if managed.archive and archive is not None:
+        if managed.archive:
             archive(connection, table, managed.column)
         drop_detached(connection, table)
     return dropped
