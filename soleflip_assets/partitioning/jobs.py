@@ -156,7 +156,7 @@ def keep(
     if not tables:
         log("No table is kept in partitions here.")
         return
-    archive = archiver(Path(state.path) / "archive", log)
+    archive = archiver(state.archive, log)
     with partitioner(owner_database.engine) as connection:
         for managed in tables:
             try:

@@ -7,7 +7,6 @@ pruning, listing. Not here: conversions, and how a month is archived (months/arc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from psycopg import errors, sql
@@ -76,12 +75,11 @@ class Kept:
 
     @property
     def missing_months(self) -> list[Month]:
-        """Months between others."""
-        return [
-            earlier + number
-            for earlier, later in pairwise(sorted(self.months))
-            for number in range(1, later - earlier)
-        ]
+        """Months that have no partition, before others that have one."""
+        if self.last_month is None:
+            return []
+        ends = [Month.of(part.upper) for part in self.partitions if part.upper and not part.month]
+        return [month for month in min([*ends, *self.months]).to(self.last_month) if month not in self.months]
 
 
 def kept(connection: Connection, managed: Managed) -> Kept:
