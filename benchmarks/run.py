@@ -14,6 +14,7 @@ from benchmarks import (
     deployment,
     dump,
     hourly,
+    partitions,
     pg_cron,
     plots,
     queries,
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "hourly": hourly.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
 QUICK = ("queries", "refresh", "read_model", "writers")

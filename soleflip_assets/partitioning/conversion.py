@@ -49,7 +49,7 @@ from soleflip_assets.partitioning.session import (
 
 def convert(
     engine: Engine, name: str, column: str, log: Log, *, keep: Keep | None, archive: bool
-) -> None:
+) -> float:
     """Turn a table into a partitioned one, or resume that; of one that is, set the retention anew.
 
     Args:
@@ -60,6 +60,9 @@ def convert(
         keep: how long a month is kept after its end; None keeps all.
         archive: whether a month is archived before it goes.
 
+    Returns:
+        Milliseconds for which readers and writers had to wait; 0 for one that was partitioned already.
+
     Raises:
         PartitioningError: something stands in the way; nothing was changed.
         LockedOutError: a lock was not free in 100 tries; run again, it resumes.
@@ -67,8 +70,9 @@ def convert(
     with partitioner(engine) as connection:
         table = find_table(connection, name, column)
         known = managed_table(connection, table.name)
+        waited = 0.0
         if known is None or not known.partitioned:
-            _convert(connection, table, log, keep=keep, archive=archive)
+            waited = _convert(connection, table, log, keep=keep, archive=archive)
         else:
             _require_column(known.column, column, table)
             run_statement(
@@ -87,6 +91,7 @@ def convert(
         )
         # Autovacuum never analyses a partitioned table itself.
         run(connection, sql.SQL("ANALYZE {}").format(table.name.identifier))
+    return waited
 
 
 def _require_column(known: str, column: str, table: Table) -> None:
@@ -98,7 +103,7 @@ def _require_column(known: str, column: str, table: Table) -> None:
 
 def _convert(
     connection: Connection, table: Table, log: Log, *, keep: Keep | None, archive: bool
-) -> None:
+) -> float:
     found = plan(connection, table, datetime.now(UTC))
     found.require_clear()
     run_statement(
@@ -121,6 +126,7 @@ def _convert(
         f"{plain(table.name)} is partitioned; the table that it was is its partition "
         f"{table.names.first(found.until).name}. Readers and writers waited {milliseconds:.0f} ms"
     )
+    return milliseconds
 
 
 def prepare_key(

@@ -42,7 +42,7 @@ _EXTRAS = {
     "unique expression": "CREATE UNIQUE INDEX uxe ON {t} ((number + 1)) WHERE number > 5",
     "unique with time": "ALTER TABLE {t} ADD UNIQUE (number, {c}) DEFERRABLE INITIALLY DEFERRED",
     "comments": "COMMENT ON TABLE {t} IS 'c'; COMMENT ON COLUMN {t}.number IS '%s'",
-    "dropped column": "ALTER TABLE {t} ADD COLUMN gone text, DROP COLUMN gone, ADD COLUMN late int DEFAULT 7",
+    "dropped column": "ALTER TABLE {t} ADD COLUMN gone text; ALTER TABLE {t} DROP COLUMN gone, ADD COLUMN late int DEFAULT 7",
     "fillfactor": "ALTER TABLE {t} SET (fillfactor = 70, toast.autovacuum_enabled = false)",
     "storage": "ALTER TABLE {t} ALTER note SET STORAGE EXTERNAL, ALTER note SET STATISTICS 7",
     "n_distinct": "ALTER TABLE {t} ALTER number SET (n_distinct = 5)",
