@@ -48,8 +48,7 @@ _MAKE = (
     "CREATE INDEX ON logging.event_store (timestamp)",
 )
 _COPY = (
-    "CREATE TABLE logging.copied (LIKE logging.event_store INCLUDING DEFAULTS) PARTITION BY "
-    "RANGE (timestamp)",
+    "CREATE TABLE logging.copied (LIKE logging.event_store) PARTITION BY RANGE (timestamp)",
     "INSERT INTO logging.copied SELECT * FROM logging.event_store",
     "ALTER TABLE logging.copied ADD PRIMARY KEY (id, timestamp)",
     "CREATE INDEX ON logging.copied (event_id, timestamp)",

@@ -11,7 +11,6 @@ the statements are that bring everything along (sql/partitioning), months (keepi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -202,10 +201,21 @@ def own_checks(connection: Connection, table: TableName) -> Sequence[dict[str, o
 
 def drop_check(connection: Connection, table: TableName, name: str) -> None:
     """Drop such a CHECK."""
-    brief(
-        connection,
-        sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(name)),
+    brief(connection, _without_check(table, name))
+
+
+def _without_check(table: TableName, name: str) -> sql.Composed:
+    return sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+        table.identifier, sql.Identifier(name)
     )
+
+
+def rename(table: TableName, name: str) -> str:
+    """The statement that gives a table another name."""
+    statement = sql.SQL("ALTER TABLE {} RENAME TO {}").format(
+        table.identifier, sql.Identifier(name)
+    )
+    return statement.as_string()
 
 
 def _swap(connection: Connection, found: Plan) -> float:
@@ -216,7 +226,7 @@ def _swap(connection: Connection, found: Plan) -> float:
     Returns:
         Milliseconds for which the table was locked.
     """
-    table, names = found.table, found.table.names
+    table = found.table
     lock_against_ddl(connection, table.name)
     # Somebody may have changed it since the look.
     if obstacles := obstacles_of(connection, table):
@@ -228,14 +238,8 @@ def _swap(connection: Connection, found: Plan) -> float:
     bring = swap.statements()
     held = Held(connection)
     held.acquire(table.name, referenced_by(connection, table.name))
-    run_all(connection, bring.before)
-    run(connection, sql.SQL("ALTER TABLE {} RENAME TO {}").format(
-        table.name.identifier, sql.Identifier(swap.first.name)))  # fmt: skip
-    run(connection, sql.SQL("ALTER TABLE {} RENAME TO {}").format(
-        names.made.identifier, sql.Identifier(table.name.name)))  # fmt: skip
-    run_all(connection, bring.after)
-    swap.attach_first()
-    run_all(connection, bring.last)
+    run_all(connection, bring)
+    swap.require_nothing_built()
     run_statement(
         connection,
         "partitioning/record_done.sql",
@@ -244,21 +248,6 @@ def _swap(connection: Connection, found: Plan) -> float:
         first=swap.first.name,
     )
     return held.milliseconds
-
-
-@dataclass(frozen=True)
-class _Bring:
-    """Statements that bring everything along.
-
-    Attributes:
-        before: while the table that was has the name.
-        after: once the partitioned one has it.
-        last: once the table that was is its partition.
-    """
-
-    before: list[str]
-    after: list[str]
-    last: list[str]
 
 
 class _Swap:
@@ -280,6 +269,7 @@ class _Swap:
             "column": self._table.column,
             "prepared": self._names.prepared_key,
         }
+        self._had = self._count_indexes(self._table.name)
         self._indexes = query_file(
             connection,
             "partitioning/indexes.sql",
@@ -307,61 +297,61 @@ class _Swap:
             ),
         )
 
-    def statements(self) -> _Bring:
-        """All that brings along what the table has, composed while it still has its name."""
+    def statements(self) -> list[str]:
+        """All that needs the lock, composed while the table still has its name."""
+        table, made, first = self._table.name, self._names.made, self.first
         carried = {
             file.name: self._composed(f"carry/{file.name}.sql")
             for file in sql_files("partitioning/carry")
         }
         publications = carried.pop("90_publications")
-        return _Bring(
-            before=[
-                *self._not_null(self._table.name),
-                *self._composed("identity.sql"),
-                *chain.from_iterable(
-                    self._composed(f"release/{file.name}.sql")
-                    for file in sql_files("partitioning/release")
-                ),
-                *(row["set_aside"] for row in self._indexes),
-                *(row["give_name"] for row in self._indexes),
-            ],
-            after=[*chain.from_iterable(carried.values())],
-            last=[
-                *self._composed("sequences.sql"),
-                *self._composed("views.sql"),
-                *publications,
-            ],
+        released = (
+            self._composed(f"release/{file.name}.sql") for file in sql_files("partitioning/release")
         )
+        return [
+            *self._not_null(table),
+            *self._composed("identity.sql"),
+            *chain.from_iterable(released),
+            *(row["set_aside"] for row in self._indexes),
+            *(row["give_name"] for row in self._indexes),
+            rename(table, first.name),
+            rename(made, table.name),
+            *chain.from_iterable(carried.values()),
+            *self._attach_first(),
+            *self._composed("sequences.sql"),
+            *self._composed("views.sql"),
+            *publications,
+        ]
 
-    def attach_first(self) -> None:
-        """Attach the table that was: its CHECK and its indexes leave nothing to read or build.
+    def _attach_first(self) -> list[str]:
+        """Its CHECK and its indexes leave nothing to read or to build; then the CHECK may go."""
+        attach = sql.SQL(
+            "ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM (MINVALUE) TO ({})"
+        ).format(self._table.name.identifier, self.first.identifier, bound_of(self._until))
+        return [
+            attach.as_string(),
+            _without_check(self.first, Names.check(self._until)).as_string(),
+        ]
+
+    def require_nothing_built(self) -> None:
+        """Make sure that no index had to be built under the lock.
 
         Raises:
-            PartitioningError: an index had to be built after all.
+            PartitioningError: one had to be.
         """
-        before = self._count_indexes()
-        run(
-            self._connection,
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM (MINVALUE) TO ({})").format(
-                self._table.name.identifier, self.first.identifier, bound_of(self._until)
-            ),
-        )
-        if (after := self._count_indexes()) != before:
+        # The one of the key takes the place of the old one.
+        built = self._count_indexes(self.first) - (self._had - self._table.needs_key)
+        if built:
             raise PartitioningError(
-                f"{plain(self._table.name)}: {after - before} indexes would have to be built "
-                "under the lock; nothing "
-                "was changed. An index changed meanwhile: run this again."
+                f"{plain(self._table.name)}: {built} indexes would have to be built under the "
+                "lock; nothing was "
+                "changed. An index changed meanwhile: run this again."
             )
-        run(
-            self._connection,
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
-                self.first.identifier, sql.Identifier(Names.check(self._until))
-            ),
-        )
 
-    def _count_indexes(self) -> int:
-        row = query_one(self._connection, "partitioning/own_indexes.sql", table=str(self.first))
-        return int(row["indexes"])
+    def _count_indexes(self, table: TableName) -> int:
+        return int(
+            query_one(self._connection, "partitioning/own_indexes.sql", table=str(table))["indexes"]
+        )
 
     def _create(self, table: TableName, excluded: sql.SQL, ending: sql.Composable) -> None:
         """A table like the one there is, but for its identity and for the CHECK of the conversion."""
@@ -371,12 +361,7 @@ class _Swap:
                 "CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING {}){}"
             ).format(table.identifier, self._table.name.identifier, excluded, ending),
         )
-        run(
-            self._connection,
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
-                table.identifier, sql.Identifier(Names.check(self._until))
-            ),
-        )
+        run(self._connection, _without_check(table, Names.check(self._until)))
         run_all(self._connection, self._not_null(table))
 
     def _not_null(self, table: TableName) -> list[str]:

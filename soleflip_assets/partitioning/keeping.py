@@ -79,7 +79,11 @@ class Kept:
         if self.last_month is None:
             return []
         ends = [Month.of(part.upper) for part in self.partitions if part.upper and not part.month]
-        return [month for month in min([*ends, *self.months]).to(self.last_month) if month not in self.months]
+        return [
+            month
+            for month in min([*ends, *self.months]).to(self.last_month)
+            if month not in self.months
+        ]
 
 
 def kept(connection: Connection, managed: Managed) -> Kept:

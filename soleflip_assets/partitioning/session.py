@@ -71,9 +71,9 @@ def run(connection: Connection, statement: str | sql.Composed) -> None:
 
 
 def run_all(connection: Connection, statements: Sequence[str]) -> None:
-    """Execute statements one after the other."""
-    for statement in statements:
-        execute_statement(connection, statement)
+    """Execute statements in one message: under a lock, each answer that has to be waited for costs time."""
+    if statements:
+        execute_statement(connection, ";\n".join(statements))
 
 
 def statements_of(connection: Connection, path: str, **known: object) -> list[str]:

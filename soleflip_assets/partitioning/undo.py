@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from soleflip_assets.ground.database import query_file, run_statement
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.months.partitions import TableName, list_months
-from soleflip_assets.partitioning.conversion import drop_check, own_checks, prepare_key
+from soleflip_assets.partitioning.conversion import drop_check, own_checks, prepare_key, rename
 from soleflip_assets.partitioning.keeping import COPY_TIMEOUT, MOST_ROWS_MOVED, columns_of
 from soleflip_assets.partitioning.names import plain
 from soleflip_assets.partitioning.preflight import find_table
@@ -189,20 +189,21 @@ def _swap_back(connection: Connection, managed: Managed, first: TableName, *, wa
             first=first.identifier, columns=columns, table=table.identifier
         ),
     )
-    run_all(connection, identity)
-    run(
+    run_all(
         connection,
-        sql.SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, sql.Identifier(made.name)),
+        [
+            *identity,
+            rename(table, made.name),
+            rename(first, table.name),
+            *views,
+            *sequences,
+            # Never CASCADE: what others built on it meanwhile is theirs, and PostgreSQL says what it is.
+            sql.SQL("DROP TABLE {}").format(made.identifier).as_string(),
+            *_names_back(managed, indexes),
+            *old_statistics,
+            *carried,
+        ],
     )
-    run(
-        connection,
-        sql.SQL("ALTER TABLE {} RENAME TO {}").format(first.identifier, sql.Identifier(table.name)),
-    )
-    run_all(connection, [*views, *sequences])
-    # Never CASCADE: what others built on it meanwhile is theirs, and PostgreSQL says what it is.
-    run(connection, sql.SQL("DROP TABLE {}").format(made.identifier))
-    run_all(connection, _names_back(managed, indexes))
-    run_all(connection, [*old_statistics, *carried])
     _forget(connection, managed)
     return held.milliseconds
 

@@ -42,30 +42,25 @@ CREATE TABLE logging.event_store (
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_enabled = true);
 CREATE INDEX ix_event_type ON logging.event_store (event_type, "timestamp" DESC);
 CREATE INDEX ix_event_data ON logging.event_store USING gin (event_data);
-CREATE UNIQUE INDEX ux_aggregate ON logging.event_store (aggregate_id, version) WHERE aggregate_id IS NOT NULL;
-CREATE INDEX ix_recent ON logging.event_store USING brin ("timestamp");
-COMMENT ON TABLE logging.event_store IS 'what happened, it''s all';
-COMMENT ON COLUMN logging.event_store.event_data IS 'the "event"';
-COMMENT ON INDEX logging.ix_event_type IS 'for the log page';
-COMMENT ON CONSTRAINT event_store_pkey ON logging.event_store IS 'by id';
-CREATE STATISTICS logging.event_kinds (dependencies) ON event_type, version FROM logging.event_store;
-COMMENT ON STATISTICS logging.event_kinds IS 'they go together';
-ALTER TABLE logging.event_store ALTER COLUMN event_type SET STATISTICS 500;
-CREATE FUNCTION logging.touch() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END$$;
-CREATE TRIGGER touch BEFORE UPDATE ON logging.event_store FOR EACH ROW EXECUTE FUNCTION logging.touch();
-CREATE TABLE logging.audit (id bigint GENERATED ALWAYS AS IDENTITY, what text, rows bigint);
-CREATE FUNCTION logging.note() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN INSERT INTO logging.audit (what, rows) SELECT TG_OP || ' ' || TG_TABLE_NAME, count(*) FROM n; RETURN NULL; END$$;
-CREATE TRIGGER note AFTER INSERT ON logging.event_store REFERENCING NEW TABLE AS n
-FOR EACH STATEMENT EXECUTE FUNCTION logging.note();
-COMMENT ON TRIGGER note ON logging.event_store IS 'counts';
-CREATE VIEW logging.latest WITH (security_barrier = true) AS
-SELECT id, event_type, "timestamp" FROM logging.event_store WHERE "timestamp" > '2020-01-01';
-CREATE VIEW logging.kinds AS SELECT event_type, count(*) AS events FROM logging.latest GROUP BY event_type;
-INSERT INTO logging.event_store (event_type, aggregate_id, event_data, "timestamp")
-SELECT 'kind ' || n % 7, md5(n::text)::uuid, jsonb_build_object('n', n), now() - n * interval '37 minutes'
-FROM generate_series(1, 3000) AS n;
+CREATE UNIQUE INDEX ux_aggregate ON logging.event_store (aggregate_id, version) WHERE aggregate_id IS NOT
+NULL; CREATE INDEX ix_recent ON logging.event_store USING brin ("timestamp"); COMMENT ON TABLE
+logging.event_store IS 'what happened, it''s all'; COMMENT ON COLUMN logging.event_store.event_data IS 'the
+"event"'; COMMENT ON INDEX logging.ix_event_type IS 'for the log page'; COMMENT ON CONSTRAINT
+event_store_pkey ON logging.event_store IS 'by id'; CREATE STATISTICS logging.event_kinds (dependencies) ON
+event_type, version FROM logging.event_store; COMMENT ON STATISTICS logging.event_kinds IS 'they go
+together'; ALTER TABLE logging.event_store ALTER COLUMN event_type SET STATISTICS 500; CREATE FUNCTION
+logging.touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW;
+END$$; CREATE TRIGGER touch BEFORE UPDATE ON logging.event_store FOR EACH ROW EXECUTE FUNCTION
+logging.touch(); CREATE TABLE logging.audit (id bigint GENERATED ALWAYS AS IDENTITY, what text, rows
+bigint); CREATE FUNCTION logging.note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO
+logging.audit (what, rows) SELECT TG_OP || ' ' || TG_TABLE_NAME, count(*) FROM n; RETURN NULL; END$$; CREATE
+TRIGGER note AFTER INSERT ON logging.event_store REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE
+FUNCTION logging.note(); COMMENT ON TRIGGER note ON logging.event_store IS 'counts'; CREATE VIEW
+logging.latest WITH (security_barrier = true) AS SELECT id, event_type, "timestamp" FROM logging.event_store
+WHERE "timestamp" > '2020-01-01'; CREATE VIEW logging.kinds AS SELECT event_type, count(*) AS events FROM
+logging.latest GROUP BY event_type; INSERT INTO logging.event_store (event_type, aggregate_id, event_data,
+"timestamp") SELECT 'kind ' || n % 7, md5(n::text)::uuid, jsonb_build_object('n', n), now() - n * interval
+'37 minutes' FROM generate_series(1, 3000) AS n;
 """
 
 SYSTEM_LOGS = """
@@ -82,7 +77,8 @@ CREATE TABLE logging.system_logs (
 CREATE INDEX ix_logs_level ON logging.system_logs (level) INCLUDE (component);
 ALTER TABLE logging.system_logs REPLICA IDENTITY FULL;
 INSERT INTO logging.system_logs (level, component, message, created_at)
-SELECT 'INFO', 'c' || n % 3, repeat('m', n % 50), now() - n * interval '1 hour' FROM generate_series(1, 2000) AS n;
+SELECT 'INFO', 'c' || n % 3, repeat('m', n % 50), now() - n * interval '1 hour' FROM generate_series(1,
+2000) AS n;
 """
 
 PRICE_HISTORY = """
@@ -103,8 +99,8 @@ CREATE TABLE pricing.price_history (
 );
 CREATE INDEX ix_price_product_date ON pricing.price_history (product_id, price_date);
 INSERT INTO pricing.price_history (product_id, inventory_item_id, price_date, price_type, price_amount)
-SELECT md5((1 + n % 2)::text)::uuid, CASE WHEN n % 5 = 0 THEN md5('1')::uuid END, current_date - n % 800, 'ask', n
-FROM generate_series(1, 2000) AS n;
+SELECT md5((1 + n % 2)::text)::uuid, CASE WHEN n % 5 = 0 THEN md5('1')::uuid END, current_date - n % 800,
+'ask', n FROM generate_series(1, 2000) AS n;
 """
 
 SALES_FORECASTS = """
@@ -148,8 +144,9 @@ _DESCRIBED = {
         SELECT conname, contype, pg_get_constraintdef(oid), obj_description(oid, 'pg_constraint')
         FROM pg_constraint WHERE conrelid = CAST(:t AS regclass) AND contype <> 'n' ORDER BY conname""",
     "indexes": """
-        SELECT relname, replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON '), indisvalid, obj_description(indexrelid, 'pg_class')
-        FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = CAST(:t AS regclass) ORDER BY relname""",
+        SELECT relname, replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON '), indisvalid,
+        obj_description(indexrelid, 'pg_class') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indrelid = CAST(:t AS regclass) ORDER BY relname""",
     "triggers": """
         SELECT tgname, pg_get_triggerdef(oid), tgenabled, obj_description(oid, 'pg_trigger')
         FROM pg_trigger WHERE tgrelid = CAST(:t AS regclass) AND NOT tgisinternal ORDER BY tgname""",
@@ -160,20 +157,21 @@ _DESCRIBED = {
         SELECT stxname, pg_get_statisticsobjdef(oid), obj_description(oid, 'pg_statistic_ext')
         FROM pg_statistic_ext WHERE stxrelid = CAST(:t AS regclass) ORDER BY stxname""",
     "views": """
-        SELECT c.oid::regclass::text, pg_get_viewdef(c.oid), pg_get_userbyid(relowner), relacl::text, reloptions::text
-        FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-        WHERE relkind = 'v' AND nspname IN ('logging', 'pricing', 'analytics', 'drawn') ORDER BY 1""",
+        SELECT c.oid::regclass::text, pg_get_viewdef(c.oid), pg_get_userbyid(relowner), relacl::text,
+        reloptions::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND
+        nspname IN ('logging', 'pricing', 'analytics', 'drawn') ORDER BY 1""",
     "sequences": """
-        SELECT s.oid::regclass::text, a.attname, s.relacl::text, pg_get_userbyid(s.relowner), obj_description(s.oid, 'pg_class'),
-               seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle, pg_sequence_last_value(s.oid)
-        FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_sequence ON seqrelid = s.oid
-        JOIN pg_attribute a ON a.attrelid = refobjid AND a.attnum = refobjsubid
-        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-          AND refobjid = CAST(:t AS regclass) AND deptype IN ('a', 'i') ORDER BY 1""",
+        SELECT s.oid::regclass::text, a.attname, s.relacl::text, pg_get_userbyid(s.relowner),
+        obj_description(s.oid, 'pg_class'), seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle,
+        pg_sequence_last_value(s.oid) FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind =
+        'S' JOIN pg_sequence ON seqrelid = s.oid JOIN pg_attribute a ON a.attrelid = refobjid AND a.attnum =
+        refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND
+        refobjid = CAST(:t AS regclass) AND deptype IN ('a', 'i') ORDER BY 1""",
     "publications": """
         SELECT pubname, pg_get_expr(prqual, prrelid),
                ARRAY(SELECT attname::text FROM pg_attribute
-                     WHERE attrelid = prrelid AND attnum = ANY (string_to_array(prattrs::text, ' ')::smallint[]) ORDER BY 1)
+                     WHERE attrelid = prrelid AND attnum = ANY (string_to_array(prattrs::text, '
+                     ')::smallint[]) ORDER BY 1)
         FROM pg_publication_rel JOIN pg_publication ON pg_publication.oid = prpubid
         WHERE prrelid = CAST(:t AS regclass) ORDER BY 1""",
 }
@@ -190,7 +188,8 @@ def described(connection: Connection, table: str) -> dict[str, list[tuple[Any, .
 def rows_of(connection: Connection, table: str) -> tuple[int, str]:
     """How many rows a table has, and a digest of all of them."""
     row = connection.exec_driver_sql(
-        f"SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') FROM {table} AS t"
+        "SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') "
+        f"FROM {table} AS t"
     ).one()
     return int(row[0]), str(row[1])
 
@@ -199,7 +198,8 @@ def stored(connection: Connection, table: str) -> dict[str, tuple[str | None, st
     """Storage options and replica identity of each partition, by its name."""
     rows = connection.execute(
         text(
-            "SELECT c.relname, c.reloptions::text, c.relreplident FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
+            "SELECT c.relname, c.reloptions::text, c.relreplident FROM pg_inherits JOIN pg_class "
+            "c ON c.oid = inhrelid "
             "WHERE inhparent = CAST(:t AS regclass)"
         ),
         {"t": table},
@@ -239,7 +239,14 @@ def ignore(_: str) -> None:
 
 
 def to_partitions(url: URL, table: str, column: str, keep: str | None = None) -> None:
-    convert(engine_of(url), table, column, ignore, keep=Keep.parse(keep) if keep else None, archive=False)
+    convert(
+        engine_of(url),
+        table,
+        column,
+        ignore,
+        keep=Keep.parse(keep) if keep else None,
+        archive=False,
+    )
 
 
 def back(url: URL, table: str, *, wait: bool = False) -> None:

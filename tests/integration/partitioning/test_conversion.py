@@ -1,6 +1,7 @@
 """The shop's four time series become partitions with everything they have, and ordinary tables again."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,13 +37,17 @@ _WRITES = {
         "UPDATE logging.system_logs SET message = 'z' WHERE id = %s RETURNING id",
     ),
     "pricing.price_history": (
-        "INSERT INTO pricing.price_history (product_id, price_date, price_type, price_amount) "
-        "VALUES (md5('1')::uuid, current_date, 'bid', 12.34) RETURNING id",
+        (
+            "INSERT INTO pricing.price_history (product_id, price_date, price_type, price_amount) "
+            "VALUES (md5('1')::uuid, current_date, 'bid', 12.34) RETURNING id"
+        ),
         "UPDATE pricing.price_history SET price_amount = 5 WHERE id = %s RETURNING id",
     ),
     "analytics.sales_forecasts": (
-        "INSERT INTO analytics.sales_forecasts (forecast_run_id, forecast_date, predicted) "
-        "VALUES (md5('x')::uuid, now() + interval '3 days', 1) RETURNING id",
+        (
+            "INSERT INTO analytics.sales_forecasts (forecast_run_id, forecast_date, predicted) "
+            "VALUES (md5('x')::uuid, now() + interval '3 days', 1) RETURNING id"
+        ),
         "UPDATE analytics.sales_forecasts SET predicted = 5 WHERE id = %s RETURNING id",
     ),
 }
@@ -51,13 +56,20 @@ _WRITES = {
 def with_privileges(connection: Connection, table: str, number: int) -> None:
     """An owner and grantees of this test's own, since roles are the server's."""
     roles = "".join(
-        f"DROP ROLE IF EXISTS {role}_{number}; CREATE ROLE {role}_{number}; " for role in ("shop", "app", "reader")
+        f"DROP ROLE IF EXISTS {role}_{number}; CREATE ROLE {role}_{number}; "
+        for role in ("shop", "app", "reader")
     )
     execute(connection, roles)
     schema = table.split(".", maxsplit=1)[0]
-    execute(connection, f"GRANT ALL ON SCHEMA {schema} TO shop_{number}; GRANT USAGE ON SCHEMA {schema} TO app_{number}")
+    execute(
+        connection,
+        f"GRANT ALL ON SCHEMA {schema} TO shop_{number}; GRANT USAGE ON SCHEMA {schema} TO app_{number}",
+    )
     execute(connection, PRIVILEGES.format(table=table, number=number))
-    execute(connection, f"CREATE PUBLICATION p{number} FOR TABLE {table} WITH (publish_via_partition_root = true)")
+    execute(
+        connection,
+        f"CREATE PUBLICATION p{number} FOR TABLE {table} WITH (publish_via_partition_root = true)",
+    )
     # What whoever makes tables gives away by default must not be given away.
     execute(connection, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
 
@@ -68,20 +80,34 @@ def expected(before: Described, table: str, column: str) -> Described:
     local = {
         name
         for name, definition, *_ in before["indexes"]
-        if " UNIQUE " in definition and not re.search(rf"\(.*\b{column}\b.*\)", definition) and "pkey" not in name
+        if " UNIQUE " in definition
+        and not re.search(rf"\(.*\b{column}\b.*\)", definition)
+        and "pkey" not in name
     }
     changed["indexes"] = [
-        (name, re.sub(r"\(id\)$", f'(id, {quote(column)})', definition) if "pkey" in name else definition, *more)
+        (
+            name,
+            re.sub(r"\(id\)$", f"(id, {quote(column)})", definition)
+            if "pkey" in name
+            else definition,
+            *more,
+        )
         for name, definition, *more in before["indexes"]
         if name not in local
     ]
     changed["constraints"] = [
-        (name, kind, re.sub(r"\(id\)$", f"(id, {quote(column)})", definition) if kind == "p" else definition, *more)
+        (
+            name,
+            kind,
+            re.sub(r"\(id\)$", f"(id, {quote(column)})", definition) if kind == "p" else definition,
+            *more,
+        )
         for name, kind, definition, *more in before["constraints"]
         if name not in local
     ]
     changed["columns"] = [
-        (name, kind, notnull or name == column, *more) for name, kind, notnull, *more in before["columns"]
+        (name, kind, notnull or name == column, *more)
+        for name, kind, notnull, *more in before["columns"]
     ]
     return changed
 
@@ -94,7 +120,7 @@ def quote(name: str) -> str:
 def test_everything_comes_along_and_back(
     databases_of_each_version: Databases, table: str, column: str
 ) -> None:
-    """Columns, keys, indexes, triggers, foreign keys, privileges, comments, views, sequences, publications: by catalog."""
+    """By catalog: columns, keys, indexes, triggers, privileges, comments, views, sequences, publications."""
     url = shop(databases_of_each_version)
     with connect(url) as connection:
         with_privileges(connection, table, 1 + [known for known, *_ in FOUR].index(table))
@@ -112,7 +138,8 @@ def test_everything_comes_along_and_back(
         assert managed_table(connection, name_of(table)) is None
         schema, name = table.split(".")
         left = connection.exec_driver_sql(
-            f"SELECT relname FROM pg_class WHERE relnamespace = '{schema}'::regnamespace AND relname ~ 'soleflip|_until_|{name}_rest'"
+            f"SELECT relname FROM pg_class WHERE relnamespace = '{schema}'::regnamespace "
+            f"AND relname ~ 'soleflip|_until_|{name}_rest'"
         ).all()
         assert left == []
 
@@ -128,7 +155,12 @@ def test_statements_of_the_application_work_on_before_meanwhile_and_after(
         driver: Any = connection.connection.driver_connection
         driver.prepare_threshold = 0
         count = rows_of(connection, table)[0]
-        for number, step in enumerate((lambda: None, lambda: to_partitions(url, table, column), lambda: back(url, table)), 1):
+        steps: list[Callable[[], None]] = [
+            lambda: None,
+            lambda: to_partitions(url, table, column),
+            lambda: back(url, table),
+        ]
+        for number, step in enumerate(steps, 1):
             step()
             (row_id,) = driver.execute(insert).fetchone()
             assert driver.execute(update, [row_id]).fetchone() == (row_id,)
@@ -163,7 +195,10 @@ def test_existing_table_is_the_first_partition_and_is_not_rewritten(databases: D
 def test_what_was_unique_is_unique_in_each_month(databases_of_each_version: Databases) -> None:
     url = shop(databases_of_each_version)
     to_partitions(url, "logging.event_store", "timestamp")
-    insert = "INSERT INTO logging.event_store (event_id, event_type, timestamp) VALUES (md5('same')::uuid, 'x', {})"
+    insert = (
+        "INSERT INTO logging.event_store (event_id, event_type, timestamp) "
+        "VALUES (md5('same')::uuid, 'x', {})"
+    )
     with connect(url) as connection:
         connection.exec_driver_sql(insert.format("now()"))
         with pytest.raises(DBAPIError, match="event_store_event_id_key"):
@@ -174,18 +209,21 @@ def test_what_was_unique_is_unique_in_each_month(databases_of_each_version: Data
             connection.exec_driver_sql(insert.format("now() + interval '70 days'"))
 
 
-def test_triggers_fire_once_for_each_statement_and_row(databases_of_each_version: Databases) -> None:
+def test_triggers_fire_once_for_each_statement_and_row(
+    databases_of_each_version: Databases,
+) -> None:
     url = shop(databases_of_each_version)
     to_partitions(url, "logging.event_store", "timestamp")
     with connect(url) as connection:
         connection.exec_driver_sql("TRUNCATE logging.audit")
         connection.exec_driver_sql(
-            "INSERT INTO logging.event_store (event_type, timestamp) SELECT 'x', now() + n * interval '40 days' "
-            "FROM generate_series(0, 3) AS n"
+            "INSERT INTO logging.event_store (event_type, timestamp) "
+            "SELECT 'x', now() + n * interval '40 days' FROM generate_series(0, 3) AS n"
         )
         noted = connection.exec_driver_sql("SELECT what, rows FROM logging.audit").all()
         touched = connection.exec_driver_sql(
-            "UPDATE logging.event_store SET version = 2 WHERE event_type = 'x' RETURNING updated_at IS NOT NULL"
+            "UPDATE logging.event_store SET version = 2 WHERE event_type = 'x' "
+            "RETURNING updated_at IS NOT NULL"
         ).all()
 
     assert [tuple(row) for row in noted] == [("INSERT event_store", 4)]
@@ -205,6 +243,8 @@ def test_foreign_keys_are_kept_in_every_partition(databases_of_each_version: Dat
                 connection.exec_driver_sql(insert.format("missing", day))
             connection.exec_driver_sql(insert.format("1", day))
         connection.exec_driver_sql("DELETE FROM pricing.product WHERE id = md5('1')::uuid")
-        left = connection.exec_driver_sql("SELECT DISTINCT product_id::text FROM pricing.price_history").all()
+        left = connection.exec_driver_sql(
+            "SELECT DISTINCT product_id::text FROM pricing.price_history"
+        ).all()
 
     assert len(left) == 1

@@ -1,4 +1,4 @@
-"""A conversion, or the way back, may die anywhere, while the shop writes: the next run ends it, and no row is lost."""
+"""A conversion, or the way back, may die anywhere: the next run ends it, and no row is lost."""
 
 import multiprocessing
 import os
@@ -73,7 +73,7 @@ def shop_url(databases_of_each_version: Databases) -> URL:
 
 
 def test_conversion_dies_at_every_step(databases_of_each_version: Databases) -> None:
-    """Before and after each; rows and writes are right at once, and the next run ends where an undisturbed one does."""
+    """Rows and writes are right at once, and the next run ends where an undisturbed one does."""
     original = shop(databases_of_each_version)
     undisturbed = databases_of_each_version.copy(original)
     to_partitions(undisturbed, TABLE, COLUMN)
@@ -87,7 +87,9 @@ def test_conversion_dies_at_every_step(databases_of_each_version: Databases) -> 
             died = dies(url, convert_it=True, number=number, when=when)
             with connect(url) as connection:
                 assert rows_of(connection, TABLE)[0] == 3000
-                connection.exec_driver_sql("INSERT INTO logging.event_store (event_type) VALUES ('new')")
+                connection.exec_driver_sql(
+                    "INSERT INTO logging.event_store (event_type) VALUES ('new')"
+                )
                 to_partitions(url, TABLE, COLUMN)
                 assert described(connection, TABLE) == wanted
                 assert rows_of(connection, TABLE)[0] == 3001
@@ -108,7 +110,9 @@ def test_way_back_dies_at_every_step(databases_of_each_version: Databases) -> No
             url = databases_of_each_version.copy(original)
             died = dies(url, convert_it=False, number=number, when=when)
             with connect(url) as connection:
-                connection.exec_driver_sql("INSERT INTO logging.event_store (event_type) VALUES ('new')")
+                connection.exec_driver_sql(
+                    "INSERT INTO logging.event_store (event_type) VALUES ('new')"
+                )
                 if died and number_of_managed(url):
                     back(url, TABLE)
                 assert described(connection, TABLE) == wanted
@@ -128,7 +132,9 @@ def test_conversion_that_died_is_given_up(shop_url: URL) -> None:
     with connect(shop_url) as connection:
         before = described(connection, TABLE)
         number = 1
-        while dies(shop_url, convert_it=True, number=number, when="after") and not is_partitioned(shop_url):
+        while dies(shop_url, convert_it=True, number=number, when="after") and not is_partitioned(
+            shop_url
+        ):
             if number_of_managed(shop_url):
                 back(shop_url, TABLE)
             assert described(connection, TABLE) == before
@@ -140,7 +146,9 @@ def test_conversion_that_died_is_given_up(shop_url: URL) -> None:
 
 def is_partitioned(url: URL) -> bool:
     with connect(url) as connection:
-        kind = connection.exec_driver_sql(f"SELECT relkind FROM pg_class WHERE oid = '{TABLE}'::regclass")
+        kind = connection.exec_driver_sql(
+            f"SELECT relkind FROM pg_class WHERE oid = '{TABLE}'::regclass"
+        )
         return bool(kind.scalar_one() == "p")
 
 
@@ -167,7 +175,8 @@ class Writers:
             thread.join()
 
     def _work(self, number: int) -> None:
-        chance, mine = random.Random(number), []
+        chance = random.Random(number)
+        mine: list[str] = []
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._end.is_set():
                 try:
@@ -177,7 +186,10 @@ class Writers:
                     self.failed.append(str(error))
 
     def _write(
-        self, connection: "psycopg.Connection[tuple[object, ...]]", chance: random.Random, mine: list[str]
+        self,
+        connection: "psycopg.Connection[tuple[object, ...]]",
+        chance: random.Random,
+        mine: list[str],
     ) -> None:
         kind = chance.random()
         if kind < 0.6 or not mine:
@@ -208,7 +220,7 @@ class Writers:
             rows = connection.exec_driver_sql(
                 "SELECT id::text, version FROM logging.event_store WHERE event_type = 'w'"
             ).all()
-        return len(rows) == len(self.there) and dict(map(tuple, rows)) == self.there  # type: ignore[arg-type]
+        return len(rows) == len(self.there) and dict(map(tuple, rows)) == self.there
 
 
 def _run(url: str, *, convert_it: bool) -> None:

@@ -1,4 +1,4 @@
-"""What stands in the way is named, with what to do, before anything is touched; and what would change is said."""
+"""What stands in the way is named, with what to do, and what would change, before anything is touched."""
 
 from datetime import UTC, datetime
 
@@ -18,8 +18,14 @@ OBSTACLES = {
     "row security": ("ALTER TABLE logging.event_store ENABLE ROW LEVEL SECURITY", "row security"),
     "policy": ("CREATE POLICY p ON logging.event_store USING (true)", "row security"),
     "rule": ("CREATE RULE r AS ON DELETE TO logging.event_store DO INSTEAD NOTHING", "the rule r"),
-    "inheritance": ("CREATE TABLE logging.child () INHERITS (logging.event_store)", "logging.child"),
-    "unlogged": ("DROP TABLE logging.audit; ALTER TABLE logging.event_store SET UNLOGGED", "unlogged"),
+    "inheritance": (
+        "CREATE TABLE logging.child () INHERITS (logging.event_store)",
+        "logging.child",
+    ),
+    "unlogged": (
+        "DROP TABLE logging.audit; ALTER TABLE logging.event_store SET UNLOGGED",
+        "unlogged",
+    ),
     "exclusion": (
         "ALTER TABLE logging.event_store ADD CONSTRAINT x EXCLUDE USING hash (event_id WITH =)",
         "constraint x",
@@ -40,17 +46,28 @@ OBSTACLES = {
         "ALTER TABLE logging.event_store REPLICA IDENTITY USING INDEX event_store_event_id_key",
         "replica identity",
     ),
-    "publication": ("CREATE PUBLICATION q FOR TABLE logging.event_store", "publish_via_partition_root"),
-    "publication of a schema": ("CREATE PUBLICATION q FOR TABLES IN SCHEMA logging", "publish_via_partition_root"),
+    "publication": (
+        "CREATE PUBLICATION q FOR TABLE logging.event_store",
+        "publish_via_partition_root",
+    ),
+    "publication of a schema": (
+        "CREATE PUBLICATION q FOR TABLES IN SCHEMA logging",
+        "publish_via_partition_root",
+    ),
     "transition table of rows": (
-        "CREATE TRIGGER each AFTER INSERT ON logging.event_store REFERENCING NEW TABLE AS n FOR EACH ROW "
-        "EXECUTE FUNCTION logging.note()",
+        (
+            "CREATE TRIGGER each AFTER INSERT ON logging.event_store REFERENCING NEW TABLE AS n FOR EACH ROW "
+            "EXECUTE FUNCTION logging.note()"
+        ),
         "trigger each",
     ),
     "trigger that sets the time": (
-        "CREATE FUNCTION logging.late() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN NEW.timestamp := now(); RETURN NEW; END$$; "
-        "CREATE TRIGGER late BEFORE INSERT ON logging.event_store FOR EACH ROW EXECUTE FUNCTION logging.late()",
+        (
+            "CREATE FUNCTION logging.late() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN NEW.timestamp := now(); RETURN NEW; END$$; "
+            "CREATE TRIGGER late BEFORE INSERT ON logging.event_store "
+            "FOR EACH ROW EXECUTE FUNCTION logging.late()"
+        ),
         "trigger late",
     ),
     "materialized view": (
@@ -70,11 +87,17 @@ OBSTACLES = {
         "logging.kept",
     ),
     "function with a parsed body": (
-        "CREATE FUNCTION logging.parsed() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM logging.event_store; END",
+        (
+            "CREATE FUNCTION logging.parsed() RETURNS bigint LANGUAGE sql "
+            "BEGIN ATOMIC SELECT count(*) FROM logging.event_store; END"
+        ),
         "function logging.parsed()",
     ),
     "far ahead": (
-        "INSERT INTO logging.event_store (event_type, timestamp) VALUES ('x', '9999-01-01'), ('y', 'infinity')",
+        (
+            "INSERT INTO logging.event_store (event_type, timestamp) "
+            "VALUES ('x', '9999-01-01'), ('y', 'infinity')"
+        ),
         "2 rows are more than 5 years ahead",
     ),
     "name taken": ("CREATE TABLE logging.event_store_rest ()", "logging.event_store_rest is there"),
@@ -106,7 +129,9 @@ def test_obstacle_is_named_and_nothing_is_changed(
         ("logging.nowhere", "timestamp", "There is no table logging.nowhere"),
     ],
 )
-def test_wrong_table_or_column_is_named(databases: Databases, table: str, column: str, said: str) -> None:
+def test_wrong_table_or_column_is_named(
+    databases: Databases, table: str, column: str, said: str
+) -> None:
     with pytest.raises(PartitioningError, match=said):
         to_partitions(shop(databases), table, column)
 
@@ -122,9 +147,17 @@ def test_rows_without_a_time_are_counted(databases: Databases) -> None:
 def test_whoever_is_not_the_owner_is_told_so(databases: Databases) -> None:
     url = shop(databases)
     with connect(url) as connection:
-        execute(connection, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA logging TO stranger")
+        execute(
+            connection,
+            "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN; "
+            "GRANT USAGE ON SCHEMA logging TO stranger",
+        )
         execute(connection, "GRANT SELECT ON logging.event_store TO stranger; SET ROLE stranger")
-        found = plan(connection, find_table(connection, "logging.event_store", "timestamp"), datetime.now(UTC))
+        found = plan(
+            connection,
+            find_table(connection, "logging.event_store", "timestamp"),
+            datetime.now(UTC),
+        )
 
     assert any("belongs to" in sentence for sentence in found.obstacles)
 
@@ -133,15 +166,25 @@ def test_what_will_be_another_way_is_said(databases_of_each_version: Databases) 
     """The key, each UNIQUE, what fails from then on, and whether a lookup stays fast."""
     url = shop(databases_of_each_version)
     with connect(url) as connection:
-        events = plan(connection, find_table(connection, "logging.event_store", "timestamp"), datetime.now(UTC))
-        logs = plan(connection, find_table(connection, "logging.system_logs", "created_at"), datetime.now(UTC))
+        events = plan(
+            connection,
+            find_table(connection, "logging.event_store", "timestamp"),
+            datetime.now(UTC),
+        )
+        logs = plan(
+            connection,
+            find_table(connection, "logging.system_logs", "created_at"),
+            datetime.now(UTC),
+        )
         forecasts = plan(
-            connection, find_table(connection, "analytics.sales_forecasts", "forecast_date"), datetime.now(UTC)
+            connection,
+            find_table(connection, "analytics.sales_forecasts", "forecast_date"),
+            datetime.now(UTC),
         )
 
     said = "\n".join(events.changes)
     assert events.obstacles == logs.obstacles == forecasts.obstacles == []
-    assert "PRIMARY KEY (id) becomes (id, \"timestamp\")" in said
+    assert 'PRIMARY KEY (id) becomes (id, "timestamp")' in said
     assert "ON CONFLICT (id) fails" in said
     assert "logging.event_store_event_id_key (event_id) becomes unique in each month" in said
     assert "ON CONFLICT (event_id) fails" in said
@@ -173,14 +216,16 @@ def test_first_partition_ends_with_next_month_or_after_the_latest_row(databases:
     now = datetime(2026, 11, 26, tzinfo=UTC)
     with connect(url) as connection:
         connection.exec_driver_sql("DELETE FROM analytics.sales_forecasts")
-        empty = plan(connection, find_table(connection, "analytics.sales_forecasts", "forecast_date"), now)
+        empty = plan(
+            connection, find_table(connection, "analytics.sales_forecasts", "forecast_date"), now
+        )
         connection.exec_driver_sql(
             "INSERT INTO analytics.sales_forecasts (forecast_run_id, forecast_date, predicted) "
             "VALUES (md5('x')::uuid, '2027-05-31 23:59:59.999999', 1)"
         )
-        ahead = plan(connection, find_table(connection, "analytics.sales_forecasts", "forecast_date"), now)
+        ahead = plan(
+            connection, find_table(connection, "analytics.sales_forecasts", "forecast_date"), now
+        )
 
     assert str(empty.until) == "2027-01"
     assert str(ahead.until) == "2027-07"
-
-
