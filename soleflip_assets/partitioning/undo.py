@@ -13,7 +13,12 @@ from soleflip_assets.ground.database import query_file, run_statement
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.months.partitions import TableName, list_months
 from soleflip_assets.partitioning.conversion import drop_check, own_checks, prepare_key, rename
-from soleflip_assets.partitioning.keeping import COPY_TIMEOUT, MOST_ROWS_MOVED, columns_of
+from soleflip_assets.partitioning.keeping import (
+    COPY_TIMEOUT,
+    MOST_ROWS_MOVED,
+    ROWS_A_SECOND,
+    columns_of,
+)
 from soleflip_assets.partitioning.names import plain
 from soleflip_assets.partitioning.preflight import find_table
 from soleflip_assets.partitioning.record import Managed, managed_table
@@ -31,8 +36,6 @@ from soleflip_assets.partitioning.session import (
     statements_of,
 )
 
-# Copied so many a second, measured with 300 bytes a row and four indexes.
-_ROWS_A_SECOND = 100_000
 # The table that was has its foreign keys still; the others are brought along.
 _STAYED = {"50_foreign_keys"}
 
@@ -127,7 +130,7 @@ def require_few(connection: Connection, managed: Managed, *, wait: bool) -> Tabl
             f"{plain(managed.table)}: {rows:,} rows in {len(others)} partitions "
             f"({sum(part.bytes for part in others) / 2**20:,.0f} MB) would have to be copied "
             "while readers and "
-            f"writers wait, some {max(1, rows // _ROWS_A_SECOND)} s; nothing was changed. Say "
+            f"writers wait, some {max(1, rows // ROWS_A_SECOND)} s; nothing was changed. Say "
             "--wait to let them."
         )
     return first
