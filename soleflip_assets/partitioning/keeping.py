@@ -192,12 +192,10 @@ def _attach_new(connection: Connection, managed: Managed, month: Month, *, wait:
     rows = _count(connection, rest, within)
     if rows > MOST_ROWS_MOVED and not wait:
         raise PartitioningError(
-            f"{plain(managed.table)}: {rest.name} holds more than {MOST_ROWS_MOVED:,} rows of "
-            f"{month}, and readers "
-            "and writers would wait while they are moved: they stay there, where they are read "
-            "and written as any "
-            "other. Run `soleflip partition --months --wait` at a quiet hour: a second for some "
-            f"{ROWS_A_SECOND:,} rows."
+            f"{plain(managed.table)}: {rest.name} holds more than {MOST_ROWS_MOVED:,} rows of {month}, and "
+            "readers and writers would wait while they are moved: they stay there, where they are read and "
+            "written as any other. Run `soleflip partition --months --wait` at a quiet hour: a second for "
+            f"some {ROWS_A_SECOND:,} rows."
         )
     set_local(connection, "lock_timeout", _ATTACH_TIMEOUT)
     if rows:

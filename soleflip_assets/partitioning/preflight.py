@@ -134,9 +134,8 @@ def plan(connection: Connection, table: Table, now: datetime) -> Plan:
     oldest, newest, beyond, missing = connection.exec_driver_sql(look.as_string()).one()
     if beyond:
         obstacles.append(
-            f"{beyond:,} rows are more than {HORIZON_MONTHS // 12} years ahead, where no month "
-            "can be made for "
-            f"them: correct or delete what has {table.column} from {this_month + HORIZON_MONTHS} on."
+            f"{beyond:,} rows are more than {HORIZON_MONTHS // 12} years ahead, where no month can be made "
+            f"for them: correct or delete what has {table.column} from {this_month + HORIZON_MONTHS} on."
         )
     if missing:
         obstacles.append(f"{missing:,} rows have no {table.column}: fill it in.")

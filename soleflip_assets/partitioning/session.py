@@ -31,7 +31,7 @@ T = TypeVar("T")
 _DDL_TIMEOUT = "5s"
 # Everybody waits behind it. With 60 ms to wait and 100 ms to work, the worst write of a busy shop stays
 # below 250 ms.
-_LOCK_TIMEOUT = "60ms"
+_LOCK_MILLISECONDS = 60
 # What is done under the lock takes milliseconds; a scan that nobody foresaw is cut short.
 _HELD_TIMEOUT = "1s"
 _ATTEMPTS = 100
@@ -127,12 +127,17 @@ class Held:
         Raises:
             sqlalchemy.exc.DBAPIError: it was not free at once; ``in_transaction`` tries again.
         """
-        set_local(self._connection, "lock_timeout", _LOCK_TIMEOUT)
         set_local(self._connection, "statement_timeout", _HELD_TIMEOUT)
         self._since = time.perf_counter()
-        lock(self._connection, table, "ACCESS EXCLUSIVE")
+        self._lock(table, "ACCESS EXCLUSIVE")
         for other in referenced:
-            lock(self._connection, other, "SHARE ROW EXCLUSIVE")
+            self._lock(other, "SHARE ROW EXCLUSIVE")
+
+    def _lock(self, table: TableName, mode: str) -> None:
+        """Wait for no longer than is left for all: who waits for the first one waits for the others."""
+        left = max(1, round(_LOCK_MILLISECONDS - self.milliseconds))
+        set_local(self._connection, "lock_timeout", f"{left}ms")
+        lock(self._connection, table, mode)
 
     @property
     def milliseconds(self) -> float:
@@ -157,7 +162,9 @@ def lock_against_ddl(connection: Connection, table: TableName) -> None:
 
 def brief(connection: Connection, statement: sql.Composed) -> None:
     """Execute one statement that takes a strong lock for an instant, tried again until it gets it."""
-    in_transaction(connection, lambda: run(connection, statement), lock_timeout=_LOCK_TIMEOUT)
+    in_transaction(
+        connection, lambda: run(connection, statement), lock_timeout=f"{_LOCK_MILLISECONDS}ms"
+    )
 
 
 def referenced_by(connection: Connection, table: TableName) -> list[TableName]:

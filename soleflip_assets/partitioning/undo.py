@@ -7,7 +7,9 @@ the table is locked, so there must be few of them. Here: that one transaction. N
 from collections.abc import Sequence
 
 from psycopg import sql
+from psycopg.errors import DependentObjectsStillExist, UniqueViolation
 from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.ground.database import query_file, run_statement
 from soleflip_assets.ground.sql_files import sql_files
@@ -36,6 +38,8 @@ from soleflip_assets.partitioning.session import (
     statements_of,
 )
 
+# Two rows with one key by now, or something that others have built on a partition meanwhile.
+_REFUSALS = (UniqueViolation, DependentObjectsStillExist)
 # The table that was has its foreign keys still; the others are brought along.
 _STAYED = {"50_foreign_keys"}
 
@@ -90,11 +94,22 @@ def _forget(connection: Connection, managed: Managed) -> None:
 
 def _take_back(connection: Connection, managed: Managed, log: Log, *, wait: bool) -> None:
     first = require_few(connection, managed, wait=wait)
-    if managed.key_columns:
-        prepare_key(connection, first, managed.key_columns, log, name=managed.names.prepared_key)
-    milliseconds = in_transaction(
-        connection, lambda: _swap_back(connection, managed, first, wait=wait)
-    )
+    try:
+        if managed.key_columns:
+            prepare_key(
+                connection, first, managed.key_columns, log, name=managed.names.prepared_key
+            )
+        milliseconds = in_transaction(
+            connection, lambda: _swap_back(connection, managed, first, wait=wait)
+        )
+    except DBAPIError as error:
+        if not isinstance(error.orig, _REFUSALS):
+            raise
+        diagnosis = error.orig.diag
+        said = " ".join(f"{diagnosis.message_primary}. {diagnosis.message_detail or ''}".split())
+        raise PartitioningError(
+            f"{plain(managed.table)} stays in partitions: {said} Correct that, then run this again."
+        ) from error
     log(
         f"{plain(managed.table)} is an ordinary table again. Readers and writers waited {milliseconds:.0f} ms"
     )
@@ -119,19 +134,17 @@ def require_few(connection: Connection, managed: Managed, *, wait: bool) -> Tabl
     parts = list_months(connection, managed.table)
     if first is None or first not in {part.table for part in parts}:
         raise PartitioningError(
-            f"{plain(managed.table)}: the partition that it was has left with its retention, and "
-            "there is nothing "
-            "to make an ordinary table of: create one and copy the rows."
+            f"{plain(managed.table)}: the partition that it was has left with its retention, and there is "
+            "nothing to make an ordinary table of: create one and copy the rows."
         )
     others = [part for part in parts if part.table != first]
     rows = 0 if wait else sum(_count(connection, part.table) for part in others)
     if rows > MOST_ROWS_MOVED:
         raise PartitioningError(
             f"{plain(managed.table)}: {rows:,} rows in {len(others)} partitions "
-            f"({sum(part.bytes for part in others) / 2**20:,.0f} MB) would have to be copied "
-            "while readers and "
-            f"writers wait, some {max(1, rows // ROWS_A_SECOND)} s; nothing was changed. Say "
-            "--wait to let them."
+            f"({sum(part.bytes for part in others) / 2**20:,.0f} MB) would have to be copied while readers "
+            f"and writers wait, some {max(1, rows // ROWS_A_SECOND)} s; nothing was changed. Say --wait to "
+            "let them."
         )
     return first
 

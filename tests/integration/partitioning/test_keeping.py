@@ -313,6 +313,36 @@ def test_few_rows_of_other_months_come_back_and_many_are_refused_with_the_cost(
         assert partitions(connection, EVENTS) == []
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        (
+            (
+                "INSERT INTO logging.event_store (id, event_type, timestamp) "
+                "SELECT id, 'again', now() + interval '75 days' FROM logging.event_store LIMIT 1"
+            ),
+            "duplicate key value",
+        ),
+        (
+            "CREATE VIEW logging.of_rest AS SELECT id FROM logging.event_store_rest",
+            "of_rest depends on",
+        ),
+    ],
+    ids=["a key twice", "a view of a partition"],
+)
+def test_way_back_that_is_barred_says_by_what_and_changes_nothing(
+    shop_url: URL, meanwhile: str, said: str
+) -> None:
+    with connect(shop_url) as connection:
+        connection.exec_driver_sql(meanwhile)
+        before = rows_of(connection, EVENTS)
+        with pytest.raises(PartitioningError, match=said):
+            back(shop_url, EVENTS)
+
+        assert rows_of(connection, EVENTS) == before
+        assert len(partitions(connection, EVENTS)) == 4
+
+
 def test_jobs_convert_keep_and_refuse_in_a_sentence(
     databases: Databases, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
