@@ -114,17 +114,23 @@ def preflight(
             context.log.info(f"  {part}")
         found = run_preflight(connection, state.dumps, preference.side)
         foreseen = [] if found.stopping else steps.foresee(connection)
+    # A step like any other is one of many; the log has them all.
     for outcome in foreseen:
-        context.log.info(outcome.foreseen)
+        told = context.log.info if outcome.found or outcome.adopted else context.log.debug
+        told(outcome.foreseen)
     for finding in found.findings:
-        if not finding.as_expected:
-            context.log.log("INFO" if finding.passed else "WARNING", str(finding))
+        if finding.as_expected:
+            continue
+        if finding.passed:
+            context.log.info(finding.summary)
+        context.log.log("DEBUG" if finding.passed else "WARNING", str(finding))
     yield dg.MaterializeResult(
         metadata={
             "found": state_found,
             "parts": dg.MetadataValue.md("\n".join(f"- {part}" for part in there.parts)),
             "stops": len(found.stopping),
             "columns": dg.MetadataValue.md(_columns_table(found)),
+            "steps_foreseen": sum(outcome.applied for outcome in foreseen),
             "steps": dg.MetadataValue.md("\n".join(f"- {one.foreseen}" for one in foreseen)),
         },
         check_results=[_check_result(finding) for finding in found.findings],
@@ -176,7 +182,7 @@ def database_dump(
         with deployer.recorded(DUMP_STEP, checksum="") as details:
             dump = take_dump(owner_database.engine, state.dumps)
             details.update(_dump_details(dump))
-        context.log.info(f"dumped {dump.bytes:,} bytes to {dump.path} in {dump.seconds:.1f} s")
+        context.log.info(f"dumped {dump.bytes / 1e6:,.1f} MB in {dump.seconds:.1f} s: {dump.path}")
         entry = deployer.entries[DUMP_STEP]
     taken_at: datetime = entry["started_at"]
     return dg.MaterializeResult(

@@ -5,12 +5,15 @@ done.
 """
 
 import dagster as dg
+from pydantic import Field
 
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
+from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.running.executor import in_process
@@ -85,6 +88,62 @@ def revert_phase2() -> None:
     take_back()
 
 
+class ResyncConfig(dg.Config):
+    """Which stock rows are carried again to wherever they differ.
+
+    Attributes:
+        stock_ids: their ids; all that differ if none are named.
+        dry_run: say what differs; change nothing.
+    """
+
+    stock_ids: list[str] = Field(default_factory=list)
+    dry_run: bool = True
+
+
+@dg.op
+def carry_again(
+    context: dg.OpExecutionContext,
+    config: ResyncConfig,
+    deployment: Deployment,
+    state: StateFolder,
+) -> dg.Output[Resynced]:
+    """Carry stock rows again to wherever they differ.
+
+    Returns:
+        What was carried, and what a person has to decide.
+    """
+    result = resync(deployment.deployer(context.log.info), config.stock_ids, dry_run=config.dry_run)
+    for one in result.cured:
+        context.log.debug(str(one))
+    for one in result.left:
+        context.log.warning(str(one))
+    record = None
+    if not config.dry_run and (result.cured or result.left):
+        record = write_record(result, state.reports, context.run_id)
+    return dg.Output(
+        result,
+        metadata={
+            "dry_run": config.dry_run,
+            "stock_rows": result.rows,
+            "facts": len(result.cured),
+            "left": len(result.left),
+            "read_model_rows": result.read_model or 0,
+            **({"record": dg.MetadataValue.path(record)} if record else {}),
+        },
+    )
+
+
+@dg.job(
+    description="Carry stock rows again to wherever they differ, after somebody wrote past the triggers. "
+    "A dry run unless configured otherwise.",
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
+)
+def resync_stock() -> None:
+    """One step: what was carried stays, and the next run does the rest."""
+    carry_again()
+
+
 class RetirementConfig(dg.Config):
     """How old tables are retired.
 
@@ -95,16 +154,32 @@ class RetirementConfig(dg.Config):
     dry_run: bool = True
 
 
+class LegacyRetirementConfig(RetirementConfig):
+    """How the legacy tables are retired.
+
+    Attributes:
+        rewrite_views: give the views that read them the same rows from stock, also in a dry run, which drops
+            nothing.
+    """
+
+    rewrite_views: bool = False
+
+
 @dg.op
 def retire_legacy_tables(
-    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+    context: dg.OpExecutionContext, config: LegacyRetirementConfig, deployment: Deployment
 ) -> bool:
     """Drop the legacy tables if every gate is open.
 
     Returns:
         Whether they were dropped.
     """
-    return retire(deployment.deployer(context.log.info), LEGACY_RETIREMENT, dry_run=config.dry_run)
+    return retire(
+        deployment.deployer(context.log.info),
+        LEGACY_RETIREMENT,
+        dry_run=config.dry_run,
+        rewrite_views=config.rewrite_views,
+    )
 
 
 @dg.op
