@@ -15,6 +15,7 @@ from benchmarks import (
     dump,
     history,
     hourly,
+    partitions,
     pg_cron,
     plots,
     queries,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "warehouse": warehouse.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
 QUICK = ("queries", "refresh", "read_model", "writers")

@@ -19,11 +19,14 @@ from soleflip_assets.history import definitions as history
 from soleflip_assets.housekeeping import definitions as housekeeping
 from soleflip_assets.metrics import definitions as metrics
 from soleflip_assets.monitoring import definitions as monitoring
+from soleflip_assets.partitioning import definitions as partitioning
 from soleflip_assets.phase2 import definitions as phase2
 from soleflip_assets.reservations import definitions as reservations
 from soleflip_assets.running.executor import in_process
 
-DOMAINS = [dumps, metrics, phase2, reservations, history, monitoring, alerts, housekeeping]
+DOMAINS = [
+    dumps, metrics, phase2, reservations, history, partitioning, monitoring, alerts, housekeeping,
+]  # fmt: skip
 
 # Everything by the clock works as the orchestrator; what deploys, retires or restores names the owner.
 database = Database(url=dg.EnvVar(DATABASE_URL))
