@@ -47,7 +47,7 @@ def deploy(*, check: bool, prefer: str | None) -> None:
     Exits with 1 when something stands in its way, a step failed or a validation did.
     """
     config = {"resources": {"preference": {"config": {"prefer": prefer}}}} if prefer else None
-    done = run("check_phase2" if check else "deploy_phase2", config)
+    done = run("preflight_phase2" if check else "deploy_phase2", config)
     finish(done.success, done.errors)
 
 

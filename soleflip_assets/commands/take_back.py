@@ -40,7 +40,7 @@ def revert(*, remake_legacy: bool) -> None:
     Exits with 1 when it refuses or a step failed; run again, it resumes.
     """
     config = {"dry_run": False, "remake_legacy": remake_legacy}
-    done = run("revert_phase2", {"ops": {"take_back": {"config": config}}})
+    done = run("revert_phase2", {"ops": {"undo_phase2": {"config": config}}})
     finish(done.success, done.errors)
 
 

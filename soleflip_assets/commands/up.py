@@ -25,6 +25,7 @@ from typing import Any
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.health import UnhealthyError, require_code_server
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import private_file, private_folder
@@ -35,6 +36,8 @@ Tell = Callable[[str], None]
 _HOST = "127.0.0.1"
 _SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 
+# Whether all is well.
+_HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
@@ -74,7 +77,8 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
         environment: prepared; its variables are inherited by the processes started here.
         port: of the UI.
         household: where they are written down.
-        tell: gets the lines for the terminal; the last one before the wait is the URL.
+        tell: gets the lines for the terminal; the last one before the wait is the URL of the page that says
+            whether all is well.
 
     Returns:
         The exit code: 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
@@ -110,8 +114,9 @@ def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
             "The deployment failed, as told above; the UI shows what it met. Mend that and start again."
         )
     tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
-    tell("Ctrl-C stops it. The UI:")
-    tell(f"http://{_HOST}:{port}")
+    tell(f"The runbook: http://{_HOST}:{port}{runbook.PATH}")
+    tell("Ctrl-C stops it. Whether all is well:")
+    tell(f"http://{_HOST}:{port}{_HEALTH}")
 
 
 class _Processes:

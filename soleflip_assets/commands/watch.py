@@ -76,7 +76,7 @@ def metrics(*, mode: str) -> None:
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """
     config = {"mode": mode.upper(), "dry_run": False}
-    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
+    done = run("switch_metrics_mode", {"ops": {"switch_mode": {"config": config}}})
     finish(done.success, done.errors)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.alerts.sensor import remembered
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.amounts import megabytes
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
@@ -65,8 +66,8 @@ def prune_event_log(
             "dry_run": config.dry_run,
             "runs_deleted": pruned.runs,
             "events_deleted": pruned.log_events + pruned.run_events,
-            "bytes": after,
-            "bytes_freed": before - after,
+            "megabytes": megabytes(after),
+            "megabytes_freed": megabytes(before - after),
         },
     )
 
@@ -111,7 +112,7 @@ def delete_old_files(
         metadata={
             "dry_run": config.dry_run,
             "files_deleted": len(files),
-            "bytes_freed": freed,
+            "megabytes_freed": megabytes(freed),
             "dumps_left_alone": len(dumps.untouched),
         },
     )

@@ -63,7 +63,8 @@ class Gate:
         ]
         examples = observed.get("examples") or []
         found = "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
-        return f"closed ({found}): {self.question.expected} {self.question.advice}"
+        details = f" ({found})" if found else ""
+        return f"closed{details}: {self.question.expected} {self.question.advice}"
 
 
 @dataclass(frozen=True)

@@ -661,12 +661,12 @@ def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.Monk
     assert run("compare_stock_metrics").success
     for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
         asked: dict[str, object] = {"mode": mode.name}
-        config: dict[str, object] = {"ops": {"keep_metrics": {"config": asked}}}
+        config: dict[str, object] = {"ops": {"switch_mode": {"config": asked}}}
         before = mode_of(deployed)
-        assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is False
+        assert run("switch_metrics_mode", config).output_for_node("switch_mode") is False
         assert mode_of(deployed) is before, "a launch of the UI changed it without being told to"
         asked["dry_run"] = False
-        assert run("switch_metrics_mode", config).output_for_node("keep_metrics") is True
+        assert run("switch_metrics_mode", config).output_for_node("switch_mode") is True
         assert mode_of(deployed) is mode
         refreshed = run("refresh_stock_metrics")
         assert refreshed.success
