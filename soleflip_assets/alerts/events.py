@@ -195,6 +195,8 @@ def _numbers(metadata: Any) -> str:
     told = []
     for name, metadata_value in metadata.items():
         value = metadata_value.value
+        if isinstance(metadata_value, dg.MarkdownMetadataValue | dg.UrlMetadataValue):
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             continue
         text = (

@@ -68,12 +68,16 @@ def explanation(section: str, meaning: str, observed: Mapping[str, Any]) -> str:
     examples = observed.get("examples")
     instance = f" For instance: {', '.join(map(str, examples))}." if examples else ""
     step = runbook.first_step(section)
-    return f"{meaning}{instance}" + (f"\n\n**First:** {step}" if step else "")
+    return f"{meaning}{instance}" + (f" First: {step}" if step else "")
 
 
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """What was observed, for the UI: numbers stay numbers, so that it plots them."""
-    return {name: _metadata(value) for name, value in observed.items()}
+    """What was observed, for the UI: numbers stay numbers, so that it plots them; no examples are no news."""
+    return {
+        name: _metadata(value)
+        for name, value in observed.items()
+        if not (name == "examples" and value is None)
+    }
 
 
 def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
@@ -158,5 +162,9 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
     }
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        **{state: dg.MetadataValue.json(names) for state, names in found.items()},
+        **{
+            state: dg.MetadataValue.text(", ".join(names))
+            for state, names in found.items()
+            if names
+        },
     }

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._utils.schedules import (
-    schedule_execution_time_iterator,
-)  # nothing public computes a tick
+
+# nothing public computes a tick
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.alerts.message import LOCATION, page_of, runbook_section, told
@@ -35,7 +34,8 @@ class Fault:
     """Something that is wrong.
 
     Attributes:
-        what: in a few words.
+        name: of what is wrong.
+        what: the same in a few words.
         severity: how bad.
         since: when it began; None where nobody has written it down.
         first: what to do first.
@@ -43,6 +43,7 @@ class Fault:
         steps: where the runbook says the rest.
     """
 
+    name: str
     what: str
     severity: Severity
     since: datetime | None
@@ -133,6 +134,7 @@ def look(
 
 def _of_daemon(name: str) -> Fault:
     return Fault(
+        f"daemon {name}",
         f"Dagster's daemon {name} is dead: what it starts does not happen",
         Severity.ERROR,
         None,
@@ -145,6 +147,7 @@ def _of_daemon(name: str) -> Fault:
 def _of_alert(alert: Alert) -> Fault:
     section = runbook_section(alert)
     return Fault(
+        alert.subject.rpartition(":")[2],
         told(alert),
         alert.severity,
         datetime.fromtimestamp(alert.since, UTC),
@@ -161,6 +164,7 @@ def _of_alerts_sensor(one: Clockwork, now: datetime) -> Iterator[Fault]:
     silent = (now - one.last).total_seconds() > SILENT_AFTER_SECONDS
     if silent or one.result == "failure":
         yield Fault(
+            f"sensor {one.name}",
             f"the sensor {one.name} {'does not look' if silent else 'fails'}: nobody is told of anything",
             Severity.ERROR,
             one.last,
@@ -181,6 +185,7 @@ def _ask(database: Database) -> tuple[bool | None, float | None, list[Fault]]:
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())
         fault = Fault(
+            "database",
             f"SoleFlip's database does not answer: {said}",
             Severity.ERROR,
             None,
@@ -236,7 +241,13 @@ def _next(
     if isinstance(definition, dg.SensorDefinition):
         seconds = definition.minimum_interval_seconds or 0
         return datetime.fromtimestamp((last or now).timestamp() + seconds, UTC)
-    ticks = schedule_execution_time_iterator(
-        now.timestamp(), definition.cron_schedule, definition.execution_timezone
+    # Nothing public computes a schedule's next tick but for partitions: it is where one begins.
+    windows = dg.TimeWindowPartitionsDefinition(
+        start=now,
+        fmt="%Y-%m-%d %H:%M",
+        cron_schedule=str(definition.cron_schedule),
+        timezone=definition.execution_timezone,
     )
-    return next(ticks)
+    window = windows.get_next_partition_window(now, respect_bounds=False)
+    assert window is not None
+    return window.start

@@ -1,4 +1,4 @@
-"""What the page of operations/health shows: a verdict in a sentence, numbers to plot, the rest as tables.
+"""What the page of operations/health shows: a verdict in a sentence, numbers to plot, the rest as lists.
 
 Here: words. Not here: looking (look.py), or when (sensor.py).
 """
@@ -9,18 +9,10 @@ from typing import Any
 import dagster as dg
 
 from soleflip_assets.alerts.state import Severity
-from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.health.look import Clockwork, Fault, Health
 
 _LONGEST_LIST = 3
-_FIGURES = {
-    "units": "Units",
-    "units_available": "of them available",
-    "units_reserved": "of them reserved",
-    "units_without_price": "of them without a price",
-    "value_at_cost_eur": "Value at cost, EUR with VAT",
-    "expected_profit_eur": "Expected profit, EUR",
-}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def verdict(health: Health) -> str:
@@ -29,81 +21,69 @@ def verdict(health: Health) -> str:
         return (
             "Nothing is wrong." if health.deployed else "Nothing is wrong; Phase 2 is not deployed."
         )
-    named = [fault.what for fault in health.faults[:_LONGEST_LIST]]
+    named = [fault.name for fault in health.faults[:_LONGEST_LIST]]
     more = len(health.faults) - len(named)
     count = "One thing is" if len(health.faults) == 1 else f"{len(health.faults)} things are"
     return f"{count} wrong: {'; '.join(named)}" + (f"; and {more} more." if more else ".")
 
 
-def metadata(health: Health) -> dict[str, Any]:
-    """What a materialization of operations/health shows."""
+def numbers(health: Health) -> dict[str, float]:
+    """What can be counted, for the UI to plot."""
     errors = sum(fault.severity is Severity.ERROR for fault in health.faults)
-    numbers: dict[str, Any] = {
+    return {
         "errors": errors,
         "warnings": len(health.faults) - errors,
         "dead_daemons": len(health.dead_daemons),
     }
-    if health.metrics_age_seconds is not None:
-        numbers["metrics_age_minutes"] = round(health.metrics_age_seconds / 60, 1)
+
+
+def metadata(health: Health) -> dict[str, Any]:
+    """What a materialization of operations/health shows, which its page shows as it stands."""
+    age = health.metrics_age_seconds
     return {
         "verdict": verdict(health),
-        **numbers,
+        **({"what_is_wrong": dg.MetadataValue.md(_faults(health))} if health.faults else {}),
+        **numbers(health),
+        **({} if age is None else {"metrics_age_minutes": round(age / 60, 1)}),
         **health.figures,
-        "details": dg.MetadataValue.md(details(health)),
+        "clock": dg.MetadataValue.md(_clockworks(health)),
     }
 
 
-def details(health: Health) -> str:
-    """All of it, as Markdown."""
-    parts = [f"## {verdict(health)}", f"Looked at {_moment(health.at)}."]
-    if health.faults:
-        parts.append(
-            markdown_table(
-                ("What is wrong", "Severity", "Since", "Do first", ""),
-                (_fault(fault, health.at) for fault in health.faults),
-            )
-        )
-    parts += ["## What runs by the clock", _clockworks(health)]
-    if health.figures:
-        rows = [
-            (title, f"{health.figures[name]:,}")
-            for name, title in _FIGURES.items()
-            if name in health.figures
-        ]
-        parts += [
-            "## The stock, as of the last refresh",
-            markdown_table(("", "Figure"), rows, numbers=[1]),
-        ]
-    if health.metrics_age_seconds is not None:
-        minutes = health.metrics_age_seconds / 60
-        parts.append(f"The metrics were refreshed {minutes:,.0f} minutes ago.")
-    return "\n\n".join(parts)
+def _faults(health: Health) -> str:
+    return "\n".join(_fault(fault, health.at) for fault in health.faults)
 
 
-def _fault(fault: Fault, now: datetime) -> tuple[str, ...]:
+def _fault(fault: Fault, now: datetime) -> str:
     what = f"[{fault.what}]({fault.page})" if fault.page else fault.what
-    since = f"{_moment(fault.since)} ({_ago(fault.since, now)})" if fault.since else ""
-    return what, fault.severity.name, since, fault.first, f"[runbook]({fault.steps})"
+    since = f", since {_span((now - fault.since).total_seconds())}" if fault.since else ""
+    first = f" First: {fault.first}" if fault.first else ""
+    return f"- {what}: {fault.severity.name}{since}.{first} [The runbook]({fault.steps})"
 
 
 def _clockworks(health: Health) -> str:
-    def row(one: Clockwork) -> tuple[str, ...]:
-        last = f"{_ago(one.last, health.at)}: {one.result}" if one.last else "not yet"
-        following = _moment(one.next) if one.next else "**stopped**"
-        return one.name, following, last
-
-    return markdown_table(("Name", "Next tick", "Last tick"), map(row, health.clockworks))
+    return "\n".join(f"- {_clockwork(one, health.at)}" for one in health.clockworks)
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def _clockwork(one: Clockwork, now: datetime) -> str:
+    following = _ahead(one.next, now) if one.next else "**stopped**"
+    last = f"{_ago(one.last, now)} ({one.result})" if one.last else "not yet"
+    return f"`{one.name}`: next {following}, last {last}"
 
 
 def _ago(moment: datetime, now: datetime) -> str:
-    minutes = (now - moment).total_seconds() / 60
-    if minutes < 1:
-        return "just now"
-    if minutes < 120:  # noqa: PLR2004 minutes say more than one hour
-        return f"{minutes:.0f} min ago"
-    hours = minutes / 60
-    return f"{hours:.0f} h ago" if hours < 48 else f"{hours / 24:.0f} days ago"  # noqa: PLR2004 likewise
+    seconds = (now - moment).total_seconds()
+    return "just now" if seconds < _MINUTE else f"{_span(seconds)} ago"
+
+
+def _ahead(moment: datetime, now: datetime) -> str:
+    seconds = (moment - now).total_seconds()
+    return "now" if seconds < _MINUTE else f"in {_span(seconds)}"
+
+
+def _span(seconds: float) -> str:
+    """A length of time in its largest sensible unit."""
+    for unit, name in ((2 * _DAY, "days"), (2 * _HOUR, "h")):
+        if seconds >= unit:
+            return f"{seconds / (unit / 2):.0f} {name}"
+    return f"{seconds / _MINUTE:.0f} min"

@@ -15,7 +15,7 @@ from soleflip_assets.alerts.state import Severity
 from soleflip_assets.checks.shown import OWNERS
 from soleflip_assets.ground.database import Database
 from soleflip_assets.health.look import Health, look
-from soleflip_assets.health.page import metadata, verdict
+from soleflip_assets.health.page import metadata, numbers, verdict
 
 INTERVAL_SECONDS = 60
 REPORT_AGAIN_SECONDS = 300
@@ -27,7 +27,7 @@ spec = dg.AssetSpec(
     kinds={"markdown"},
     owners=OWNERS,
     description="Whether all is well: open alerts, dead daemons, what runs next, what the stock amounts to. "
-    "`verdict` says it in a sentence, `details` lists all. Recorded every five minutes, and within a minute "
+    "`verdict` says it in a sentence. Recorded every five minutes, and within a minute "
     "of a change. If it is older, nothing is looked at any more: ask `soleflip status`.",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=15)),
 )
@@ -92,5 +92,5 @@ def evaluation(health: Health) -> dg.AssetCheckEvaluation:
         passed=not health.faults,
         severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
         description=verdict(health),
-        metadata=metadata(health),
+        metadata=numbers(health),
     )

@@ -21,15 +21,8 @@ FIGURES = (
     "value_at_cost_eur",
     "expected_profit_eur",
 )
-_HEADING = (
-    "Status",
-    "Rows",
-    "Units",
-    "Available",
-    "Reserved",
-    "Value at cost, EUR",
-    "Expected profit, EUR",
-)
+# Narrow enough for the page of an asset, which does not scroll.
+_HEADING = ("Status", "Units", "Available", "Value, EUR")
 _KINDS = {
     "few left": "Few left",
     "worth most": "Worth most",
@@ -69,11 +62,9 @@ def _by_status(rows: list[RowMapping]) -> str:
         (
             (
                 "**all**" if row["is_total"] else row["status"] or "gone since",
-                *(
-                    f"{row[name]:,}"
-                    for name in ("rows", "units", "units_available", "units_reserved")
-                ),
-                *(f"{row[name]:,.2f}" for name in ("value_at_cost_eur", "expected_profit_eur")),
+                f"{row['units']:,}",
+                f"{row['units_available']:,}",
+                f"{row['value_at_cost_eur']:,.0f}",
             )
             for row in rows
         ),

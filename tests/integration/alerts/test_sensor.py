@@ -269,6 +269,7 @@ def test_run_that_failed_by_its_checks_is_told_by_them_alone(
     instance: dg.DagsterInstance, daemon: Daemon, sink: Sink
 ) -> None:
     """One fault, told once: the run did its work, and what it checked is wrong."""
+
     @dg.asset
     def shelf() -> None:
         """Something to check."""
