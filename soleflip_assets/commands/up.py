@@ -53,6 +53,17 @@ _READINESS = """
 """
 
 
+_RECORDED = """
+{
+  assetOrError(assetKey: {path: ["operations", "health"]}) {
+    ... on Asset { assetMaterializations(limit: 1) { timestamp } }
+  }
+}
+"""
+# The first look comes within seconds of the daemon; a page without it is no reason to wait for longer.
+_FIRST_LOOK_SECONDS = 30
+
+
 def require_free_port(port: int) -> None:
     """Make sure that the UI can listen.
 
@@ -251,6 +262,8 @@ def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threadin
                     "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
     processes.start("daemon", _program("dagster-daemon"), "run", *workspace)
     _await(lambda: _is_ready(port), processes, stopping)
+    deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+    _await(lambda: _health_is_recorded(port) or time.monotonic() > deadline, processes, stopping)
 
 
 def _program(name: str) -> str:
@@ -286,15 +299,8 @@ def _is_ready(port: int) -> bool:
     Raises:
         StartupError: the code does not load.
     """
-    request = urllib.request.Request(
-        f"http://{_HOST}:{port}/graphql",
-        data=json.dumps({"query": _READINESS}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
-            answer: dict[str, Any] = json.load(response)["data"]
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    answer = _ask(port, _READINESS)
+    if answer is None:
         return False
     entries = answer["workspaceOrError"]["locationEntries"]
     for entry in entries:
@@ -302,3 +308,24 @@ def _is_ready(port: int) -> bool:
             raise StartupError(f"Dagster cannot load the code: {error.strip().splitlines()[-1]}")
     loaded = bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return loaded and bool(answer["instance"]["daemonHealth"]["daemonStatus"]["healthy"])
+
+
+def _health_is_recorded(port: int) -> bool:
+    """Whether the page that is printed last has something to show."""
+    answer = _ask(port, _RECORDED)
+    return bool(answer and answer["assetOrError"].get("assetMaterializations"))
+
+
+def _ask(port: int, query: str) -> dict[str, Any] | None:
+    """What the UI answers; None if it does not yet."""
+    request = urllib.request.Request(
+        f"http://{_HOST}:{port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
+            answer: dict[str, Any] = json.load(response)["data"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+    return answer

@@ -56,7 +56,7 @@ def _faults(health: Health) -> str:
 
 def _fault(fault: Fault, now: datetime) -> str:
     what = f"[{fault.what}]({fault.page})" if fault.page else fault.what
-    since = f", since {_span((now - fault.since).total_seconds())}" if fault.since else ""
+    since = f", for {_span((now - fault.since).total_seconds())}" if fault.since else ""
     first = f" First: {fault.first}" if fault.first else ""
     return f"- {what}: {fault.severity.name}{since}.{first} [The runbook]({fault.steps})"
 

@@ -87,7 +87,7 @@ def stock_metrics_view(
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
             "refresh_seconds": _rounded(row["refresh_seconds"]),
             # Of the figures that it replaced: those that it made are always new.
-            "age_when_replaced_seconds": _rounded(row["age_when_replaced_seconds"]),
+            "replaced_age_seconds": _rounded(row["replaced_age_seconds"]),
             **outcome_metadata(outcomes),
             "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
             "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,

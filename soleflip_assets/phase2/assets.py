@@ -18,6 +18,7 @@ from soleflip_assets.checks.shown import (
     metadata_of,
     outcome_metadata,
     sql_metadata,
+    what_to_do,
 )
 from soleflip_assets.checks.validations import build_asset_checks
 from soleflip_assets.deploying import ledger
@@ -147,7 +148,11 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
         check_name=finding.question.name,
         severity=severity,
         description=None if finding.as_expected else finding.question.advice,
-        metadata={"effect": finding.effect.value, **metadata_of(finding.observed)},
+        metadata={
+            **({} if finding.as_expected else {"what_to_do": what_to_do("preflight")}),
+            "effect": finding.effect.value,
+            **metadata_of(finding.observed),
+        },
     )
 
 

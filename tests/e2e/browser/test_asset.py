@@ -15,7 +15,7 @@ SOURCES = {
     "total_cost": "stock.gross_purchase_price",
     "expected_profit": "stock.gross_purchase_price, stock.roi_percentage",
 }
-PLOTS = ("dagster/row_count", "age_when_replaced_seconds", "refresh_seconds", "dagster/size_bytes")
+PLOTS = ("dagster/row_count", "replaced_age_seconds", "refresh_seconds", "dagster/size_bytes")
 
 
 def test_view_says_what_it_is_and_that_it_is_right(ui: Ui) -> None:
