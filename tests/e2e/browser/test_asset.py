@@ -38,7 +38,7 @@ def test_materialize_refreshes_the_view_and_records_its_column_lineage(ui: Ui) -
     page = ui.page
     ui.open(f"/runs/{ui.launch('materialization Materialize')}")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
-    expect(page.get_by_text("9 checks", exact=True)).to_be_visible()
+    expect(page.get_by_text("10 checks", exact=True)).to_be_visible()
 
     page.get_by_placeholder("Filter…").fill("type:ASSET_MATERIALIZATION")
     page.get_by_role("button", name="View full message").click()

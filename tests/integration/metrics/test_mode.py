@@ -679,6 +679,6 @@ def test_jobs_switch_compare_and_refresh(deployed: URL, monkeypatch: pytest.Monk
         checks = {check.check_name: check for check in refreshed.get_asset_check_evaluations()}
         # U1: one that did not speak would read "not evaluated" until the next day, were it red or green.
         assert {*checks} == {key.name for key in CHECKS_OF_THE_VIEW}
-        assert len(checks) == 9
+        assert len(checks) == 10
         assert all(check.passed for check in checks.values())
         assert run("compare_stock_metrics").success
