@@ -19,6 +19,7 @@ from benchmarks import (
     queries,
     read_model,
     refresh,
+    synchronisation,
     writers,
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "refresh": refresh.run,
     "read_model": read_model.run,
     "writers": writers.run,
+    "synchronisation": synchronisation.run,
     "checks": checks.run,
     "hourly": hourly.run,
     "dump": dump.run,
