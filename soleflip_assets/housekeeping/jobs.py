@@ -56,16 +56,18 @@ def prune_event_log(
         if not config.dry_run:
             vacuum(connection)
         after = bytes_of_event_log(connection)
+    deleted = pruned.log_events + pruned.run_events + pruned.runless_events
     context.log.info(
         f"{'would delete' if config.dry_run else 'deleted'} {pruned.runs:,} runs with "
-        f"{pruned.run_events:,} events, and {pruned.log_events:,} events of the logs of younger runs"
+        f"{pruned.run_events:,} events, {pruned.log_events:,} events of the logs of younger runs, and "
+        f"{pruned.runless_events:,} that were recorded without a run"
     )
     return dg.Output(
-        pruned.log_events + pruned.run_events,
+        deleted,
         metadata={
             "dry_run": config.dry_run,
             "runs_deleted": pruned.runs,
-            "events_deleted": pruned.log_events + pruned.run_events,
+            "events_deleted": deleted,
             "megabytes": megabytes(after),
             "megabytes_freed": megabytes(before - after),
         },

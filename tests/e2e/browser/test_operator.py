@@ -125,7 +125,7 @@ def test_health_names_what_is_wrong_and_leads_there(looked_at: Ui) -> None:
 def test_red_check_says_what_to_do_and_links_to_its_section(looked_at: Ui) -> None:
     looked_at.open_check(STOCK, CHECK)
     page = looked_at.page
-    told = page.get_by_text(re.compile(r"First: Compare the rows of"))
+    told = page.get_by_text(re.compile(r"First: .*lists each fact that differs"))
     looked_at.require_whole(told)
     link = page.get_by_role("link", name=f"/runbook#{CHECK}")
     looked_at.require_whole(link)

@@ -1,6 +1,5 @@
 """Each monitor passes on a living shop, and names what is broken when it is broken."""
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,6 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.database import Database, execute_statement, query_one, run_file
 from soleflip_assets.ground.sessions import create_database_engine
-from soleflip_assets.ground.settings import FILES
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
@@ -257,34 +255,6 @@ def test_reservations_outside_of_the_ledger_are_no_fault(databases: Databases) -
     assert result.passed
     assert not observed(result)["ledger_is_used"]
     assert observed(result)["units_held"] > 0
-
-
-def test_remedy_of_reservations_frees_no_unit(databases: Databases) -> None:
-    """As the runbook has it: too few are held anew, too many are left to whoever reserved them."""
-    runbook = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
-    section = runbook.partition("## reservations_match_ledger")[2].partition("\n## ")[0]
-    (remedy,) = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
-    held = (
-        "SELECT id, reserved_quantity FROM inventory.stock WHERE reserved_quantity > 0 ORDER BY id"
-    )
-    with connect(databases.deployed("busy")) as shop:
-        first, second, *_ = [row[0] for row in shop.exec_driver_sql(held)]
-        shop.exec_driver_sql(
-            "UPDATE inventory.stock_reservation SET status = 'released' WHERE stock_id = %s",
-            (first,),
-        )
-        shop.exec_driver_sql(
-            "UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1 WHERE id = %s",
-            (second,),
-        )
-        before = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
-        execute_statement(shop, remedy)
-        after = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
-        result = look(shop, "reservations_match_ledger")
-
-    assert after == before | {second: before.get(second, 0) + 1}
-    assert observed(result)["held_too_few"] == 0
-    assert observed(result)["held_too_many"] == 1
 
 
 @pytest.mark.parametrize(
