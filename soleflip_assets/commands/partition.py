@@ -6,7 +6,7 @@ import click
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
-from soleflip_assets.commands.terminal import configuration_errors, examples, finish
+from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.partitioning.keeping import kept, shown
@@ -115,7 +115,13 @@ def partition(
 @as_owner
 def _run(job: str, op: str, config: dict[str, object]) -> None:
     done = run(job, {"ops": {op: {"config": config}}})
-    finish(done.success, done.errors)
+    conclude(
+        "Nothing was changed: the lines above say what would be."
+        if config["dry_run"]
+        else "Done: the lines above say what.",
+        run=done.link,
+        then="`soleflip partition --list` shows the tables with their months",
+    )
 
 
 @with_environment
@@ -124,4 +130,8 @@ def _list(environment: Environment, *, as_json: bool) -> None:
     url = Settings.from_environment().owner_database_url or environment.database_url
     with looking_engine(url).connect() as connection:
         found = [shown(kept(connection, managed)) for managed in managed_tables(connection)]
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines(found)))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for line in lines(found):
+        say(line)

@@ -205,10 +205,11 @@ class Settings(BaseSettings):
         validation_alias=VIEWERS_URL,
         description="where people look at the UI who may change nothing; its host is answered, too",
     )
-    runbook_url: str = Field(
-        default="docs/runbook.md",
+    runbook_url: str | None = Field(
+        default=None,
         validation_alias=RUNBOOK_URL,
-        description="where docs/runbook.md is to be read; alerts link to its sections",
+        description="where docs/runbook.md is to be read, if not at /runbook of the UI; alerts and red "
+        "checks link to its sections",
     )
     freshness_warn_minutes: Minutes = Field(
         default=75, validation_alias=WARN_MINUTES, description="age of the metrics that warns"

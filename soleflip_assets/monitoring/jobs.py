@@ -39,9 +39,9 @@ WEEKLY = [monitor_of_file("index_usage")]
 MONITORS = [*WATCHED, *DAILY, *WEEKLY]
 
 checks = [
-    build_monitors("monitor_always", WATCHED),
-    build_monitors("monitor_daily", DAILY),
-    build_monitors("monitor_weekly", WEEKLY),
+    *build_monitors("monitor_always", WATCHED),
+    *build_monitors("monitor_daily", DAILY),
+    *build_monitors("monitor_weekly", WEEKLY),
 ]
 
 watch_daily = dg.define_asset_job(

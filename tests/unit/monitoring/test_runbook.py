@@ -38,7 +38,7 @@ def test_alert_links_to_a_section_that_is_there_and_says_its_first_step(subject:
     (news,) = state.news("sink", lambda _: True, 0)
 
     body = compose(news).body
-    link = re.search(r"docs/runbook\.md#(\S+)", body)
+    link = re.search(r"http://127.0.0.1:3000/runbook#(\S+)", body)
 
     assert link is not None
     assert link[1] in SECTIONS
