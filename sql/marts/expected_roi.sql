@@ -1,4 +1,4 @@
--- What is on hand is expected to bring, by brand, by size and by supplier.
+-- What is expected of what is on hand, by brand, by size and by supplier.
 --
 -- Reads: stock_item
 -- Grain: grouped_by, name
@@ -18,7 +18,7 @@ WITH item AS (
     CASE
       WHEN stock_item.roi_percentage IS NOT NULL THEN stock_item.quantity * stock_item.gross_purchase_price
     END AS cost,
-    cast(stock_item.quantity * stock_item.gross_purchase_price * stock_item.roi_percentage / 100 AS decimal(18, 2)) AS profit
+    cast(stock_item.quantity * stock_item.gross_purchase_price * stock_item.roi_percentage * 0.01 AS decimal(18, 2)) AS profit
   FROM stock_item
   WHERE stock_item.state = 'on hand'
 ),

@@ -45,7 +45,7 @@ amount AS (
     CASE WHEN fact.units > 0 THEN 1 ELSE 0 END AS items,
     CASE WHEN fact.price IS NULL THEN fact.units ELSE 0 END AS units_without_price,
     coalesce(fact.units * fact.price, 0) AS value,
-    coalesce(cast(fact.units * fact.price * fact.roi / 100 AS decimal(18, 2)), 0) AS expected_profit
+    coalesce(cast(fact.units * fact.price * fact.roi * 0.01 AS decimal(18, 2)), 0) AS expected_profit
   FROM fact
 ),
 

@@ -1,0 +1,104 @@
+"""Which marts there are: the files of sql/marts, in the order in which they are built.
+
+A mart is one SELECT over the tables of the warehouse and over other marts, in the SQL that DuckDB and Spark read.
+Its header says all that is said of it anywhere: what it is, what it reads, of what one row is, what it cannot
+know, and its columns. Here: reading that. Not here: computing one (building.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
+
+from soleflip_assets.ground.sql_files import SqlFile, sql_files
+
+NAMESPACE = "marts"
+"""Of the tables in the warehouse, and of the assets."""
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A question asked of the warehouse, and the table that answers it.
+
+    Attributes:
+        file: its SQL.
+    """
+
+    file: SqlFile
+
+    @property
+    def name(self) -> str:
+        """Its name, by which other marts read it."""
+        return self.file.name
+
+    @property
+    def table(self) -> str:
+        """Its table in the warehouse."""
+        return f"{NAMESPACE}.{self.name}"
+
+    @property
+    def description(self) -> str:
+        """What it is, in a sentence."""
+        return self.file.description
+
+    @property
+    def reads(self) -> list[str]:
+        """The tables and marts that it is made from."""
+        return _listed(self.file.fields["reads"])
+
+    @property
+    def grain(self) -> list[str]:
+        """The columns that one row is of: no two rows have the same values there, and none is empty."""
+        return _listed(self.file.fields["grain"])
+
+    @property
+    def unknown(self) -> str:
+        """What it cannot know, and how that is shown."""
+        return self.file.fields["unknown"]
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Each column with what it means.
+
+        A meaning ends with a semicolon; columns that share one are named before it, with commas between.
+        """
+        columns = {}
+        for part in self.file.fields["columns"].removesuffix(".").split("; "):
+            names, _, meaning = part.partition(": ")
+            columns |= dict.fromkeys(_listed(names), meaning)
+        return columns
+
+    @property
+    def select(self) -> str:
+        """Its SELECT."""
+        (statement,) = self.file.statements
+        return statement
+
+    @property
+    def adds_up(self) -> SqlFile:
+        """What it is compared with: rows of ``what``, ``found`` and ``expected``."""
+        return SqlFile(f"{NAMESPACE}/adds_up/{self.name}.sql")
+
+
+def _listed(text: str) -> list[str]:
+    return text.split(", ")
+
+
+def _in_order(marts: Mapping[str, Mart]) -> Iterator[Mart]:
+    known = {name: [read for read in mart.reads if read in marts] for name, mart in marts.items()}
+    yield from (marts[name] for name in TopologicalSorter(known).static_order())
+
+
+MARTS: Sequence[Mart] = tuple(
+    _in_order({mart.name: mart for mart in map(Mart, sql_files(NAMESPACE))})
+)
+"""All of them; each after those that it reads."""
+
+
+def mart(name: str) -> Mart:
+    """A mart by its name.
+
+    Raises:
+        KeyError: there is none, a mistake in this project.
+    """
+    return {known.name: known for known in MARTS}[name]
