@@ -171,6 +171,13 @@ REFRESH_LOCK = Deadline(
     "A refresh takes 10 s at a million rows; who waits longer waits for something that hangs.",
     "PostgreSQL (lock_timeout)",
 )
+WAREHOUSE_LOCK = Deadline(
+    "a load's wait for another one",
+    10,
+    "min",
+    "A full load takes one at five million events; who waits longer waits for something that hangs.",
+    "PostgreSQL (lock_timeout)",
+)
 EXPIRY_LOCK = Deadline(
     "expiring's wait for a lock",
     30,

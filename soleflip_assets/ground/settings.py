@@ -36,6 +36,10 @@ RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
 FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
+WAREHOUSE = "SOLEFLIP_WAREHOUSE"
+WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
+WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
+WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -46,6 +50,7 @@ LONGEST_REFRESH = "SOLEFLIP_LONGEST_REFRESH_MINUTES"
 LONGEST_DEPLOYMENT = "SOLEFLIP_LONGEST_DEPLOYMENT_HOURS"
 
 _LAST_PORT = 65535
+_TABLE = re.compile(r"\w+=\w+\.\w+")
 
 
 def _files() -> Path:
@@ -77,6 +82,19 @@ def _web_address(variable: str) -> AfterValidator:
         return value
 
     return AfterValidator(checked)
+
+
+def _engine(value: str) -> str:
+    if value != "duckdb" and not value.startswith("spark://"):
+        raise ValueError("set it to duckdb, or to the URL of a Spark master, spark://host:7077")
+    return value
+
+
+def _tables(value: str) -> str:
+    for part in filter(None, value.split(",")):
+        if not _TABLE.fullmatch(part.strip()):
+            raise ValueError("write it as brand=catalog.brand,sales_order=sales.order")
+    return value
 
 
 def _number(value: Any, unit: str) -> int:
@@ -229,6 +247,29 @@ class Settings(BaseSettings):
         validation_alias=REPORTS,
         description="how many of the newest reports are kept anyway",
     )
+    warehouse: str | None = Field(
+        default=None,
+        validation_alias=WAREHOUSE,
+        description="folder, or URI of an object store as s3://bucket/prefix, of the warehouse's files; not "
+        f"set, warehouse in {HOME}",
+    )
+    warehouse_engine: Annotated[str, AfterValidator(_engine)] = Field(
+        default="duckdb",
+        validation_alias=WAREHOUSE_ENGINE,
+        description="who computes on the warehouse: duckdb, in the process, or a Spark master, "
+        "spark://host:7077",
+    )
+    warehouse_tables: Annotated[str, AfterValidator(_tables)] = Field(
+        default="",
+        validation_alias=WAREHOUSE_TABLES,
+        description="where the application keeps what the warehouse loads beside the history, if elsewhere "
+        "than usual: brand=catalog.brand,sales_order=sales.order",
+    )
+    keep_warehouse_days: Days = Field(
+        default=7,
+        validation_alias=WAREHOUSE_DAYS,
+        description="how long what the warehouse held before can still be read",
+    )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
     )
@@ -320,6 +361,15 @@ class Settings(BaseSettings):
     def dumps(self) -> Path:
         """Where ``operations/database_dump`` writes, readable by its owner only."""
         return self.home / "dumps"
+
+    @property
+    def warehouse_folder(self) -> str:
+        """The folder or URI of the warehouse's files."""
+        if self.warehouse is None:
+            return str(self.home / "warehouse")
+        if "://" in self.warehouse:
+            return self.warehouse.rstrip("/")
+        return str(Path(self.warehouse).expanduser().resolve())
 
     @property
     def reports(self) -> Path:
