@@ -54,7 +54,8 @@ class Mart:
     @property
     def unknown(self) -> str:
         """What it cannot know, and how that is shown."""
-        return self.file.fields["unknown"]
+        sentence = self.file.fields["unknown"]
+        return sentence[0].upper() + sentence[1:]
 
     @cached_property
     def columns(self) -> Mapping[str, str]:

@@ -16,19 +16,19 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from soleflip_assets.ground.database import query_file, run_file
-from soleflip_assets.sample.catalogue import PRODUCTS, SIZES, SUPPLIERS, Product
+from soleflip_assets.sample.catalogue import PRODUCTS, SIZES, SUPPLIERS, Product, Size
 
-ARCHIVED = 2_400
+ARCHIVED = 3_600
 
 # Before that, the shop was not there.
 _DAYS = 730
 # A sold pair stays in stock for so long.
-_ARCHIVED_AFTER = timedelta(days=48)
+_ARCHIVED_AFTER = timedelta(days=36)
 _CALLED_OFF = 0.04
 _PERCENT = 100
 
-# Most customers wear 41 to 45.
-_SIZES = (*SIZES, *SIZES[8:15] * 4)
+# Most customers wear 41 to 45: a bell around this place in SIZES.
+_USUAL_SIZE, _SPREAD = 11, 3.2
 # How much of the year's trade falls into a month, January first.
 _SEASON = (0.7, 0.6, 0.75, 0.8, 0.85, 0.8, 0.65, 0.6, 0.85, 0.95, 1.2, 1.3)
 _COUNTRIES = (
@@ -122,8 +122,8 @@ def _archived_pairs(random: Random, now: datetime, orders: list[Row]) -> Iterato
         bought = now - timedelta(days=age)
         delivered = bought + timedelta(days=2 + random.random() * 8)
         listed = delivered + timedelta(days=0.2 + random.random() * 6)
-        # Half of them within three weeks, few after four months.
-        sold = listed + timedelta(days=1 + random.expovariate(1 / (16 + 20 * _appeal(product, "days"))))
+        # Half of them within six weeks, few after half a year.
+        sold = listed + timedelta(days=1 + random.expovariate(1 / (25 + 70 * _appeal(product, "days"))))
         if sold + _ARCHIVED_AFTER > now or random.random() > _SEASON[sold.month - 1]:
             continue
         supplier = random.choice(SUPPLIERS)
@@ -136,12 +136,17 @@ def _archived_pairs(random: Random, now: datetime, orders: list[Row]) -> Iterato
         asked = round(float(order[5]) * (1 + 0.05 * random.random()))
         waited = sold - listed
         yield (
-            id_, product.id, random.choice(_SIZES).id, supplier.id, supplier.name, net, gross,
+            id_, product.id, _size(random).id, supplier.id, supplier.name, net, gross,
             round(random.triangular(-10, 70, 20), 2), asked, platform.slug, bought, delivered, listed,
             listed + waited * 0.5 if waited.days > 10 else None,
             listed + waited * 0.95 if random.random() < 0.3 else None,
             sold, sold + _ARCHIVED_AFTER,
         )  # fmt: skip
+
+
+def _size(random: Random) -> Size:
+    place = round(random.gauss(_USUAL_SIZE, _SPREAD))
+    return SIZES[min(max(place, 0), len(SIZES) - 1)]
 
 
 def _order(
@@ -156,7 +161,7 @@ def _order(
 ) -> Row:
     """What a pair brought: more for one that many want, less the longer it lay."""
     days = (sold - delivered).days
-    markup = 1.12 + 0.38 * _appeal(product, "price") + random.gauss(0, 0.09) - 0.0012 * days
+    markup = 1.12 + 0.38 * _appeal(product, "price") + random.gauss(0, 0.09) - 0.0008 * days
     gross_sale = round((cost or product.retail_price) * max(markup, 0.7), 2)
     fee, shipping = round(gross_sale * platform.fee / _PERCENT, 2), random.choice((5.9, 6.9, 8.5))
     proceeds = round(gross_sale - fee, 2)

@@ -40,6 +40,14 @@ class Engine(Protocol):
         """
         ...
 
+    def see(self, name: str) -> None:
+        """See a table as it is now, after it was written.
+
+        Args:
+            name: ``marts.value_by_day``, in the warehouse.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -81,16 +89,20 @@ def duckdb_engine(warehouse: Warehouse) -> Iterator[Engine]:
         connection.execute("SET python_enable_replacements = false")
         for relation in relations(warehouse):
             _register(connection, warehouse, relation)
-        yield _DuckDb(connection)
+        yield _DuckDb(connection, warehouse)
 
 
 class _DuckDb:
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         self._connection = connection
+        self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
         found = self._connection.sql(as_bound(sql, "$"), params=dict(parameters) or None)
         return found.to_arrow_table()
+
+    def see(self, name: str) -> None:
+        _register(self._connection, self._warehouse, written(self._warehouse, name))
 
 
 def relations(warehouse: Warehouse) -> Iterator[Relation]:
@@ -103,6 +115,18 @@ def relations(warehouse: Warehouse) -> Iterator[Relation]:
         if found is not None and not name.startswith(f"{RAW}."):
             yield _relation(name.partition(".")[2], found, found.schema)
     yield _load_state(warehouse.find(f"{RAW}.{STOCK_EVENT.name}"))
+
+
+def written(warehouse: Warehouse, name: str) -> Relation:
+    """A table as it is now, by its name in the warehouse.
+
+    Raises:
+        LookupError: there is none, a mistake in this project.
+    """
+    table = warehouse.find(name)
+    if table is None:
+        raise LookupError(name)
+    return _relation(name.partition(".")[2], table, table.schema)
 
 
 def _relation(name: str, table: StoredTable | None, schema: pa.Schema) -> Relation:
@@ -133,4 +157,4 @@ def _register(
         # DuckDB's own way to object stores is an extension, which it would fetch from the network.
         connection.register(relation.name, warehouse.dataset(relation.paths, relation.schema))
         return
-    connection.read_parquet(list(relation.paths)).create_view(relation.name)
+    connection.read_parquet(list(relation.paths)).create_view(relation.name, replace=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from soleflip_assets.warehouse.engine import NOTHING, Engine, relations
+from soleflip_assets.warehouse.engine import NOTHING, Engine, Relation, relations, written
 from soleflip_assets.warehouse.store import Warehouse
 
 
@@ -33,20 +33,28 @@ def spark_engine(warehouse: Warehouse, master: str) -> Iterator[Engine]:
     )
     try:
         for relation in relations(warehouse):
-            schema = from_arrow_schema(relation.schema)
-            if relation.rows is not None:
-                found = session.createDataFrame(relation.rows.to_pylist(), schema)
-            else:
-                found = session.read.schema(schema).parquet(*relation.paths)
-            found.createOrReplaceTempView(relation.name)
-        yield _Spark(session)
+            _register(session, relation)
+        yield _Spark(session, warehouse)
     finally:
         session.stop()
 
 
+def _register(session: SparkSession, relation: Relation) -> None:
+    schema = from_arrow_schema(relation.schema)
+    if relation.rows is not None:
+        found = session.createDataFrame(relation.rows.to_pylist(), schema)
+    else:
+        found = session.read.schema(schema).parquet(*relation.paths)
+    found.createOrReplaceTempView(relation.name)
+
+
 class _Spark:
-    def __init__(self, session: SparkSession) -> None:
+    def __init__(self, session: SparkSession, warehouse: Warehouse) -> None:
         self._session = session
+        self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
         return self._session.sql(sql, dict(parameters) or None).toArrow()
+
+    def see(self, name: str) -> None:
+        _register(self._session, written(self._warehouse, name))

@@ -2,7 +2,7 @@
 --
 -- Reads: stock_event, sale, load_state
 -- Grain: day
--- Unknown: in_log is false for a day before the log began: what lay in the shop then, nobody knows.
+-- Unknown: what lay in the shop on a day before the log began, nobody knows.
 -- Columns: day: in UTC; month: its first day; in_log: whether the log had begun.
 -- Locks: none; it reads the warehouse.
 

@@ -2,7 +2,7 @@
 --
 -- Reads: stock_item
 -- Grain: brand
--- Unknown: what is not sold yet has no duration; what was sold without a date is counted in sold_undated and measured nowhere.
+-- Unknown: what is not sold yet has no duration; what was sold on an unknown day is counted and not measured.
 -- Columns: brand: name; sold: items sold; sold_undated: of these, when is unknown; quick_quarter: days within which a quarter
 --   was sold; median_days: within which half was; slow_quarter: within which three quarters were.
 -- Locks: none; it reads the warehouse.

@@ -2,8 +2,8 @@
 --
 -- Reads: stock_item
 -- Grain: grouped_by, name
--- Unknown: only units with a price and an ROI are in cost, expected_profit and roi; units_unknown says how many are not. Where
---   none is known, roi is empty.
+-- Unknown: only units whose price and ROI are recorded are in the figures, and it is counted how many are not. Where none is
+--   known, the ROI is empty.
 -- Columns: grouped_by: brand, size or supplier; name: of it; units: on hand; units_unknown: of these, price or ROI unknown;
 --   cost: what the others cost, with VAT, EUR; expected_profit: what they are expected to bring beyond that, EUR; roi:
 --   percent of the cost.

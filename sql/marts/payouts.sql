@@ -2,7 +2,7 @@
 --
 -- Reads: sold_item
 -- Grain: month, platform
--- Unknown: whether a sale was paid out is unknown where the shop did not record it; those are in not_recorded and in no sum.
+-- Unknown: whether a sale was paid out is unknown where the shop did not record it; those are counted, and are in no sum.
 -- Columns: month: first day of the month of sale; platform: where; orders: sales; paid: of these; waiting: of these;
 --   not_recorded: of these; paid_amount: proceeds that arrived, EUR; waiting_amount: proceeds to come, EUR; median_days: from
 --   sale to payout.

@@ -2,7 +2,7 @@
 --
 -- Reads: sold_item
 -- Grain: sku, product
--- Unknown: a sum leaves out what is unknown, and is empty where all of it is; orders_without_profit says how many.
+-- Unknown: a sum leaves out what is unknown, and is empty where all of it is; it is counted how many orders have no known profit.
 -- Columns: sku: the maker's number; product: name; brand: name; orders: sales; gross_sale: what buyers paid, EUR;
 --   orders_without_profit: of these, profit unknown; profit: of the others, EUR; profit_per_order: EUR; roi: percent of what
 --   they had cost; median_days: from delivery to sale.

@@ -2,8 +2,8 @@
 --
 -- Reads: sold_item
 -- Grain: day, brand, category, platform
--- Unknown: a day without a row had no sale. A sum leaves out what is unknown, and is empty where all of it is;
---   orders_without_profit says how many are not in profit and roi.
+-- Unknown: a day without a row had no sale. A sum leaves out what is unknown, and is empty where all of it is; it is
+--   counted how many orders have no known profit.
 -- Columns: day: in UTC; brand: name; category: name; platform: where; orders: sales; gross_sale: what buyers paid, EUR;
 --   platform_fee: what the platform kept, EUR; shipping_cost: EUR; net_proceeds: what arrives after fees, EUR;
 --   orders_without_profit: of these, profit unknown; profit: of the others, EUR; roi: percent of what they had cost.

@@ -2,7 +2,7 @@
 --
 -- Reads: stock_item
 -- Grain: supplier
--- Unknown: median_days is empty where no sale has a date; unsold_value leaves out units whose price is unknown.
+-- Unknown: a median is empty where no sale has a date; the value of what is unsold leaves out units whose price is unknown.
 -- Columns: supplier: name; bought: items; sold: of these; on_hand: of these; sold_percent: percent of bought; median_days: from
 --   delivery to sale; unsold_units: on hand; unsold_without_price: of these, price unknown; unsold_value: what the others
 --   cost, with VAT, EUR.

@@ -2,7 +2,7 @@
 --
 -- Reads: stock_item
 -- Grain: brand, size
--- Unknown: a size that nobody recorded is called unknown; median_days is empty where no sale has a date.
+-- Unknown: a size that nobody recorded is called unknown; a median is empty where no sale has a date.
 -- Columns: brand: name; size: as printed; size_number: for sorting; bought: items; sold: of these; on_hand: of these;
 --   share_of_sold: percent of what the brand sold; median_days: from delivery to sale.
 -- Locks: none; it reads the warehouse.

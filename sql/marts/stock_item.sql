@@ -2,7 +2,7 @@
 --
 -- Reads: stock_event, sale, product, brand, category, size, supplier
 -- Grain: stock_id
--- Unknown: sold_at is empty where an item was sold before the log began and no order says when. Names that nobody recorded
+-- Unknown: when an item was sold is empty where that was before the log began and no order says it. Names that nobody recorded
 --   are called unknown.
 -- Columns: stock_id: the row of inventory.stock; state: on hand, sold, or gone (deleted or none left, without a sale);
 --   status: the shop's word; product: name; sku: the maker's number; brand: name; category: name; size: as printed;

@@ -2,8 +2,8 @@
 --
 -- Reads: stock_event, calendar
 -- Grain: day
--- Unknown: every figure is empty before the log began. Units whose price nobody recorded are in units and in
---   units_without_price, and not in value.
+-- Unknown: every figure is empty before the log began. Units whose price nobody recorded are counted,
+--   and are not in the value.
 -- Columns: day: in UTC; items: rows of stock with at least one unit; units: of these; units_without_price: units whose
 --   price is unknown; value: what the others cost, with VAT, EUR; expected_profit: what they are expected to bring beyond
 --   that, where an ROI is recorded, EUR.

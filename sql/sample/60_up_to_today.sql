@@ -1,6 +1,6 @@
 -- The sample's dates, which end on 2025-11-29, moved up to now: most of what lies there came lately, some of it long ago.
 --
--- What is sold was sold within the last 45 days, after which the sample shop archives it. Whatever is counted in days is
+-- What is sold was sold within the last 35 days, after which the sample shop archives it. Whatever is counted in days is
 -- counted anew.
 --
 -- Locks: ROW EXCLUSIVE on stock, to the end of the transaction.
@@ -21,16 +21,16 @@ moved AS (
     CASE
       WHEN stock.delivery_date IS NULL THEN now() - age.days * interval '1 day'
       WHEN stock.status = 'sold'
-        THEN now() - (45 * age.drawn + 3 + least(age.days_of_story, 90) + age.days_of_delivery) * interval '1 day'
+        THEN now() - (33 * age.drawn + 0.1 + least(age.days_of_story, 90) + age.days_of_delivery) * interval '1 day'
       -- At 0 it was delivered a day ago, at 698 days it stays as old as it was.
-      ELSE now() - (age.days * power(age.days / 698, 1.6) + 1 + age.days_of_delivery) * interval '1 day'
+      ELSE now() - (age.days * power(age.days / 698, 1.3) + 1 + age.days_of_delivery) * interval '1 day'
     END AS purchase_date,
     age.days_of_delivery,
     -- What happened after the delivery happened in the same share of the time until now.
     CASE
-      WHEN stock.status = 'sold' THEN least(age.days_of_story, 90) + 2
+      WHEN stock.status = 'sold' THEN least(age.days_of_story, 90)
       ELSE
-        (age.days * power(age.days / 698, 1.6) + 1)
+        (age.days * power(age.days / 698, 1.3) + 1)
         * least(age.days_of_story / greatest(age.days - age.days_of_delivery, 0.1), 0.99)
     END AS days_of_story
   FROM age

@@ -1,0 +1,188 @@
+"""The picture on the wall: one HTML file that holds all of it, and needs no network, no server and no script.
+
+Here: which pictures, in which order, and the day's figures beside them. Not here: what is drawn (pictures.py), or
+when it is made (assets.py). The page itself is dashboard.html.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+from markupsafe import Markup
+
+from soleflip_assets import __version__
+from soleflip_assets.marts import words
+from soleflip_assets.marts.catalogue import Mart, mart
+from soleflip_assets.marts.pictures import PICTURED, Picture, picture
+
+TODAY = "today"
+"""The mart of the day's figures."""
+
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "What it is worth": ("value_by_day", "expected_roi"),
+    "What lies too long": ("age", "dead_stock", "listing_coverage", "status_duration"),
+    "What sells": ("months", "sales_by_day", "profit_by_product", "days_to_sell", "size_curve"),
+    "What was bought well": ("sell_through_by_month", "sell_through_by_supplier"),
+    "Where": ("platforms", "payouts", "countries"),
+    "How it is worked": ("reservation_funnel", "price_changes"),
+}
+"""The pictures of the page, by the heading that they stand under."""
+
+NEEDED = (TODAY, *PICTURED)
+"""The marts that the page is made of."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line beside a figure.
+
+    Attributes:
+        text: what it says.
+        tone: ``up`` or ``down`` where that is good or bad.
+    """
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the day's figures.
+
+    Attributes:
+        name: what it is.
+        value: in words.
+        beside: what else is to be said of it.
+    """
+
+    name: str
+    value: str
+    beside: Sequence[Line]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    mart: Mart
+    picture: Picture
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class _Section:
+    title: str
+    shown: Sequence[_Shown]
+
+    @property
+    def name(self) -> str:
+        return self.title.lower().replace(" ", "-")
+
+
+def page(read: Callable[[str], pa.Table], database: str) -> str:
+    """The dashboard as HTML.
+
+    Args:
+        read: gives the rows of a mart by its name.
+        database: whose warehouse it is.
+    """
+    today = day_of(read(TODAY))
+    sections = [
+        _Section(title, [_shown(name, read(name)) for name in names])
+        for title, names in SECTIONS.items()
+    ]
+    return _template().render(
+        day=words.day(today["loaded_at"]),
+        moment=words.moment(today["loaded_at"]),
+        since=_since(today["log_began_at"]),
+        figures=figures(today),
+        today_unknown=mart(TODAY).unknown,
+        sections=sections,
+        version=__version__,
+        database=database,
+    )
+
+
+def day_of(rows: pa.Table) -> dict[str, Any]:
+    """The one row of the day's figures."""
+    (row,) = rows.to_pylist()
+    return dict(row)
+
+
+def figures(today: Mapping[str, Any]) -> list[Figure]:
+    """The day's figures in words, the most important first."""
+    return [
+        Figure(
+            "On hand, at cost",
+            words.euros(today["value"]),
+            [
+                Line(f"{words.count(today['units'])} units, {words.count(today['items'])} items"),
+                *_without_price(today["units_without_price"]),
+            ],
+        ),
+        Figure(
+            "Lying over 180 days",
+            words.euros(today["dead_value"]),
+            [Line(_share(today["dead_value"], today["value"], today["dead_items"]))],
+        ),
+        Figure(
+            "Sold in 30 days",
+            words.euros(today["gross_30_days"]),
+            [
+                Line(f"{words.count(today['orders_30_days'])} orders"),
+                _against(today["gross_30_days"], today["gross_before"]),
+            ],
+        ),
+        Figure(
+            "Profit in 30 days",
+            words.euros(today["profit_30_days"]),
+            [_against(today["profit_30_days"], today["profit_before"])],
+        ),
+        Figure(
+            "Still to be paid out",
+            words.euros(today["unpaid"]),
+            [Line(f"{words.count(today['unpaid_orders'])} orders")],
+        ),
+        Figure("Bought in 30 days", words.count(today["bought_30_days"]), [Line("items")]),
+    ]
+
+
+def _without_price(units: int | None) -> list[Line]:
+    return [Line(f"and {words.count(units)} of unknown price")] if units else []
+
+
+def _share(part: Any, whole: Any, items: Any) -> str:
+    counted = f"{words.count(items)} items"
+    return f"{words.percent(part * 100 / whole)}, {counted}" if part and whole else counted
+
+
+def _against(now: Any, before: Any) -> Line:
+    if now is None or before is None or before <= 0:
+        return Line("30 days before: " + words.euros(before))
+    growth = (now / before - 1) * 100
+    tone = "up" if growth > 0 else "down" if growth < 0 else ""
+    return Line(f"{words.change(growth)} against the 30 days before", tone)
+
+
+def _since(log_began_at: datetime | None) -> str:
+    if log_began_at is None:
+        return "The log has no event yet: what concerns stock is unknown."
+    return f"The log knows since {words.day(log_began_at)}."
+
+
+def _shown(name: str, rows: pa.Table) -> _Shown:
+    found = picture(name, rows.to_pylist())
+    # Ours, and escaped where it holds a name.
+    return _Shown(mart(name), found, Markup(found.svg))  # noqa: S704
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("soleflip_assets.marts", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("dashboard.html")
