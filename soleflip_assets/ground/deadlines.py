@@ -150,6 +150,13 @@ WATCH = Deadline(
     "The slowest counts a million rows in one; a tick has 60 s for three of them.",
     "PostgreSQL (statement_timeout)",
 )
+LOAD_STATEMENT = Deadline(
+    "a statement that reads for the warehouse",
+    15,
+    "min",
+    "A month of a very large log; five million events take one minute.",
+    "PostgreSQL (statement_timeout)",
+)
 DEPLOY_LOCK = Deadline(
     "a deployment's wait for a lock, each of 30 times",
     2,

@@ -17,6 +17,7 @@ from soleflip_assets.ground.sql_files import as_bound
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, StoredTable, Warehouse
 from soleflip_assets.warehouse.tables import (
+    EVENT_TIME,
     LOAD_STATE,
     LOGS,
     SHOP_TABLES,
@@ -137,10 +138,10 @@ def _relation(name: str, table: StoredTable | None, schema: pa.Schema) -> Relati
 def _load_state(table: StoredTable | None) -> Relation:
     state = LogState.of(table.properties) if table else None
     row: dict[str, Any] = dict.fromkeys(LOAD_STATE.names)
-    if state:
+    if table and state:
         row = {
             "loaded_at": state.loaded_at,
-            "log_began_at": state.log_began_at,
+            "log_began_at": table.earliest(EVENT_TIME),
             "database": state.source.database,
             "system_identifier": state.source.system_identifier,
         }

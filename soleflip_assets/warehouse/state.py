@@ -56,14 +56,12 @@ class LogState:
         source: where they came from.
         snapshot: a pg_snapshot as text.
         loaded_at: when the snapshot was taken, by the shop's clock.
-        log_began_at: the time of the log's first event; None where it has none.
         pending: the months, as ``YYYY-MM``, that are still to be read as of the snapshot.
     """
 
     source: Source
     snapshot: str
     loaded_at: datetime
-    log_began_at: datetime | None
     pending: tuple[str, ...] = ()
 
     @property
@@ -77,37 +75,30 @@ class LogState:
         if PROPERTY not in properties:
             return None
         found = json.loads(properties[PROPERTY])
-        began = found["log_began_at"]
         return cls(
             source=Source(**found["source"]),
             snapshot=found["snapshot"],
             loaded_at=datetime.fromisoformat(found["loaded_at"]),
-            log_began_at=datetime.fromisoformat(began) if began else None,
             pending=tuple(found["pending"]),
         )
 
 
 @dataclass(frozen=True)
 class TableState:
-    """As of when a table of the application's is loaded.
+    """What a table of the application's was when it was loaded.
 
     Attributes:
-        version: what changes when the table does; None where that cannot be known.
-        loaded_at: by the shop's clock.
+        version: what changes when the table does; None where nothing tells.
     """
 
     version: str | None
-    loaded_at: datetime
 
     @property
     def properties(self) -> dict[str, str]:
         """As a commit keeps it."""
-        return {PROPERTY: json.dumps(asdict(self), default=datetime.isoformat)}
+        return {PROPERTY: json.dumps(asdict(self))}
 
     @classmethod
     def of(cls, properties: Mapping[str, str]) -> Self | None:
         """What a commit kept; None where somebody else made the commit."""
-        if PROPERTY not in properties:
-            return None
-        found = json.loads(properties[PROPERTY])
-        return cls(found["version"], datetime.fromisoformat(found["loaded_at"]))
+        return cls(**json.loads(properties[PROPERTY])) if PROPERTY in properties else None

@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import PyArrowFileIO, _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.transforms import MonthTransform
+from pyiceberg.types import PrimitiveType
 from pyiceberg.utils.config import Config
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -125,6 +127,17 @@ class StoredTable:
     def files(self) -> list[StoredFile]:
         """The files that hold what the table holds now."""
         return [_stored(task.file) for task in self._table.scan().plan_files()]
+
+    def earliest(self, column: str) -> Any:
+        """The least value of a column, as the files say of themselves; None where there is no row."""
+        field = self._table.schema().find_field(column)
+        assert isinstance(field.field_type, PrimitiveType)
+        bounds = [
+            from_bytes(field.field_type, found)
+            for stored in self.files
+            if (found := stored.file.lower_bounds.get(field.field_id)) is not None
+        ]
+        return min(bounds, default=None)
 
     def read(self) -> pa.Table:
         """All of it, in memory."""

@@ -31,13 +31,11 @@ class Log:
         name: in the warehouse and, in schema inventory_ops, in the shop.
         description: for people.
         columns: in order, with their types.
-        sums: the columns that a comparison sums, besides counting rows.
     """
 
     name: str
     description: str
     columns: Mapping[str, pa.DataType]
-    sums: Sequence[str]
 
     @property
     def schema(self) -> pa.Schema:
@@ -102,16 +100,6 @@ STOCK_EVENT = Log(
         "updated_at": TIME,
         "listed_on_platforms": TEXT,
     },
-    sums=(
-        "event_id",
-        "transaction_id",
-        "quantity",
-        "reserved_quantity",
-        "purchase_price",
-        "gross_purchase_price",
-        "roi_percentage",
-        "profit_per_shelf_day",
-    ),
 )
 
 RESERVATION_EVENT = Log(
@@ -132,7 +120,6 @@ RESERVATION_EVENT = Log(
         "created_at": TIME,
         "updated_at": TIME,
     },
-    sums=("event_id", "transaction_id", "reserved_quantity"),
 )
 
 LOGS: Sequence[Log] = (STOCK_EVENT, RESERVATION_EVENT)

@@ -1,7 +1,6 @@
 """What the store keeps: rows and properties in one commit, older rows readable, nobody's work doubled."""
 
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -9,21 +8,10 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.warehouse.engine import duckdb_engine
 from soleflip_assets.warehouse.store import Warehouse, WarehouseError
-from tests.conftest import Databases
 
 _VALUES = pa.schema(
     {"day": pa.date32(), "euros": pa.decimal128(12, 2), "word": pa.string()}.items()
 )
-
-
-@pytest.fixture
-def catalog(databases: Databases) -> URL:
-    return databases.empty()
-
-
-@pytest.fixture
-def warehouse(catalog: URL, tmp_path: Path) -> Warehouse:
-    return Warehouse(str(tmp_path / "warehouse"), catalog)
 
 
 def _rows(*words: str) -> pa.Table:
