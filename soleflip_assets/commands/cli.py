@@ -34,6 +34,12 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("probe", "Say whether a process of production is alive."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
+    "Look": {
+        "dashboard": (
+            "dashboard",
+            "Compute the marts and draw the dashboard, a page that needs no network.",
+        ),
+    },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),
         "restore": ("take_back", "Restore DUMP beside the database, and prove it."),

@@ -1,8 +1,8 @@
 """Which marts there are: the files of sql/marts, in the order in which they are built.
 
-A mart is one SELECT over the tables of the warehouse and over other marts, in the SQL that DuckDB and Spark read.
-Its header says all that is said of it anywhere: what it is, what it reads, of what one row is, what it cannot
-know, and its columns. Here: reading that. Not here: computing one (building.py).
+A mart is one SELECT over the tables of the warehouse and over other marts, in the SQL that DuckDB and Spark
+read. Its header says all that is said of it anywhere: what it is, what it reads, of what one row is, what it
+cannot know, and its columns. Here: reading that. Not here: computing one (building.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ class Mart:
 
         A meaning ends with a semicolon; columns that share one are named before it, with commas between.
         """
-        columns = {}
+        columns: dict[str, str] = {}
         for part in self.file.fields["columns"].removesuffix(".").split("; "):
             names, _, meaning = part.partition(": ")
             columns |= dict.fromkeys(_listed(names), meaning)

@@ -1,8 +1,8 @@
 """Charts as SVG that stands in a page: lines, bars and bars that lie, drawn by pygal.
 
-Colours are the page's (``--one`` …), so that a chart is light or dark as the page is; where there is no page they
-are the light ones. No script and no link to anywhere. Here: what every chart looks like. Not here: what is drawn,
-which is pictures.py's.
+Colours are the page's (``--one`` …), so that a chart is light or dark as the page is; where there is no page
+they are the light ones. No script, and no link to anywhere. Here: what every chart looks like. Not here: what
+is drawn, which is pictures.py's.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The picture on the wall: one HTML file that holds all of it, and needs no network, no server and no script.
 
-Here: which pictures, in which order, and the day's figures beside them. Not here: what is drawn (pictures.py), or
-when it is made (assets.py). The page itself is dashboard.html.
+Here: which pictures, in which order, and the day's figures beside them. Not here: what is drawn
+(pictures.py), or when it is made (assets.py). The page itself is dashboard.html.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,12 +81,11 @@ class _Section:
         return self.title.lower().replace(" ", "-")
 
 
-def page(read: Callable[[str], pa.Table], database: str) -> str:
+def page(read: Callable[[str], pa.Table]) -> str:
     """The dashboard as HTML.
 
     Args:
         read: gives the rows of a mart by its name.
-        database: whose warehouse it is.
     """
     today = day_of(read(TODAY))
     sections = [
@@ -101,7 +100,7 @@ def page(read: Callable[[str], pa.Table], database: str) -> str:
         today_unknown=mart(TODAY).unknown,
         sections=sections,
         version=__version__,
-        database=database,
+        database=words.text(today["database"]),
     )
 
 

@@ -1,7 +1,7 @@
 """What is drawn of each mart: a chart, the table of the same figures, and what both say in a sentence.
 
-Here: which rows, in which order, in which words. Not here: what charts look like (charts.py), the page that they
-stand in (dashboard.py), or where the figures come from, which is sql/marts.
+Here: which rows, in which order, in which words. Not here: what charts look like (charts.py), the page that
+they stand in (dashboard.py), or where the figures come from, which is sql/marts.
 """
 
 from collections import defaultdict
@@ -85,9 +85,7 @@ def _top(rows: Rows, name: str, count: int = _BARS) -> Rows:
     return sorted(known, key=lambda row: (-row[name], str(row)))[:count]
 
 
-def _lying(
-    rows: Rows, label: str, name: str, series: str, axis: Callable[[float], str]
-) -> Chart:
+def _lying(rows: Rows, label: str, name: str, series: str, axis: Callable[[float], str]) -> Chart:
     """Bars from left to right, the first row on top."""
     drawn_up = list(reversed(rows))
     return Chart(
@@ -199,7 +197,9 @@ def _days_to_sell(rows: Rows) -> Picture:
         Column("Sold, day unknown", "sold_undated", words.count),
     ]
     header, table = _table(columns, known)
-    says = f"Half of what was sold took {_first_and_last(known, 'brand', 'median_days', words.days)}."
+    says = (
+        f"Half of what was sold took {_first_and_last(known, 'brand', 'median_days', words.days)}."
+    )
     chart = _lying(known[:_BARS], "brand", "median_days", "Days", words.count)
     return Picture("days_to_sell", "Days from delivery to sale", says, chart, header, table)
 
@@ -248,7 +248,12 @@ def _sell_through_by_month(rows: Rows) -> Picture:
         words.percent_of_axis,
     )
     return Picture(
-        "sell_through_by_month", "How much of a month's purchases is sold", says, chart, header, table
+        "sell_through_by_month",
+        "How much of a month's purchases is sold",
+        says,
+        chart,
+        header,
+        table,
     )
 
 
@@ -266,7 +271,12 @@ def _sell_through_by_supplier(rows: Rows) -> Picture:
     says = f"Sold, {_first_and_last(ordered, 'supplier', 'sold_percent', words.percent)}."
     chart = _lying(ordered[:14], "supplier", "sold_percent", "Sold", words.percent_of_axis)
     return Picture(
-        "sell_through_by_supplier", "Whose goods sell: share sold by now", says, chart, header, table
+        "sell_through_by_supplier",
+        "Whose goods sell: share sold by now",
+        says,
+        chart,
+        header,
+        table,
     )
 
 
@@ -389,15 +399,14 @@ def _reservation_funnel(rows: Rows) -> Picture:
         ],
         words.count,
     )
-    return Picture(
-        "reservation_funnel", "What becomes of reservations", says, chart, header, table
-    )
+    return Picture("reservation_funnel", "What becomes of reservations", says, chart, header, table)
 
 
 def _price_changes(rows: Rows) -> Picture:
     months = sorted({row["month"] for row in rows})[-_MONTHS:]
     ordered = sorted(
-        (row for row in rows if row["month"] in months), key=lambda row: (row["month"], row["price"])
+        (row for row in rows if row["month"] in months),
+        key=lambda row: (row["month"], row["price"]),
     )
     columns = [
         Column("Month", "month", words.month),
@@ -438,7 +447,11 @@ def _sales_by_day(rows: Rows) -> Picture:
     )
     header = ["Week that ended", "All", *platforms]
     table = [
-        [words.day(end), words.euros(sum(week.values())), *(words.euros(week[name]) for name in platforms)]
+        [
+            words.day(end),
+            words.euros(sum(week.values())),
+            *(words.euros(week[name]) for name in platforms),
+        ]
         for end, week in reversed(weeks.items())
     ]
     says = (
@@ -452,9 +465,7 @@ def _sales_by_day(rows: Rows) -> Picture:
         [(name, [float(week[name]) for week in weeks.values()]) for name in platforms],
         words.euros_of_axis,
     )
-    return Picture(
-        "sales_by_day", "Half a year of sales, week by week", says, chart, header, table
-    )
+    return Picture("sales_by_day", "Half a year of sales, week by week", says, chart, header, table)
 
 
 def _profit_by_product(rows: Rows) -> Picture:
@@ -521,7 +532,12 @@ def _payouts(rows: Rows) -> Picture:
     for row in rows:
         sums = of_platform.setdefault(
             row["platform"],
-            {"platform": row["platform"], "waiting": 0, "waiting_amount": Decimal(0), "not_recorded": 0},
+            {
+                "platform": row["platform"],
+                "waiting": 0,
+                "waiting_amount": Decimal(0),
+                "not_recorded": 0,
+            },
         )
         sums["waiting"] += row["waiting"]
         sums["waiting_amount"] += row["waiting_amount"] or 0

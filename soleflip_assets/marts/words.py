@@ -5,6 +5,9 @@ from decimal import Decimal
 
 UNKNOWN = "unknown"
 
+# As wide as a plus, which a hyphen is not.
+_MINUS = "\N{MINUS SIGN}"
+
 _THOUSAND = 1_000
 _MILLION = 1_000_000
 
@@ -47,7 +50,7 @@ def percent_of_axis(value: float) -> str:
 
 
 def change(value: Number | None) -> str:
-    """``+12.3%``, or ``−4.0%``."""
+    """With its sign: ``+12.3%``."""
     if value is None:
         return UNKNOWN
     return f"+{value:.1f}%" if value > 0 else percent(value)
@@ -81,6 +84,7 @@ def text(value: str | None) -> str:
 
 
 def _signed(value: Number, shown: str) -> str:
-    # A true minus, as wide as a plus; none before what is shown as zero.
-    return f"−{shown}" if value < 0 and any(digit in "123456789" for digit in shown) else shown
-
+    # None before what is shown as zero.
+    return (
+        f"{_MINUS}{shown}" if value < 0 and any(digit in "123456789" for digit in shown) else shown
+    )

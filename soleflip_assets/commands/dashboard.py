@@ -1,0 +1,47 @@
+"""The command that draws the picture on the wall.
+
+Not here: what is on it (marts/).
+"""
+
+import webbrowser
+
+import click
+
+from soleflip_assets.commands.environment import Environment
+from soleflip_assets.commands.terminal import examples, finish, tell
+from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.ground.state_folder import StateFolder
+from soleflip_assets.marts.assets import dashboard_file
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip warehouse load && soleflip dashboard --open", "from what the shop is now"),
+        ("soleflip dashboard", "from what was loaded last, and print where the page is"),
+    )
+)
+@click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
+@with_environment
+@click.pass_obj
+def dashboard(environment: Environment, *, open_: bool) -> None:
+    """Compute the marts and draw the dashboard, a page that needs no network.
+
+    From what the warehouse holds: `soleflip warehouse load` brings that up to now. The page shows the
+    day's figures, trends, what lies too long, best and worst; each picture has its table. It can be sent
+    or printed.
+
+    Writes: the tables marts.… of the warehouse, and reports/dashboard.html in SOLEFLIP_HOME.
+
+    Exits with 1 when the warehouse is empty or a mart does not add up.
+    """
+    done = run("build_marts")
+    finish(done.success, done.errors)
+    page = dashboard_file(StateFolder(path=str(environment.settings.home)))
+    click.echo(page)
+    if open_ and not webbrowser.open(page.as_uri()):
+        tell("soleflip: there is no browser here: open that file in one")
+    failed = [check for check in done.checks if not check.passed]
+    finish(
+        not failed,
+        [f"{check.asset_key.to_user_string()}: {check.check_name} failed" for check in failed],
+    )
