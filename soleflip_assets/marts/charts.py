@@ -6,12 +6,17 @@ is drawn, which is pictures.py's.
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import pygal
-from pygal.style import Style
+
+# pygal looks for plugins of its own by a hook into every import, in a form that Python warns of.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if type(finder).__name__ != "PluginImportFixer"
+]
 
 _WIDTH = 560
 _HEIGHT = 300
@@ -23,7 +28,7 @@ _LONGEST_NAME = 34
 # Dates beside each other: more would not be read.
 _DATES = 7
 
-_STYLE = Style(
+_STYLE = pygal.style.Style(
     background="transparent",
     plot_background="transparent",
     foreground="var(--ink, #1d2430)",

@@ -25,8 +25,8 @@ TODAY = "today"
 SECTIONS: Mapping[str, Sequence[str]] = {
     "What it is worth": ("value_by_day", "expected_roi"),
     "What lies too long": ("age", "dead_stock", "listing_coverage", "status_duration"),
-    "What sells": ("months", "sales_by_day", "profit_by_product", "days_to_sell", "size_curve"),
-    "What was bought well": ("sell_through_by_month", "sell_through_by_supplier"),
+    "What sells": ("months", "sales_by_day", "profit_by_product", "days_to_sell"),
+    "What was bought well": ("sell_through_by_month", "size_curve", "sell_through_by_supplier"),
     "Where": ("platforms", "payouts", "countries"),
     "How it is worked": ("reservation_funnel", "price_changes"),
 }

@@ -100,7 +100,7 @@ class _Sale(NamedTuple):
 
 
 def furnish(connection: Connection, now: datetime, seed: int = 2025) -> None:
-    """Give a shop that ``fill`` has made two years of trade, and the names to it, in the caller's transaction.
+    """Give a shop that ``fill`` has made two years of trade, in the caller's transaction.
 
     Args:
         connection: on a database that was filled with the sample ``production``, a moment ago.
