@@ -7,6 +7,7 @@ is the same for both. Here: which engine, and DuckDB. Not here: Spark (spark.py)
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import duckdb
@@ -26,7 +27,8 @@ from soleflip_assets.warehouse.tables import (
     ShopTable,
 )
 
-NOTHING: Mapping[str, object] = {}
+NOTHING: Mapping[str, object] = MappingProxyType({})
+NO_TABLES: Mapping[str, pa.Table] = MappingProxyType({})
 
 
 class Engine(Protocol):
@@ -82,14 +84,23 @@ def open_engine(warehouse: Warehouse) -> Iterator[Engine]:
 
 
 @contextmanager
-def duckdb_engine(warehouse: Warehouse) -> Iterator[Engine]:
-    """DuckDB, in this process."""
+def duckdb_engine(
+    warehouse: Warehouse, beside: Mapping[str, pa.Table] = NO_TABLES
+) -> Iterator[Engine]:
+    """DuckDB, in this process.
+
+    Args:
+        warehouse: whose tables can be read.
+        beside: what else can be read, by name.
+    """
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         # Else a name that is no table is looked for among the variables of this process.
         connection.execute("SET python_enable_replacements = false")
         for relation in relations(warehouse):
             _register(connection, warehouse, relation)
+        for name, rows in beside.items():
+            connection.register(name, rows)
         yield _DuckDb(connection, warehouse)
 
 

@@ -106,8 +106,9 @@ class LogLoad:
         began = time.monotonic()
         with self._shop.reading() as reading:
             table, state = self._opened(reading.of(self._log), again or (), everything=everything)
-        for number, month in enumerate(state.pending, 1):
-            state = self._reload(table, state, month, f"{number} of {len(state.pending)}")
+        months = state.pending
+        for number, month in enumerate(months, 1):
+            state = self._reload(table, state, month, f"{number} of {len(months)}")
         state = self._add(table, state)
         return Loaded(self._log.name, self._rows, time.monotonic() - began, state.snapshot)
 
@@ -150,11 +151,12 @@ class LogLoad:
             found = self._continued(reading.of(self._log), state)
             if not found.months or month < found.months[0]:
                 self._tell(f"{self._name} {month}: the shop no longer has it; it stays as it is")
-                table.commit(properties=done.properties)
                 return done
             files = self._write(table, found.month(month, state.snapshot))
         held = [file for file in table.files if file.month == month]
-        table.commit(add=files, remove=held, properties=done.properties)
+        # Where nothing changes, the next commit says so, too.
+        if files or held:
+            table.commit(add=files, remove=held, properties=done.properties)
         rows = sum(file.record_count for file in files)
         self._tell(f"{self._name} {month}: {rows:,} rows ({progress} months)")
         return done

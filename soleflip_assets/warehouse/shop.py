@@ -148,6 +148,16 @@ class Reading:
         )
         yield from _batches(self._connection, str(compiled), None, table.schema)
 
+    def file(self, path: str, schema: pa.Schema) -> Iterator[pa.Table]:
+        """The rows of a file of sql/ that has no parameters.
+
+        Args:
+            path: relative to sql/.
+            schema: its columns.
+        """
+        (statement,) = SqlFile(path).statements
+        return _batches(self._connection, statement, None, schema)
+
     def _place(self, table: ShopTable) -> tuple[str, str]:
         schema, _, name = self._tables.get(table.name, table.source).partition(".")
         return schema, name
@@ -176,6 +186,11 @@ class LogReading:
         """The months that the shop still has, as ``YYYY-MM``, in order."""
         rows = query_file(self.connection, "warehouse/log_months.sql")
         return [row["month"] for row in rows if row["log"] == self.log.name]
+
+    def sums(self, seen: str) -> dict[str, dict[str, Any]]:
+        """Number and sums of the events of each month that a snapshot sees."""
+        rows = query_file(self.connection, f"warehouse/sums_of_{self.log.name}.sql", seen=seen)
+        return {row["month"]: {k: v for k, v in row.items() if k != "month"} for row in rows}
 
     def since(self, last: str) -> Iterator[pa.Table]:
         """The events that this snapshot sees and an earlier one did not."""

@@ -17,7 +17,7 @@ from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
-from pyiceberg.io import load_file_io
+from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.io.pyarrow import PyArrowFileIO, _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
@@ -40,6 +40,7 @@ _NAME = "soleflip"
 _SCHEMA = "warehouse"
 _MONTH = "month"
 _EPOCH_YEAR = 1970
+_BATCH_ROWS = 250_000
 
 _PROPERTIES = {
     "format-version": "2",
@@ -107,11 +108,12 @@ class StoredTable:
 
     @property
     def properties(self) -> Mapping[str, str]:
-        """What the newest commit says of itself."""
+        """What the newest commit was told to say of itself."""
         snapshot = self._table.current_snapshot()
         if snapshot is None or snapshot.summary is None:
             return {}
-        return dict(snapshot.summary.additional_properties)
+        said = snapshot.summary.additional_properties
+        return {name: value for name, value in said.items() if name.startswith(f"{_NAME}.")}
 
     @property
     def schema(self) -> pa.Schema:
@@ -138,6 +140,18 @@ class StoredTable:
             if (found := stored.file.lower_bounds.get(field.field_id)) is not None
         ]
         return min(bounds, default=None)
+
+    def batches(self, files: Sequence[StoredFile]) -> Iterator[pa.Table]:
+        """What files hold, a few hundred thousand rows at a time."""
+        found = dataset(self._table.io, [file.path for file in files], self.schema)
+        rows: list[pa.RecordBatch] = []
+        for batch in found.to_batches():
+            rows.append(batch)
+            if sum(part.num_rows for part in rows) >= _BATCH_ROWS:
+                yield pa.Table.from_batches(rows, self.schema)
+                rows = []
+        if rows:
+            yield pa.Table.from_batches(rows, self.schema)
 
     def read(self) -> pa.Table:
         """All of it, in memory."""
@@ -246,7 +260,7 @@ class Warehouse:
         """
         table = self.find(name)
         if table is not None and table.schema != rows.schema:
-            self.set_aside(name)
+            self._catalog.purge_table(name)
             table = None
         table = table or self.create(name, rows.schema)
         files = table.write(rows) if rows.num_rows else []
@@ -260,13 +274,7 @@ class Warehouse:
             paths: or URIs.
             schema: of all of them.
         """
-        io = load_file_io(dict(self._catalog.properties), paths[0])
-        assert isinstance(io, PyArrowFileIO)
-        scheme, netloc, _ = io.parse_location(paths[0])
-        places = [io.parse_location(path)[2] for path in paths]
-        return ds.dataset(
-            places, schema=schema, format="parquet", filesystem=io.fs_by_scheme(scheme, netloc)
-        )
+        return dataset(load_file_io(dict(self._catalog.properties), paths[0]), paths, schema)
 
     def create(
         self, name: str, schema: pa.Schema, *, by_month_of: str | None = None
@@ -296,10 +304,6 @@ class Warehouse:
         self._catalog.rename_table(name, aside)
         return aside
 
-    def drop(self, name: str) -> None:
-        """Forget a table; its files go with the next upkeep."""
-        self._catalog.drop_table(name)
-
     @contextmanager
     def held(self, tell: Callable[[str], None]) -> Iterator[None]:
         """Write alone, for the length of the block. Two that commit at once would refuse each other's work.
@@ -325,6 +329,35 @@ class Warehouse:
                         f"{deadlines.WAREHOUSE_LOCK.unit}: see its run in the UI, and try again."
                     ) from error
             yield
+
+
+def dataset(io: FileIO, paths: Sequence[str], schema: pa.Schema) -> Any:
+    """Files as one dataset of Arrow; nothing is read yet.
+
+    Args:
+        io: how they are reached.
+        paths: or URIs.
+        schema: of all of them.
+    """
+    return ds.dataset(
+        [place(path) for path in paths],
+        schema=schema,
+        format="parquet",
+        filesystem=file_system(io, paths[0]),
+    )
+
+
+def place(path: str) -> str:
+    """A path or URI as its file system takes it."""
+    found: str = PyArrowFileIO.parse_location(path)[2]
+    return found
+
+
+def file_system(io: FileIO, path: str) -> Any:
+    """Arrow's file system that a path or URI lies on."""
+    assert isinstance(io, PyArrowFileIO)
+    scheme, host, _ = PyArrowFileIO.parse_location(path)
+    return io.fs_by_scheme(scheme, host)
 
 
 def _stored(file: DataFile) -> StoredFile:

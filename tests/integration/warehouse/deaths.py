@@ -16,7 +16,7 @@ from soleflip_assets.warehouse import store as store_code
 from soleflip_assets.warehouse.loading import load, rebuild
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
-from tests.integration.warehouse.conftest import Loading
+from tests.integration.warehouse.kept import Loading
 
 # Forked from a process that has imported this already: four seconds each.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -40,7 +40,7 @@ def load_until(loading: Loading, line: int, *, again: bool = False) -> tuple[int
     receiver, sender = _PROCESSES.Pipe(duplex=False)
     urls = [url.render_as_string(hide_password=False) for url in (loading.url, loading.catalog)]
     process = _PROCESSES.Process(
-        target=_load, args=(*urls, loading.warehouse.folder, line, again, sender)
+        target=_load, args=([*urls, loading.warehouse.folder], line, again, sender)
     )
     process.start()
     sender.close()
@@ -49,14 +49,8 @@ def load_until(loading: Loading, line: int, *, again: bool = False) -> tuple[int
     return process.exitcode, receiver.recv() if process.exitcode == 0 else line
 
 
-def _load(
-    url: str,
-    catalog: str,
-    folder: str,
-    line: int,
-    again: bool,
-    sender: Any,  # noqa: FBT001 over a pipe
-) -> None:
+def _load(where: list[str], line: int, again: bool, sender: Any) -> None:
+    url, catalog, folder = where
     seen = 0
 
     def trace(frame: FrameType, what: str, _argument: object) -> Any:
@@ -71,7 +65,11 @@ def _load(
 
     warehouse, shop = Warehouse(folder, make_url(catalog)), Shop(make_url(url))
     sys.settrace(trace)
-    for _ in rebuild(warehouse, shop, str) if again else load(warehouse, shop, str):
+    for _ in rebuild(warehouse, shop, _ignore) if again else load(warehouse, shop, _ignore):
         pass
     sys.settrace(None)
     sender.send(seen)
+
+
+def _ignore(line: str) -> None:
+    pass

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import Databases, running_databases
-from tests.integration.warehouse.conftest import Loading, connected, logged
 from tests.integration.warehouse.deaths import load_until
+from tests.integration.warehouse.kept import Loading, connected, logged
 
 DEATHS = int(os.environ.get("SOLEFLIP_DEATHS", "7"))
 
@@ -90,7 +89,7 @@ def test_every_event_is_there_once_beside_eight_sessions_and_a_long_transaction(
         try:
             loading.load()
             for _ in range(3):
-                # Begun before one load and committed after another one, between whose snapshots all others write.
+                # Begun before one load and committed after another; all others write meanwhile.
                 with slow.transaction():
                     slow.execute(ONE, [shares[SESSIONS][0]])
                     loading.load()
