@@ -41,6 +41,7 @@ WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
 WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
 WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
 WEEKLY_FIGURES = "SOLEFLIP_WEEKLY_FIGURES"
+HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -130,6 +131,7 @@ Days = Annotated[int, BeforeValidator(lambda value: _number(value, "days"))]
 Hours = Annotated[int, BeforeValidator(lambda value: _number(value, "hours"))]
 Minutes = Annotated[int, BeforeValidator(lambda value: _number(value, "minutes"))]
 Seconds = Annotated[int, BeforeValidator(lambda value: _number(value, "seconds"))]
+Months = Annotated[int, BeforeValidator(lambda value: _number(value, "months"))]
 Files = Annotated[int, BeforeValidator(lambda value: _number(value, "files"))]
 Port = Annotated[int, BeforeValidator(_port)]
 
@@ -282,6 +284,12 @@ class Settings(BaseSettings):
         validation_alias=WAREHOUSE_DAYS,
         description="how long what the warehouse held before can still be read",
     )
+    keep_history_months: Months | None = Field(
+        default=None,
+        validation_alias=HISTORY_MONTHS,
+        description="how many months of the log of stock are kept before the present one, older ones being "
+        "archived; not set, all",
+    )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
     )
@@ -382,6 +390,11 @@ class Settings(BaseSettings):
         if "://" in self.warehouse:
             return self.warehouse.rstrip("/")
         return str(Path(self.warehouse).expanduser().resolve())
+
+    @property
+    def archive(self) -> Path:
+        """Where months that leave a table are kept, as Parquet."""
+        return self.home / "archive"
 
     @property
     def reports(self) -> Path:
