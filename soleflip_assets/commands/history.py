@@ -8,7 +8,9 @@ from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
 from soleflip_assets.commands.terminal import examples, finish
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.report import history_status
+from soleflip_assets.sample.trade import remember
 
 
 @click.group(
@@ -35,12 +37,14 @@ def history() -> None:
     epilog=examples(("soleflip history install", "while the shop goes on; safe to run again"))
 )
 @as_owner
-def install() -> None:
+@click.pass_obj
+def install(environment: Environment) -> None:
     """Log every write from now on.
 
     Makes the tables with three months ahead, then the triggers, then a baseline of the rows that are there;
     readers and writers go on. Where triggers were dropped or switched off it makes them again, and the log
-    begins anew. Needs nothing of Phase 2. Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+    begins anew. Needs nothing of Phase 2. The sample also gets the events of two years. Works as the owner
+    (SOLEFLIP_OWNER_DATABASE_URL).
 
     Writes: tables and functions in schema inventory_ops, four triggers each on stock and stock_reservation.
 
@@ -48,6 +52,9 @@ def install() -> None:
     """
     done = run("install_history")
     finish(done.success, done.errors)
+    if environment.embedded:
+        with create_database_engine(environment.database_url).begin() as connection:
+            remember(connection)
 
 
 @history.command(epilog=examples(("soleflip history remove", "install it again at any time")))

@@ -3,9 +3,9 @@
 -- Reads: stock_item, load_state
 -- Grain: platform
 -- Unknown: a listing that carries no date (listed_at or timestamp) is counted and has no age.
--- Columns: platform: where it is listed and active, or nowhere; items: rows of stock on hand that are; units: of these;
---   share_of_items: percent of all that is on hand; undated: of these, age unknown; median_days: since it was listed;
---   over_90_days: items that were listed longer ago.
+-- Columns: platform: where it is listed and active, by its listings or its status, or nowhere; items: rows of stock on hand
+--   that are; units: of these; share_of_items: percent of all that is on hand; undated: of these, age unknown; median_days:
+--   since it was listed; over_90_days: items that were listed longer ago.
 -- Locks: none; it reads the warehouse.
 
 WITH place AS (
@@ -25,21 +25,37 @@ listing AS (
   WHERE stock_item.state = 'on hand' AND split_part(stock_item.listings, '}, {', place.n) LIKE '%"platform": "%'
 ),
 
-active AS (
+named AS (
   SELECT
     listing.stock_id AS stock_id,
+    listing.units AS units,
     regexp_extract(listing.text, '"platform": "([^"]*)"', 1) AS platform,
-    max(listing.units) AS units,
-    -- Of several listings on one platform, since the first.
-    min(
-      CASE
-        WHEN regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) <> ''
-          THEN cast(regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) AS date)
-      END
-    ) AS listed_day
+    CASE
+      WHEN regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) <> ''
+        THEN cast(regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) AS date)
+    END AS listed_day
   FROM listing
   WHERE listing.text LIKE '%"status": "active"%' OR listing.text NOT LIKE '%"status": %'
-  GROUP BY listing.stock_id, regexp_extract(listing.text, '"platform": "([^"]*)"', 1)
+  UNION ALL
+  -- The status alone may say it, too: listed_stockx.
+  SELECT
+    stock_item.stock_id AS stock_id,
+    stock_item.quantity AS units,
+    replace(stock_item.status, 'listed_', '') AS platform,
+    cast(NULL AS date) AS listed_day
+  FROM stock_item
+  WHERE stock_item.state = 'on hand' AND substring(stock_item.status, 1, 7) = 'listed_'
+),
+
+active AS (
+  SELECT
+    named.stock_id AS stock_id,
+    named.platform AS platform,
+    max(named.units) AS units,
+    -- Of several listings on one platform, since the first.
+    min(named.listed_day) AS listed_day
+  FROM named
+  GROUP BY named.stock_id, named.platform
 ),
 
 offered AS (

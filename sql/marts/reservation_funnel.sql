@@ -16,6 +16,7 @@ WITH ranked AS (
     reservation_event.status AS status,
     reservation_event.created_at AS created_at,
     reservation_event.occurred_at AS occurred_at,
+    reservation_event.event_id AS event_id,
     row_number() OVER (
       PARTITION BY reservation_event.reservation_id
       ORDER BY reservation_event.occurred_at DESC, reservation_event.event_id DESC
@@ -31,7 +32,7 @@ removal AS (
 ),
 
 emptied AS (
-  SELECT max(reservation_event.occurred_at) AS occurred_at
+  SELECT max(reservation_event.occurred_at) AS occurred_at, max(reservation_event.event_id) AS event_id
   FROM reservation_event
   WHERE reservation_event.kind = 'truncate'
 ),
@@ -44,7 +45,8 @@ reservation AS (
     max(CASE WHEN ranked.status IN ('active', 'fulfilled') THEN 1 ELSE 0 END) AS activated,
     max(CASE WHEN ranked.kind = 'insert' THEN ranked.occurred_at END) AS made_at,
     min(CASE WHEN ranked.status IN ('fulfilled', 'released', 'expired') THEN ranked.occurred_at END) AS ended_at,
-    max(ranked.occurred_at) AS last_at
+    max(ranked.occurred_at) AS last_at,
+    max(CASE WHEN ranked.place = 1 THEN ranked.event_id END) AS last_event
   FROM ranked
   GROUP BY ranked.reservation_id
 ),
@@ -56,7 +58,12 @@ told AS (
     CASE
       WHEN
         reservation.last_status IN ('pending', 'active')
-        AND (removal.occurred_at >= reservation.last_at OR emptied.occurred_at >= reservation.last_at)
+        AND (
+          removal.occurred_at >= reservation.last_at
+          OR emptied.occurred_at > reservation.last_at
+          -- Where the log begins anew, a baseline follows at the same moment.
+          OR (emptied.occurred_at = reservation.last_at AND emptied.event_id > reservation.last_event)
+        )
         THEN 'gone'
       ELSE reservation.last_status
     END AS outcome,

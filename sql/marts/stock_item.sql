@@ -32,20 +32,23 @@ WITH seen AS (
   GROUP BY stock_event.stock_id
 ),
 
-emptied AS (
-  SELECT seen.stock_id AS stock_id, min(stock_event.occurred_at) AS deleted_at
-  FROM stock_event
-  INNER JOIN seen ON seen.last_changed_at <= stock_event.occurred_at
-  WHERE stock_event.kind = 'truncate'
-  GROUP BY seen.stock_id
-),
-
 latest AS (
-  SELECT seen.stock_id AS stock_id, max(stock_event.event_id) AS event_id
+  SELECT seen.stock_id AS stock_id, max(seen.written_at) AS occurred_at, max(stock_event.event_id) AS event_id
   FROM seen
   INNER JOIN stock_event
     ON stock_event.stock_id = seen.stock_id AND stock_event.occurred_at = seen.written_at AND stock_event.kind <> 'delete'
   GROUP BY seen.stock_id
+),
+
+-- A TRUNCATE is one event that takes every row. Where the log begins anew, a baseline follows it at the same moment.
+emptied AS (
+  SELECT latest.stock_id AS stock_id, min(stock_event.occurred_at) AS deleted_at
+  FROM stock_event
+  INNER JOIN latest
+    ON latest.occurred_at < stock_event.occurred_at
+    OR (latest.occurred_at = stock_event.occurred_at AND latest.event_id < stock_event.event_id)
+  WHERE stock_event.kind = 'truncate'
+  GROUP BY latest.stock_id
 ),
 
 -- The log repeats the listings only where they were written.

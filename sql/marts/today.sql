@@ -4,7 +4,8 @@
 -- Grain: loaded_at
 -- Unknown: figures of stock are empty where the log has no event. Sums leave out what is unknown; the counts of units and orders
 --   beside them say how much that is.
--- Columns: loaded_at: what was so at this time; database: where; log_began_at: since when the log knows; items: rows of stock on hand; units: of
+-- Columns: loaded_at: what was so at this time; database: where; log_began_at: since when the log knows; items: rows of
+--   stock on hand; units: of
 --   these; units_without_price: price unknown; value: what the others cost, with VAT, EUR; dead_items: on hand over 180 days;
 --   dead_value: what they cost, EUR; bought_30_days: items bought in the last 30 days; orders_30_days: sales of the last 30
 --   days; gross_30_days: what buyers paid, EUR; profit_30_days: EUR; gross_before: of the 30 days before these, EUR;

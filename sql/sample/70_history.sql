@@ -1,7 +1,7 @@
 -- The two years before the log began, as the log would have told them: in the sample only, once.
 --
--- Into the overflow, since there are no months for years that are over; `soleflip history months` makes them and moves these in.
--- The log's own baseline follows, so that each row ends as it is.
+-- Into the overflow, since there are no months yet for years that are over; making months moves these in. The log's own
+-- baseline follows, so that each row ends as it is.
 --
 -- Locks: ROW EXCLUSIVE on both overflow tables and on stock, to the end of the transaction.
 
@@ -13,7 +13,8 @@ SET
       'platform', replace(stock.status, 'listed_', ''),
       'listing_id', replace(stock.status, 'listed_', '') || '-' || substr(md5(stock.id::text), 1, 8),
       'listed_at', to_char(
-        (stock.delivery_date + (stock.updated_at - stock.delivery_date) * 0.6) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'
+        (stock.delivery_date + (stock.updated_at - stock.delivery_date) * 0.6) AT TIME ZONE 'UTC',
+        'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'
       ),
       'status', 'active',
       'ask_price', round(coalesce(stock.gross_purchase_price, 150) * 1.35)
@@ -22,8 +23,8 @@ SET
 WHERE stock.status LIKE 'listed_%' AND stock.listed_on_platforms IS NULL;
 
 INSERT INTO inventory_ops.stock_event_overflow (
-  occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity,
-  purchase_price, gross_purchase_price, roi_percentage, status, detailed_status, location, purchase_date, delivery_date,
+  event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier, quantity,
+  reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, status, detailed_status, location, purchase_date, delivery_date,
   created_at, updated_at, listed_on_platforms
 )
 WITH pair AS (
@@ -76,6 +77,8 @@ step AS (
 )
 
 SELECT
+  -- The baseline left a million numbers before its own.
+  1000 + row_number() OVER (ORDER BY step.occurred_at, step.id),
   step.occurred_at,
   pg_current_xact_id(),
   step.kind,
@@ -108,11 +111,10 @@ SELECT
       )
     )
   END
-FROM step
-ORDER BY step.occurred_at;
+FROM step;
 
 INSERT INTO inventory_ops.reservation_event_overflow (
-  occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status, reserved_until,
+  event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status, reserved_until,
   reservation_reason, created_at, updated_at
 )
 WITH reservation AS (
@@ -136,6 +138,7 @@ WITH reservation AS (
 )
 
 SELECT
+  500000 + row_number() OVER (ORDER BY version.occurred_at, reservation.id),
   version.occurred_at,
   pg_current_xact_id(),
   version.kind,
@@ -156,7 +159,6 @@ CROSS JOIN LATERAL (
   ('update', reservation.ended_at, ARRAY['status', 'updated_at'], reservation.outcome),
   ('delete', reservation.ended_at + interval '14 days', NULL, NULL)
 ) AS version (kind, occurred_at, changed, status)
-WHERE version.occurred_at < now()
-ORDER BY version.occurred_at;
+WHERE version.occurred_at < now();
 
 DROP SCHEMA sample CASCADE;

@@ -448,6 +448,8 @@ def listing_coverage(known: Known) -> list[Row]:
             dated = days.setdefault(listing["platform"], [])
             if moment := listing.get("listed_at") or listing.get("timestamp"):
                 dated.append((known.today - datetime.fromisoformat(moment).date()).days)
+        if item["status"].startswith("listed_"):
+            days.setdefault(item["status"].removeprefix("listed_"), [])
         for platform, dated in days.items():
             offered[platform].append((item["quantity"], max(dated, default=None)))
         if not days:

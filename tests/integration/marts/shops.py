@@ -80,7 +80,9 @@ def answered(shop: SmallShop) -> dict[str, pa.Table]:
 _PRICES = st.sampled_from([None, Decimal("10.00"), Decimal("99.99"), Decimal("180.55")])
 _STATUS = st.sampled_from(["in_stock", "listed_stockx", "reserved", "sold"])
 _GAPS = st.integers(1, 40 * 24 * 60)
-_DAYS_BEFORE = st.sampled_from([None, 0, 3, 100, 400])
+# Before the load: on both sides of each limit.
+_DAYS_BEFORE = st.sampled_from([None, 0, 29, 30, 31, 60, 61, 90, 91, 121, 180, 181, 400])
+_SOLD_BEFORE = st.sampled_from([None, 0, 6, 7, 8, 29, 30, 31, 59, 60, 61, 365, 500])
 
 
 @st.composite
@@ -106,7 +108,7 @@ def _listings(draw: st.DrawFn) -> str | None:
 
 
 @st.composite
-def _content(draw: st.DrawFn) -> Row:
+def _content(draw: st.DrawFn, loaded_at: datetime) -> Row:
     """What a row of stock may say."""
     bought, delivered = draw(_DAYS_BEFORE), draw(_DAYS_BEFORE)
     return {
@@ -121,33 +123,39 @@ def _content(draw: st.DrawFn) -> Row:
         "roi_percentage": draw(st.sampled_from([None, Decimal("-12.50"), Decimal("33.33")])),
         "status": draw(_STATUS),
         "location": None,
-        "purchase_date": None if bought is None else BEGAN - timedelta(days=bought),
-        "delivery_date": None if delivered is None else BEGAN - timedelta(days=delivered),
+        "purchase_date": None if bought is None else loaded_at - timedelta(days=bought),
+        "delivery_date": None if delivered is None else loaded_at - timedelta(days=delivered),
         "listed_on_platforms": draw(_listings()),
     }
 
 
 @st.composite
-def _log(draw: st.DrawFn) -> tuple[list[Row], datetime]:
+def _log(draw: st.DrawFn, loaded_at: datetime) -> list[Row]:
     """A log: each row begins with a baseline or an insert, and nothing happens to one that is gone."""
     events: list[Row] = []
     now, there = BEGAN, {}
     for row in ("x1", "x2") if draw(st.booleans()) else ():
-        there[row] = draw(_content())
-        events.append(_event(len(events), now, "baseline", row, there[row], None))
+        there[row] = draw(_content(loaded_at))
+        events.append(_event(len(events), now, "baseline", row, there[row]))
     for _ in range(draw(st.integers(0, 12))):
         now += timedelta(minutes=draw(_GAPS))
+        if now > loaded_at:
+            break
         row = draw(st.sampled_from(["x1", "x2", "x3"]))
         wish = draw(st.integers(0, 11))
         if wish == 0:
-            events.append(_event(len(events), now, "truncate", None, {}, None))
-            there.clear()
+            events.append(_event(len(events), now, "truncate", None, {}))
+            if draw(st.booleans()):
+                there.clear()
+            # Else the log begins anew: the rows that are there follow at the same moment.
+            for kept, content in there.items():
+                events.append(_event(len(events), now, "baseline", kept, content))
         elif row not in there:
-            there[row] = draw(_content())
-            events.append(_event(len(events), now, "insert", row, there[row], None))
+            there[row] = draw(_content(loaded_at))
+            events.append(_event(len(events), now, "insert", row, there[row]))
         elif wish == 1:
             del there[row]
-            events.append(_event(len(events), now, "delete", row, {}, None))
+            events.append(_event(len(events), now, "delete", row, {}))
         else:
             new = there[row] | draw(
                 st.fixed_dictionaries(
@@ -162,12 +170,20 @@ def _log(draw: st.DrawFn) -> tuple[list[Row], datetime]:
             )
             changed = [name for name in new if new[name] != there[row][name]]
             there[row] = new
-            events.append(_event(len(events), now, "update", row, new, [*changed, "updated_at"]))
-    return events, now
+            events.append(
+                _event(len(events), now, "update", row, new, changed=[*changed, "updated_at"])
+            )
+    return events
 
 
 def _event(
-    number: int, at: datetime, kind: str, row: str | None, content: Row, changed: list[str] | None
+    number: int,
+    at: datetime,
+    kind: str,
+    row: str | None,
+    content: Row,
+    *,
+    changed: list[str] | None = None,
 ) -> Row:
     event = {
         "event_id": number + 1,
@@ -225,10 +241,11 @@ def _reservations(draw: st.DrawFn) -> list[Row]:
 
 
 @st.composite
-def _orders(draw: st.DrawFn) -> list[Row]:
+def _orders(draw: st.DrawFn, loaded_at: datetime) -> list[Row]:
     orders = []
     for number in range(draw(st.integers(0, 6))):
-        sold = draw(st.sampled_from([None, -60, -3, 0, 10, 45, 200]))
+        ago = draw(_SOLD_BEFORE)
+        sold = None if ago is None else loaded_at - timedelta(days=ago, minutes=number)
         paid = draw(st.sampled_from([None, True, False]))
         orders.append(
             {
@@ -240,7 +257,7 @@ def _orders(draw: st.DrawFn) -> list[Row]:
                         ["completed", "COMPLETED", "CANCELED", "did_not_ship", "refunded"]
                     )
                 ),
-                "sold_at": None if sold is None else BEGAN + timedelta(days=sold, hours=number),
+                "sold_at": sold,
                 "gross_sale": draw(st.sampled_from([None, Decimal("120.00"), Decimal("200.10")])),
                 "net_proceeds": draw(st.sampled_from([None, Decimal("108.00"), Decimal("180.09")])),
                 "net_profit": draw(st.sampled_from([None, Decimal("-5.00"), Decimal("40.40")])),
@@ -248,7 +265,7 @@ def _orders(draw: st.DrawFn) -> list[Row]:
                 "shipping_cost": draw(st.sampled_from([None, Decimal("5.90")])),
                 "buyer_destination_country": draw(st.sampled_from([None, "Germany", "France"])),
                 "payout_received": paid,
-                "payout_date": BEGAN + timedelta(days=(sold or 0) + 5) if paid else None,
+                "payout_date": (sold or loaded_at) + timedelta(days=5) if paid else None,
             }
         )
     return orders
@@ -257,8 +274,7 @@ def _orders(draw: st.DrawFn) -> list[Row]:
 @st.composite
 def small_shops(draw: st.DrawFn) -> SmallShop:
     """A shop with a log of at most fourteen events, some reservations and orders."""
-    events, last = draw(_log())
-    loaded_at = last + timedelta(days=draw(st.sampled_from([0, 1, 31, 95, 200])))
+    loaded_at = BEGAN + timedelta(days=draw(st.sampled_from([0, 5, 40, 100, 300])))
     state = {
         "loaded_at": loaded_at,
         "log_began_at": BEGAN,
@@ -267,9 +283,9 @@ def small_shops(draw: st.DrawFn) -> SmallShop:
     }
     tables = {
         **NAMES,
-        "stock_event": events,
+        "stock_event": draw(_log(loaded_at)),
         "reservation_event": draw(_reservations()),
-        "sales_order": draw(_orders()),
+        "sales_order": draw(_orders(loaded_at)),
         "load_state": [state],
     }
     return SmallShop(tables, loaded_at)
