@@ -58,7 +58,7 @@ _STYLE = pygal.style.Style(
     ),
 )
 
-_SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
+_SCRIPT = re.compile(r"<script.*?</script>|<!--.*?-->", re.DOTALL)
 _OPENED = re.compile(r"<svg[^>]*>")
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 

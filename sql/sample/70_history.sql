@@ -24,8 +24,8 @@ WHERE stock.status LIKE 'listed_%' AND stock.listed_on_platforms IS NULL;
 
 INSERT INTO inventory_ops.stock_event_overflow (
   event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier, quantity,
-  reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, status, detailed_status, location, purchase_date, delivery_date,
-  created_at, updated_at, listed_on_platforms
+  reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, status, detailed_status, location, purchase_date,
+  delivery_date, created_at, updated_at, listed_on_platforms
 )
 WITH pair AS (
   SELECT
