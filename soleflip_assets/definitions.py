@@ -3,7 +3,9 @@
 To add a domain, add a folder with a ``definitions.py`` and name it here.
 """
 
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 
 import dagster as dg
 
@@ -56,7 +58,15 @@ defs: dg.Definitions
 
 @cache
 def _merged() -> dg.Definitions:
-    return dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS))
+    return dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS), *_of_extras())
+
+
+def _of_extras() -> Iterator[dg.Definitions]:
+    """Those of domains whose packages may be left out."""
+    if find_spec("pyiceberg"):
+        from soleflip_assets.warehouse import definitions as warehouse  # noqa: PLC0415 it needs the extra
+
+        yield warehouse.defs
 
 
 def __getattr__(name: str) -> dg.Definitions:

@@ -48,6 +48,19 @@ def check_result(
     )
 
 
+def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """A result as the event log keeps it, for who records it past a check's own step."""
+    assert result.asset_key is not None
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=str(result.check_name),
+        passed=bool(result.passed),
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+
+
 def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
     """What a failure means, with the first ids that are wrong: the UI shows a list only after a click."""
     examples = observed.get("examples")

@@ -34,14 +34,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("probe", "Say whether a process of production is alive."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
-    "Keep history": {
+    "Look back": {
         "history": ("history", "Log what happens to stock, by month."),
-    },
-    "Look": {
-        "dashboard": (
-            "dashboard",
-            "Compute the marts and draw the dashboard, a page that needs no network.",
-        ),
+        "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
+        "dashboard": ("dashboard", "Draw the dashboard, one page that needs no network."),
     },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),

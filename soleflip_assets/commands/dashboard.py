@@ -24,11 +24,11 @@ from soleflip_assets.marts.assets import dashboard_file
 @with_environment
 @click.pass_obj
 def dashboard(environment: Environment, *, open_: bool) -> None:
-    """Compute the marts and draw the dashboard, a page that needs no network.
+    """Draw the dashboard, one page that needs no network.
 
-    From what the warehouse holds: `soleflip warehouse load` brings that up to now. The page shows the
-    day's figures, trends, what lies too long, best and worst; each picture has its table. It can be sent
-    or printed.
+    Computes the marts from what the warehouse holds, which `soleflip warehouse load` brings up to now. The
+    page shows the day's figures, trends, what lies too long, best and worst; each picture has its table. It
+    can be sent or printed.
 
     Writes: the tables marts.… of the warehouse, and reports/dashboard.html in SOLEFLIP_HOME.
 

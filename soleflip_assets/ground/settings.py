@@ -383,6 +383,12 @@ class Settings(BaseSettings):
         return self.home / "dumps"
 
     @property
+    def warehouse_places(self) -> dict[str, str]:
+        """Where the application keeps a table, as ``schema.name``, if elsewhere than usual."""
+        parts = (part.strip().split("=") for part in self.warehouse_tables.split(",") if part)
+        return dict(parts)
+
+    @property
     def warehouse_folder(self) -> str:
         """The folder or URI of the warehouse's files."""
         if self.warehouse is None:

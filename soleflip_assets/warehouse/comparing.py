@@ -87,7 +87,7 @@ def months_of(warehouse: Warehouse, shop: Shop, log: Log) -> list[Month] | None:
     with shop.reading() as reading:
         found = reading.of(log)
         ours, known = found.sums(state.snapshot), found.months
-    (statement,) = SqlFile(f"warehouse/stored_sums_of_{log.name}.sql").statements
+    (statement,) = SqlFile(f"stored/sums_of_{log.name}.sql").statements
     with duckdb_engine(warehouse) as engine:
         stored = {row.pop("month"): row for row in engine.query(statement).to_pylist()}
     oldest = min(known, default="9999")
@@ -130,7 +130,7 @@ def sums_match(months: Sequence[Month] | None) -> Answer:
 
 def versions_do_not_overlap(warehouse: Warehouse) -> Answer:
     """Whether each event is there once, and each version begins no earlier than the one before it."""
-    (statement,) = SqlFile("warehouse/versions_that_overlap.sql").statements
+    (statement,) = SqlFile("stored/versions_that_overlap.sql").statements
     with duckdb_engine(warehouse) as engine:
         wrong = engine.query(statement)
     return _answer(wrong["event_id"])
@@ -151,7 +151,7 @@ def last_version_is_stock(warehouse: Warehouse, shop: Shop) -> Answer:
         stock = pa.concat_tables(
             [_STOCK_NOW.empty_table(), *reading.file("warehouse/stock_now.sql", _STOCK_NOW)]
         )
-    (statement,) = SqlFile("warehouse/last_versions_that_differ.sql").statements
+    (statement,) = SqlFile("stored/last_versions_that_differ.sql").statements
     with duckdb_engine(warehouse, {"stock_now": stock, "unloaded": since}) as engine:
         wrong = engine.query(statement)
     answer = _answer(wrong["stock_id"])

@@ -31,6 +31,10 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 NO_TABLES: Mapping[str, pa.Table] = MappingProxyType({})
 
 
+class QueryError(Exception):
+    """The engine cannot answer a query; in its own words."""
+
+
 class Engine(Protocol):
     """A session in which each table of the warehouse can be read by its bare name."""
 
@@ -40,6 +44,9 @@ class Engine(Protocol):
         Args:
             sql: in what both engines read.
             parameters: the values of its ``:names``.
+
+        Raises:
+            QueryError: the engine cannot answer it.
         """
         ...
 
@@ -110,8 +117,12 @@ class _DuckDb:
         self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
-        found = self._connection.sql(as_bound(sql, "$"), params=dict(parameters) or None)
-        return found.to_arrow_table()
+        try:
+            found = self._connection.sql(as_bound(sql, "$"), params=dict(parameters) or None)
+            # None for what is no query, as SET.
+            return found.to_arrow_table() if found is not None else pa.table({})
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
 
     def see(self, name: str) -> None:
         _register(self._connection, self._warehouse, written(self._warehouse, name))

@@ -8,10 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from soleflip_assets.warehouse.engine import NOTHING, Engine, Relation, relations, written
+from soleflip_assets.warehouse.engine import (
+    NOTHING,
+    Engine,
+    QueryError,
+    Relation,
+    relations,
+    written,
+)
 from soleflip_assets.warehouse.store import Warehouse
 
 
@@ -54,7 +62,11 @@ class _Spark:
         self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
-        return self._session.sql(sql, dict(parameters) or None).toArrow()
+        try:
+            return self._session.sql(sql, dict(parameters) or None).toArrow()
+        except PySparkException as error:
+            raise QueryError(str(error)) from error
 
     def see(self, name: str) -> None:
+        """Read the table's files anew."""
         _register(self._session, written(self._warehouse, name))

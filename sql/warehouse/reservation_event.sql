@@ -19,9 +19,37 @@ SELECT
   created_at,
   updated_at
 FROM (
-  SELECT * FROM inventory_ops.reservation_event
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    reservation_id,
+    stock_id,
+    changed,
+    reserved_quantity,
+    status,
+    reserved_until,
+    reservation_reason,
+    created_at,
+    updated_at
+  FROM inventory_ops.reservation_event
   UNION ALL
-  SELECT * FROM inventory_ops.reservation_event_overflow
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    reservation_id,
+    stock_id,
+    changed,
+    reserved_quantity,
+    status,
+    reserved_until,
+    reservation_reason,
+    created_at,
+    updated_at
+  FROM inventory_ops.reservation_event_overflow
 ) AS log
 WHERE
   occurred_at >= CAST(:from AS timestamptz)

@@ -33,9 +33,59 @@ SELECT
   updated_at,
   listed_on_platforms
 FROM (
-  SELECT * FROM inventory_ops.stock_event
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    stock_id,
+    changed,
+    product_id,
+    size_id,
+    supplier_id,
+    supplier,
+    quantity,
+    reserved_quantity,
+    purchase_price,
+    gross_purchase_price,
+    roi_percentage,
+    profit_per_shelf_day,
+    status,
+    detailed_status,
+    location,
+    purchase_date,
+    delivery_date,
+    created_at,
+    updated_at,
+    listed_on_platforms
+  FROM inventory_ops.stock_event
   UNION ALL
-  SELECT * FROM inventory_ops.stock_event_overflow
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    stock_id,
+    changed,
+    product_id,
+    size_id,
+    supplier_id,
+    supplier,
+    quantity,
+    reserved_quantity,
+    purchase_price,
+    gross_purchase_price,
+    roi_percentage,
+    profit_per_shelf_day,
+    status,
+    detailed_status,
+    location,
+    purchase_date,
+    delivery_date,
+    created_at,
+    updated_at,
+    listed_on_platforms
+  FROM inventory_ops.stock_event_overflow
 ) AS log
 WHERE
   occurred_at >= CAST(:from AS timestamptz)

@@ -15,9 +15,25 @@ SELECT
   + coalesce(sum(length(status)), 0)
   + coalesce(sum(length(reservation_reason)), 0) AS characters
 FROM (
-  SELECT * FROM inventory_ops.reservation_event
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    reserved_quantity,
+    status,
+    reservation_reason
+  FROM inventory_ops.reservation_event
   UNION ALL
-  SELECT * FROM inventory_ops.reservation_event_overflow
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    reserved_quantity,
+    status,
+    reservation_reason
+  FROM inventory_ops.reservation_event_overflow
 ) AS log
 WHERE pg_visible_in_snapshot(transaction_id, CAST(:seen AS pg_snapshot))
 GROUP BY 1

@@ -23,9 +23,41 @@ SELECT
   + coalesce(sum(length(location)), 0)
   + coalesce(sum(length(CAST(listed_on_platforms AS text))), 0) AS characters
 FROM (
-  SELECT * FROM inventory_ops.stock_event
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    supplier,
+    quantity,
+    reserved_quantity,
+    purchase_price,
+    gross_purchase_price,
+    roi_percentage,
+    profit_per_shelf_day,
+    status,
+    detailed_status,
+    location,
+    listed_on_platforms
+  FROM inventory_ops.stock_event
   UNION ALL
-  SELECT * FROM inventory_ops.stock_event_overflow
+  SELECT
+    event_id,
+    occurred_at,
+    transaction_id,
+    kind,
+    supplier,
+    quantity,
+    reserved_quantity,
+    purchase_price,
+    gross_purchase_price,
+    roi_percentage,
+    profit_per_shelf_day,
+    status,
+    detailed_status,
+    location,
+    listed_on_platforms
+  FROM inventory_ops.stock_event_overflow
 ) AS log
 WHERE pg_visible_in_snapshot(transaction_id, CAST(:seen AS pg_snapshot))
 GROUP BY 1

@@ -17,10 +17,28 @@ newest AS (
 ),
 
 version AS (
-  SELECT stock_event.*
-  FROM stock_event
-  INNER JOIN newest ON stock_event.stock_id = newest.stock_id AND stock_event.event_id = newest.event_id
-  WHERE stock_event.kind <> 'delete'
+  SELECT
+    event.stock_id,
+    event.product_id,
+    event.size_id,
+    event.supplier_id,
+    event.supplier,
+    event.quantity,
+    event.reserved_quantity,
+    event.purchase_price,
+    event.gross_purchase_price,
+    event.roi_percentage,
+    event.profit_per_shelf_day,
+    event.status,
+    event.detailed_status,
+    event.location,
+    event.purchase_date,
+    event.delivery_date,
+    event.created_at,
+    event.updated_at
+  FROM stock_event AS event
+  INNER JOIN newest ON event.stock_id = newest.stock_id AND event.event_id = newest.event_id
+  WHERE event.kind <> 'delete'
 )
 
 SELECT coalesce(version.stock_id, stock_now.id) AS stock_id
