@@ -17,7 +17,6 @@ from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, H
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.history import definitions as history
 from soleflip_assets.housekeeping import definitions as housekeeping
-from soleflip_assets.marts import definitions as marts
 from soleflip_assets.metrics import definitions as metrics
 from soleflip_assets.monitoring import definitions as monitoring
 from soleflip_assets.phase2 import definitions as phase2
@@ -32,7 +31,6 @@ DOMAINS = [
     history,
     monitoring,
     alerts,
-    marts,
     housekeeping,
 ]
 
@@ -64,9 +62,11 @@ def _merged() -> dg.Definitions:
 def _of_extras() -> Iterator[dg.Definitions]:
     """Those of domains whose packages may be left out."""
     if find_spec("pyiceberg"):
+        from soleflip_assets.marts import definitions as marts  # noqa: PLC0415 it needs the extra
         from soleflip_assets.warehouse import definitions as warehouse  # noqa: PLC0415 it needs the extra
 
         yield warehouse.defs
+        yield marts.defs
 
 
 def __getattr__(name: str) -> dg.Definitions:

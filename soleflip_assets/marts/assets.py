@@ -1,33 +1,29 @@
 """The marts and the dashboard as Dagster assets: what each shows of itself, and its two checks.
 
 One step computes all marts that are asked for: they read each other, and an engine takes a while to start.
-Here: what Dagster is told. Not here: computing (building.py), or drawing (pictures.py, dashboard.py).
+Here: what Dagster is told. Not here: the work (making.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 
 from soleflip_assets.checks.shown import OWNERS, markdown_table, sql_metadata
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.marts import dashboard
-from soleflip_assets.marts.building import build, compare, repeated
-from soleflip_assets.marts.catalogue import MARTS, NAMESPACE, Mart
-from soleflip_assets.marts.pictures import PICTURED, picture
-from soleflip_assets.warehouse.engine import Engine, open_engine
-from soleflip_assets.warehouse.store import Warehouse
+from soleflip_assets.marts.catalogue import MARTS, NAMESPACE, PICTURED, TODAY, Mart
+from soleflip_assets.warehouse.assets import POOL
+from soleflip_assets.warehouse.checks import asset_key as loaded_key
+
+if TYPE_CHECKING:
+    from soleflip_assets.marts.making import Made, Making
 
 GROUP = "marts"
 
 GRAIN_HOLDS = "grain_holds"
 ADDS_UP = "adds_up"
-
-_RAW = "warehouse"
-_SHOWN_ROWS = 20
 
 DASHBOARD = dg.AssetKey([NAMESPACE, "dashboard"])
 
@@ -37,28 +33,33 @@ def dashboard_file(state: StateFolder) -> Path:
     return state.reports / "dashboard.html"
 
 
+def making() -> "Making":
+    """The work on the environment's warehouse."""
+    # Its packages take seconds and a hundred megabytes, which a refresh of the metrics need not wait for.
+    from soleflip_assets.marts.making import Making  # noqa: PLC0415
+
+    return Making.from_environment()
+
+
 def key(mart: Mart) -> dg.AssetKey:
     """The asset of a mart."""
     return dg.AssetKey([NAMESPACE, mart.name])
 
 
 def _source(name: str) -> dg.AssetKey:
-    known = {mart.name for mart in MARTS}
-    return dg.AssetKey([NAMESPACE if name in known else _RAW, name])
-
-
-def _described(mart: Mart) -> str:
-    return (
-        f"{mart.description}\n\nOne row: {', '.join(mart.grain)}.\n\nUnknown: {mart.unknown}\n\n"
-        "Seen in the [dashboard](/assets/marts/dashboard): `soleflip dashboard --open`."
-    )
+    known = {mart.name: key(mart) for mart in MARTS}
+    return known.get(name) or loaded_key(name)
 
 
 def _spec(mart: Mart) -> dg.AssetSpec:
     return dg.AssetSpec(
         key(mart),
+        # As of when something was loaded is no table.
         deps=[_source(name) for name in mart.reads if name != "load_state"],
-        description=_described(mart),
+        description=(
+            f"{mart.description}\n\nOne row: {', '.join(mart.grain)}.\n\nUnknown: {mart.unknown}\n\n"
+            "On the [dashboard](/assets/marts/dashboard): `soleflip dashboard --open`."
+        ),
         group_name=GROUP,
         kinds={"iceberg", "sql"},
         owners=OWNERS,
@@ -78,107 +79,75 @@ def _check_specs(mart: Mart) -> list[dg.AssetCheckSpec]:
 
 
 @dg.multi_asset(
-    name="build",
+    name="marts",
     specs=[_spec(mart) for mart in MARTS],
     check_specs=[spec for mart in MARTS for spec in _check_specs(mart)],
     can_subset=True,
+    # A load would change what they are compared with.
+    pool=POOL,
 )
 def marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Compute the marts that are asked for, each after those that it reads; then compare all of them."""
     asked = [mart for mart in MARTS if key(mart) in context.selected_asset_keys]
-    warehouse = Warehouse.from_environment()
-    with open_engine(warehouse) as engine:
-        _require_loaded(engine)
-        built = [(mart, build(warehouse, engine, mart)) for mart in asked]
-        for mart, rows in built:
-            yield dg.MaterializeResult(
-                asset_key=key(mart),
-                metadata=_shown(mart, rows),
-                check_results=_checked(engine, mart, rows),
-            )
-
-
-def _require_loaded(engine: Engine) -> None:
-    (state,) = engine.query("SELECT load_state.loaded_at FROM load_state").to_pylist()
-    if state["loaded_at"] is None:
-        raise dg.Failure(
-            "The warehouse is empty: load it with `soleflip warehouse load`.", allow_retries=False
+    for made in making().make(asked):
+        yield dg.MaterializeResult(
+            asset_key=key(made.mart), metadata=_metadata(made), check_results=_checked(made)
         )
 
 
-def _checked(engine: Engine, mart: Mart, rows: pa.Table) -> list[dg.AssetCheckResult]:
-    wrong = repeated(rows, mart.grain)
-    compared = compare(engine, mart)
-    unequal = [found.what for found in compared if not found.equal]
+def _checked(made: "Made") -> list[dg.AssetCheckResult]:
+    unequal = [found.what for found in made.compared if not found.equal]
+    rows = [(one.what, str(one.found), str(one.expected)) for one in made.compared]
     return [
         dg.AssetCheckResult(
-            passed=wrong == 0,
-            asset_key=key(mart),
+            passed=made.repeated == 0,
+            asset_key=key(made.mart),
             check_name=GRAIN_HOLDS,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=None
-            if wrong == 0
-            else "Something is counted twice: sums over it are wrong.",
-            metadata={"rows": rows.num_rows, "rows_repeated": wrong},
+            description="Something is counted twice: sums over it are wrong."
+            if made.repeated
+            else None,
+            metadata={"rows": made.rows, "rows_repeated": made.repeated},
         ),
         dg.AssetCheckResult(
             passed=not unequal,
-            asset_key=key(mart),
+            asset_key=key(made.mart),
             check_name=ADDS_UP,
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"It does not equal what it is made of: {', '.join(unequal)}."
             if unequal
             else None,
             metadata={
-                "compared": dg.MetadataValue.md(
-                    markdown_table(
-                        ("What", "Found", "Expected"),
-                        [(one.what, str(one.found), str(one.expected)) for one in compared],
-                    )
-                )
+                "compared": dg.MetadataValue.md(markdown_table(("What", "Found", "Expected"), rows))
             },
         ),
     ]
 
 
-def _shown(mart: Mart, rows: pa.Table) -> dict[str, Any]:
+def _metadata(made: "Made") -> dict[str, Any]:
     """What the UI shows of a mart that was computed: how many rows, which columns, the figures."""
-    schema = [
+    mart = made.mart
+    columns = [
+        # What it cannot know may be empty; what one row is of may not.
         dg.TableColumn(
-            field.name,
-            str(field.type),
-            mart.columns[field.name],
-            # What it cannot know may be empty; what one row is of may not.
-            dg.TableColumnConstraints(nullable=field.name not in mart.grain),
+            name,
+            kind,
+            mart.columns[name],
+            dg.TableColumnConstraints(nullable=name not in mart.grain),
         )
-        for field in rows.schema
+        for name, kind in made.columns.items()
     ]
-    shown: dict[str, Any] = {
-        "dagster/row_count": rows.num_rows,
-        "dagster/column_schema": dg.TableSchema(columns=schema),
+    shown = dg.MetadataValue.md(markdown_table(made.header, made.shown))
+    return {
+        "dagster/row_count": made.rows,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        **({"says": made.says, "figures": shown} if made.says else {"first_rows": shown}),
     }
-    if mart.name in PICTURED:
-        drawn = picture(mart.name, rows.to_pylist())
-        shown["says"] = drawn.says
-        shown["figures"] = dg.MetadataValue.md(_preview(drawn.header, drawn.rows))
-    else:
-        first = rows.slice(0, _SHOWN_ROWS).to_pylist()
-        values = [[_cell(value) for value in row.values()] for row in first]
-        shown["first_rows"] = dg.MetadataValue.md(_preview(rows.schema.names, values))
-    return shown
-
-
-def _preview(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(header, rows[:_SHOWN_ROWS])
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 @dg.asset(
     key=DASHBOARD,
-    deps=[dg.AssetKey([NAMESPACE, name]) for name in dashboard.NEEDED],
+    deps=[dg.AssetKey([NAMESPACE, name]) for name in (TODAY, *PICTURED)],
     group_name=GROUP,
     kinds={"html"},
     owners=OWNERS,
@@ -186,16 +155,14 @@ def _cell(value: Any) -> str:
 )
 def dashboard_page(state: StateFolder) -> dg.MaterializeResult[None]:
     """Draw the page, and put it in the place of the last one."""
-    warehouse = Warehouse.from_environment()
-    read = {name: warehouse.read(f"{NAMESPACE}.{name}") for name in dashboard.NEEDED}
-    page = dashboard.page(read.__getitem__)
+    work = making()
+    page = work.page()
     path = dashboard_file(state)
     private_folder(path.parent)
     write_private_file(path, page)
-    today = dashboard.day_of(read[dashboard.TODAY])
     figures = [
         (figure.name, figure.value, "; ".join(line.text for line in figure.beside))
-        for figure in dashboard.figures(today)
+        for figure in work.today().figures
     ]
     return dg.MaterializeResult(
         metadata={

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 
@@ -94,6 +95,24 @@ MARTS: Sequence[Mart] = tuple(
     _in_order({mart.name: mart for mart in map(Mart, sql_files(NAMESPACE))})
 )
 """All of them; each after those that it reads."""
+
+SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "What it is worth": ("value_by_day", "expected_roi"),
+        "What lies too long": ("age", "dead_stock", "listing_coverage", "status_duration"),
+        "What sells": ("months", "sales_by_day", "profit_by_product", "days_to_sell"),
+        "What was bought well": ("sell_through_by_month", "size_curve", "sell_through_by_supplier"),
+        "Where": ("platforms", "payouts", "countries"),
+        "How it is worked": ("reservation_funnel", "price_changes"),
+    }
+)
+"""The marts that have a picture, by the heading that it stands under in the dashboard."""
+
+PICTURED: Sequence[str] = tuple(name for names in SECTIONS.values() for name in names)
+"""The marts that have a picture."""
+
+TODAY = "today"
+"""The mart of the day's figures."""
 
 
 def mart(name: str) -> Mart:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import jinja2
 import pyarrow as pa
@@ -16,24 +16,8 @@ from markupsafe import Markup
 
 from soleflip_assets import __version__
 from soleflip_assets.marts import words
-from soleflip_assets.marts.catalogue import Mart, mart
-from soleflip_assets.marts.pictures import PICTURED, Picture, picture
-
-TODAY = "today"
-"""The mart of the day's figures."""
-
-SECTIONS: Mapping[str, Sequence[str]] = {
-    "What it is worth": ("value_by_day", "expected_roi"),
-    "What lies too long": ("age", "dead_stock", "listing_coverage", "status_duration"),
-    "What sells": ("months", "sales_by_day", "profit_by_product", "days_to_sell"),
-    "What was bought well": ("sell_through_by_month", "size_curve", "sell_through_by_supplier"),
-    "Where": ("platforms", "payouts", "countries"),
-    "How it is worked": ("reservation_funnel", "price_changes"),
-}
-"""The pictures of the page, by the heading that they stand under."""
-
-NEEDED = (TODAY, *PICTURED)
-"""The marts that the page is made of."""
+from soleflip_assets.marts.catalogue import SECTIONS, TODAY, Mart, mart
+from soleflip_assets.marts.pictures import Picture, picture
 
 
 @dataclass(frozen=True)
@@ -81,71 +65,88 @@ class _Section:
         return self.title.lower().replace(" ", "-")
 
 
+@dataclass(frozen=True)
+class Today:
+    """The day's figures.
+
+    Attributes:
+        row: of the mart.
+    """
+
+    row: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> Self:
+        """From the mart, which has one row."""
+        (row,) = rows.to_pylist()
+        return cls(row)
+
+    @property
+    def day(self) -> str:
+        """Of which they are."""
+        return words.day(self.row["loaded_at"])
+
+    @property
+    def figures(self) -> list[Figure]:
+        """In words, the most important first."""
+        row = self.row
+        return [
+            Figure(
+                "On hand, at cost",
+                words.euros(row["value"]),
+                [
+                    Line(f"{words.count(row['units'])} units, {words.count(row['items'])} items"),
+                    *_without_price(row["units_without_price"]),
+                ],
+            ),
+            Figure(
+                "Lying over 180 days",
+                words.euros(row["dead_value"]),
+                [Line(_share(row["dead_value"], row["value"], row["dead_items"]))],
+            ),
+            Figure(
+                "Sold in 30 days",
+                words.euros(row["gross_30_days"]),
+                [
+                    Line(f"{words.count(row['orders_30_days'])} orders"),
+                    _against(row["gross_30_days"], row["gross_before"]),
+                ],
+            ),
+            Figure(
+                "Profit in 30 days",
+                words.euros(row["profit_30_days"]),
+                [_against(row["profit_30_days"], row["profit_before"])],
+            ),
+            Figure(
+                "Still to be paid out",
+                words.euros(row["unpaid"]),
+                [Line(f"{words.count(row['unpaid_orders'])} orders")],
+            ),
+            Figure("Bought in 30 days", words.count(row["bought_30_days"]), [Line("items")]),
+        ]
+
+
 def page(read: Callable[[str], pa.Table]) -> str:
     """The dashboard as HTML.
 
     Args:
         read: gives the rows of a mart by its name.
     """
-    today = day_of(read(TODAY))
+    today = Today.of(read(TODAY))
     sections = [
         _Section(title, [_shown(name, read(name)) for name in names])
         for title, names in SECTIONS.items()
     ]
     return _template().render(
-        day=words.day(today["loaded_at"]),
-        moment=words.moment(today["loaded_at"]),
-        since=_since(today["log_began_at"]),
-        figures=figures(today),
+        day=today.day,
+        moment=words.moment(today.row["loaded_at"]),
+        since=_since(today.row["log_began_at"]),
+        figures=today.figures,
         today_unknown=mart(TODAY).unknown,
         sections=sections,
         version=__version__,
-        database=words.text(today["database"]),
+        database=words.text(today.row["database"]),
     )
-
-
-def day_of(rows: pa.Table) -> dict[str, Any]:
-    """The one row of the day's figures."""
-    (row,) = rows.to_pylist()
-    return dict(row)
-
-
-def figures(today: Mapping[str, Any]) -> list[Figure]:
-    """The day's figures in words, the most important first."""
-    return [
-        Figure(
-            "On hand, at cost",
-            words.euros(today["value"]),
-            [
-                Line(f"{words.count(today['units'])} units, {words.count(today['items'])} items"),
-                *_without_price(today["units_without_price"]),
-            ],
-        ),
-        Figure(
-            "Lying over 180 days",
-            words.euros(today["dead_value"]),
-            [Line(_share(today["dead_value"], today["value"], today["dead_items"]))],
-        ),
-        Figure(
-            "Sold in 30 days",
-            words.euros(today["gross_30_days"]),
-            [
-                Line(f"{words.count(today['orders_30_days'])} orders"),
-                _against(today["gross_30_days"], today["gross_before"]),
-            ],
-        ),
-        Figure(
-            "Profit in 30 days",
-            words.euros(today["profit_30_days"]),
-            [_against(today["profit_30_days"], today["profit_before"])],
-        ),
-        Figure(
-            "Still to be paid out",
-            words.euros(today["unpaid"]),
-            [Line(f"{words.count(today['unpaid_orders'])} orders")],
-        ),
-        Figure("Bought in 30 days", words.count(today["bought_30_days"]), [Line("items")]),
-    ]
 
 
 def _without_price(units: int | None) -> list[Line]:

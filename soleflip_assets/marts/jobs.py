@@ -1,19 +1,17 @@
 """When the marts are computed: after a load, or when somebody asks.
 
-Here: the job and its schedule. Not here: what the marts are.
+Here: the job and its sensor. Not here: what the marts are.
 """
 
 import dagster as dg
 
 from soleflip_assets.ground import deadlines
 from soleflip_assets.marts.assets import DASHBOARD, key
-from soleflip_assets.marts.catalogue import MARTS, mart
-from soleflip_assets.marts.dashboard import TODAY
+from soleflip_assets.marts.catalogue import MARTS
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
 from soleflip_assets.running.lost import unfinished_run
-
-_LOADED = dg.AssetKey(["warehouse", "stock_event"])
+from soleflip_assets.warehouse.jobs import load_warehouse, rebuild_warehouse
 
 build_marts = dg.define_asset_job(
     "build_marts",
@@ -24,27 +22,16 @@ build_marts = dg.define_asset_job(
 )
 
 
-@dg.schedule(
-    name="hourly_marts",
-    job=build_marts,
-    cron_schedule="20 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Compute the marts after the warehouse was loaded.",
+@dg.run_status_sensor(
+    name="marts_after_load",
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[load_warehouse, rebuild_warehouse],
+    request_job=build_marts,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Compute the marts after each load of the warehouse, and draw the dashboard.",
 )
-def hourly_marts(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Ask for it where something was loaded since."""
+def marts_after_load(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for it, or say why not."""
     if run := unfinished_run(context.instance, build_marts.name):
         return dg.SkipReason(f"The marts are being computed by run {run.run_id}.")
-    loaded = _materialized(context.instance, _LOADED)
-    if loaded is None:
-        return dg.SkipReason("Nothing was loaded into the warehouse yet.")
-    if loaded <= (_materialized(context.instance, key(mart(TODAY))) or 0):
-        return dg.SkipReason("Nothing was loaded into the warehouse since.")
-    return dg.RunRequest()
-
-
-def _materialized(instance: dg.DagsterInstance, asset: dg.AssetKey) -> float | None:
-    """When an asset was made last, in seconds since 1970."""
-    event = instance.get_latest_materialization_event(asset)
-    return event.timestamp if event else None
+    return dg.RunRequest(run_key=context.dagster_run.run_id)

@@ -5,7 +5,7 @@ they stand in (dashboard.py), or where the figures come from, which is sql/marts
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -625,9 +625,6 @@ _PICTURES: Mapping[str, Callable[[Rows], Picture]] = {
     "reservation_funnel": _reservation_funnel,
     "price_changes": _price_changes,
 }
-
-PICTURED: Iterable[str] = tuple(_PICTURES)
-"""The marts that have a picture."""
 
 
 def picture(mart: str, rows: Rows) -> Picture:

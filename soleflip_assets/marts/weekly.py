@@ -4,6 +4,7 @@ Here: the words, the sending and its schedule. Not here: the figures (dashboard.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,16 +13,15 @@ from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.settings import WEEKLY_FIGURES, Settings
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.marts import words
-from soleflip_assets.marts.assets import DASHBOARD, dashboard_file
-from soleflip_assets.marts.catalogue import NAMESPACE
-from soleflip_assets.marts.dashboard import TODAY, Figure, day_of, figures
+from soleflip_assets.marts.assets import DASHBOARD, dashboard_file, making
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
-from soleflip_assets.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from soleflip_assets.marts.dashboard import Figure
 
 
-def text(shown: Sequence[Figure], link: str) -> str:
+def text(shown: "Sequence[Figure]", link: str) -> str:
     """The figures as plain text, a line each.
 
     Args:
@@ -43,10 +43,10 @@ def send_figures(context: dg.OpExecutionContext, state: StateFolder) -> None:
     Raises:
         dagster.Failure: a target did not take the message; the others did.
     """
-    today = day_of(Warehouse.from_environment().read(f"{NAMESPACE}.{TODAY}"))
-    title = f"[SoleFlip] The figures of {words.day(today['loaded_at'])}"
+    today = making().today()
+    title = f"[SoleFlip] The figures of {today.day}"
     link = f"{Settings.from_environment().ui_url}/assets/{'/'.join(DASHBOARD.path)}"
-    body = text(figures(today), link)
+    body = text(today.figures, link)
     page = dashboard_file(state)
     refused = []
     for target in targets_from_environment(context.log.info):

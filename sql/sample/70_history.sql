@@ -57,8 +57,9 @@ WITH pair AS (
 
 step AS (
   SELECT
-    pair.*, version.kind, version.occurred_at, version.changed, version.status, version.detailed_status, version.ask,
-    version.units
+    pair.id, pair.product_id, pair.size_id, pair.supplier_id, pair.supplier, pair.purchase_price, pair.gross_purchase_price,
+    pair.roi_percentage, pair.purchase_date, pair.delivery_date, pair.listed_at, pair.platform, pair.location, version.kind,
+    version.occurred_at, version.changed, version.status, version.detailed_status, version.ask, version.units
   FROM pair
   CROSS JOIN LATERAL (
     VALUES

@@ -173,4 +173,4 @@ def test_empty_warehouse_says_what_to_do(
         done = dg.materialize([marts], instance=instance, raise_on_error=False)
     assert not done.success
     (failure,) = (event for event in done.all_events if event.event_type_value == "STEP_FAILURE")
-    assert "soleflip warehouse load" in str(failure.step_failure_data.user_failure_data)
+    assert "soleflip warehouse load" in str(failure.step_failure_data.error)

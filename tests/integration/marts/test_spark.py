@@ -5,7 +5,6 @@ One session for the module: it takes half a minute to start.
 
 import json
 import os
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -39,9 +38,9 @@ def _java_home() -> str:
     found = [*Path("/usr/lib/jvm").glob("java-17-openjdk-*")]
     if found:
         return str(found[0])
-    if shutil.which("java") and os.environ.get("JAVA_HOME"):
-        return os.environ["JAVA_HOME"]
-    missing("Java 17", "apt-get install openjdk-17-jre-headless")
+    return os.environ.get("JAVA_HOME") or missing(
+        "Java 17", "apt-get install openjdk-17-jre-headless"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,14 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("spark")
     port, ui = free_port(), free_port()
     address = f"spark://127.0.0.1:{port}"
-    variables = {"JAVA_HOME": _java_home(), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+    # 200 tasks a shuffle, the default, are for more rows than these.
+    (folder / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n")
+    variables = {
+        "JAVA_HOME": _java_home(),
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_CONF_DIR": str(folder),
+    }
     deploy = "org.apache.spark.deploy"
     commands = [
         [f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port),
