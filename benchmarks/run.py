@@ -19,6 +19,7 @@ from benchmarks import (
     queries,
     read_model,
     refresh,
+    warehouse,
     writers,
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "writers": writers.run,
     "checks": checks.run,
     "hourly": hourly.run,
+    "warehouse": warehouse.run,
     "dump": dump.run,
     "deployment": deployment.run,
     "pg_cron": pg_cron.run,

@@ -34,7 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("probe", "Say whether a process of production is alive."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
-    "Look back": {
+    "Keep history": {
         "history": ("history", "Log what happens to stock, by month."),
         "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
         "dashboard": ("dashboard", "Draw the dashboard, one page that needs no network."),

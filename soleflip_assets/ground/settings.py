@@ -36,12 +36,12 @@ RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
 FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
+HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
 WAREHOUSE = "SOLEFLIP_WAREHOUSE"
 WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
 WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
 WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
 WEEKLY_FIGURES = "SOLEFLIP_WEEKLY_FIGURES"
-HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -261,6 +261,12 @@ class Settings(BaseSettings):
         validation_alias=REPORTS,
         description="how many of the newest reports are kept anyway",
     )
+    keep_history_months: Months | None = Field(
+        default=None,
+        validation_alias=HISTORY_MONTHS,
+        description="how many months of the log of stock are kept before the present one, older ones being "
+        "archived; not set, all",
+    )
     warehouse: str | None = Field(
         default=None,
         validation_alias=WAREHOUSE,
@@ -283,12 +289,6 @@ class Settings(BaseSettings):
         default=7,
         validation_alias=WAREHOUSE_DAYS,
         description="how long what the warehouse held before can still be read",
-    )
-    keep_history_months: Months | None = Field(
-        default=None,
-        validation_alias=HISTORY_MONTHS,
-        description="how many months of the log of stock are kept before the present one, older ones being "
-        "archived; not set, all",
     )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
@@ -383,6 +383,11 @@ class Settings(BaseSettings):
         return self.home / "dumps"
 
     @property
+    def archive(self) -> Path:
+        """Where months that leave a table are kept, as Parquet."""
+        return self.home / "archive"
+
+    @property
     def warehouse_places(self) -> dict[str, str]:
         """Where the application keeps a table, as ``schema.name``, if elsewhere than usual."""
         parts = (part.strip().split("=") for part in self.warehouse_tables.split(",") if part)
@@ -396,11 +401,6 @@ class Settings(BaseSettings):
         if "://" in self.warehouse:
             return self.warehouse.rstrip("/")
         return str(Path(self.warehouse).expanduser().resolve())
-
-    @property
-    def archive(self) -> Path:
-        """Where months that leave a table are kept, as Parquet."""
-        return self.home / "archive"
 
     @property
     def reports(self) -> Path:

@@ -10,7 +10,7 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.checks.shown import OWNERS, accept_beta, metadata_of, sql_metadata
-from soleflip_assets.ground.database import Database, query_file, query_one
+from soleflip_assets.ground.database import Database, query_file
 from soleflip_assets.ground.tables import STOCK
 from soleflip_assets.history.log import (
     FUNCTIONS,
@@ -18,6 +18,7 @@ from soleflip_assets.history.log import (
     STOCK_EVENT,
     TABLES,
     TRIGGERS,
+    events_of,
     make_log_months,
     move_overflow,
     state_of,
@@ -51,13 +52,7 @@ def month_of(connection: Connection, log: TableName, month: Month) -> dict[str, 
                 "file": row["path"],
                 "dropped": row["dropped_at"],
             }
-    row = query_one(
-        connection,
-        f"history/month_of_{log.name}.sql",
-        begin=month.begin,
-        end=month.end,
-        partition=str(log.partition(month)),
-    )
+    row = events_of(connection, log, month)
     return {
         "dagster/row_count": row["rows"],
         "dagster/size_bytes": row["bytes"],

@@ -11,7 +11,7 @@ from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.history.assets import MONTHS, asset_key
+from soleflip_assets.history.assets import asset_key
 from soleflip_assets.history.checks import MONITORS
 from soleflip_assets.history.install import install, remove
 from soleflip_assets.history.log import LOGS, State, state_of
@@ -143,7 +143,6 @@ make_history_months = dg.define_asset_job(
     "make_history_months",
     selection=dg.AssetSelection.assets(*(asset_key(log) for log in LOGS)).without_checks()
     | monitor_checks(MONITORS),
-    partitions_def=MONTHS,
     description="Make the months that the log will need, record what is in the present one, and check it.",
     executor_def=in_process,
     tags=run_tags(deadlines.WATCH_RUN, Priority.WATCH),

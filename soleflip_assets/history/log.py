@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import query_one
@@ -74,6 +74,17 @@ def state_of(connection: Connection) -> State:
         installed=TRIGGERS.name in ledger.entries(connection),
         triggers=row["triggers"],
         now=row["now"],
+    )
+
+
+def events_of(connection: Connection, log: TableName, month: Month) -> RowMapping:
+    """What is in a month of a log: whether it is there, rows, bytes, first and last event."""
+    return query_one(
+        connection,
+        f"history/month_of_{log.name}.sql",
+        begin=month.begin,
+        end=month.end,
+        partition=str(log.partition(month)),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from soleflip_assets.ground.database import query_file, query_one
-from soleflip_assets.history.log import LOGS, TRIGGER_COUNT, state_of
+from soleflip_assets.history.log import LOGS, TRIGGER_COUNT, events_of, state_of
 from soleflip_assets.months.partitions import list_months
 
 
@@ -18,7 +18,7 @@ class MonthLine:
         log: which log.
         month: as 2026-03, or the bounds where they are no month.
         bytes: its room on disk, or of its file.
-        rows: the planner's guess, or those in the file.
+        rows: its events.
         archived: its file; None while it is in the log.
     """
 
@@ -88,7 +88,13 @@ def history_status(connection: Connection) -> HistoryStatus:
             if row["dropped_at"]
         ]
         months += [
-            MonthLine(log.name, str(one.month or one.bounds), one.bytes, one.estimated_rows, None)
+            MonthLine(
+                log.name,
+                str(one.month or one.bounds),
+                one.bytes,
+                events_of(connection, log, one.month)["rows"] if one.month else one.estimated_rows,
+                None,
+            )
             for one in list_months(connection, log)
         ]
     waiting = query_one(connection, "monitoring/history_overflow_empty.sql")["events"]

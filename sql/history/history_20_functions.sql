@@ -46,7 +46,7 @@ END
 $function$;
 
 -- A trigger that writes a row again does so before the statement that set it off is logged. So that the row's last
--- event says what it is, such events get new numbers: of rows that are no longer as the statement left them.
+-- event says what it is, such events get new numbers: of rows that are not any more as the statement left them.
 CREATE OR REPLACE FUNCTION inventory_ops.log_nested_last(
   log text, id_column name, nested_from bigint, own_from bigint, ids uuid[]
 )
@@ -116,7 +116,11 @@ DECLARE
   updated_at timestamptz;
   listed_on_platforms jsonb;
 BEGIN
-  WITH event AS (
+  WITH event (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  ) AS (
     SELECT
       nextval('inventory_ops.event_id'),
       moment,
@@ -138,9 +142,33 @@ BEGIN
     ) AS became
   ),
   kept AS (
-    INSERT INTO inventory_ops.stock_event SELECT event.* FROM event WHERE has_month
+    INSERT INTO inventory_ops.stock_event (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+      event.created_at, event.updated_at, event.listed_on_platforms
+    FROM event
+    WHERE has_month
   )
-  INSERT INTO inventory_ops.stock_event_overflow SELECT event.* FROM event WHERE NOT has_month;
+  INSERT INTO inventory_ops.stock_event_overflow (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  )
+  SELECT
+    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+    event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+    event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+    event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+    event.created_at, event.updated_at, event.listed_on_platforms
+  FROM event
+  WHERE NOT has_month;
 
   IF nested_from IS NOT NULL THEN
     PERFORM inventory_ops.log_nested_last(
@@ -210,7 +238,11 @@ DECLARE
   status_history jsonb;
 BEGIN
   -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
-  WITH event AS (
+  WITH event (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  ) AS (
     SELECT
       nextval('inventory_ops.event_id'),
       moment,
@@ -289,9 +321,33 @@ BEGIN
     WHERE difference.changed IS NULL OR difference.changed <> '{}'
   ),
   kept AS (
-    INSERT INTO inventory_ops.stock_event SELECT event.* FROM event WHERE has_month
+    INSERT INTO inventory_ops.stock_event (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+      event.created_at, event.updated_at, event.listed_on_platforms
+    FROM event
+    WHERE has_month
   )
-  INSERT INTO inventory_ops.stock_event_overflow SELECT event.* FROM event WHERE NOT has_month;
+  INSERT INTO inventory_ops.stock_event_overflow (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  )
+  SELECT
+    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+    event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+    event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+    event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+    event.created_at, event.updated_at, event.listed_on_platforms
+  FROM event
+  WHERE NOT has_month;
 
   IF nested_from IS NOT NULL THEN
     PERFORM inventory_ops.log_nested_last(
@@ -407,7 +463,11 @@ BEGIN
     ORDER BY id
     LIMIT batch
   ),
-  event AS (
+  event (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  ) AS (
     SELECT
       next_event - 1 + row_number() OVER (ORDER BY looked.id),
       begun_at,
@@ -431,7 +491,19 @@ BEGIN
     )
   ),
   kept AS (
-    INSERT INTO inventory_ops.stock_event SELECT event.* FROM event RETURNING event_id
+    INSERT INTO inventory_ops.stock_event (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+      event.created_at, event.updated_at, event.listed_on_platforms
+    FROM event
+    RETURNING event_id
   )
   SELECT count(*), (SELECT count(*) FROM kept), (array_agg(looked.id ORDER BY looked.id DESC))[1]
   INTO looked_at, written, last_id
@@ -462,7 +534,10 @@ DECLARE
   created_at timestamptz;
   updated_at timestamptz;
 BEGIN
-  WITH event AS (
+  WITH event (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  ) AS (
     SELECT
       nextval('inventory_ops.event_id'),
       moment,
@@ -480,9 +555,27 @@ BEGIN
     ) AS became
   ),
   kept AS (
-    INSERT INTO inventory_ops.reservation_event SELECT event.* FROM event WHERE has_month
+    INSERT INTO inventory_ops.reservation_event (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+      event.created_at, event.updated_at
+    FROM event
+    WHERE has_month
   )
-  INSERT INTO inventory_ops.reservation_event_overflow SELECT event.* FROM event WHERE NOT has_month;
+  INSERT INTO inventory_ops.reservation_event_overflow (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  )
+  SELECT
+    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+    event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+    event.created_at, event.updated_at
+  FROM event
+  WHERE NOT has_month;
 
   IF nested_from IS NOT NULL THEN
     PERFORM inventory_ops.log_nested_last(
@@ -531,7 +624,10 @@ DECLARE
   reserved_by varchar;
 BEGIN
   -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
-  WITH event AS (
+  WITH event (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  ) AS (
     SELECT
       nextval('inventory_ops.event_id'),
       moment,
@@ -581,9 +677,27 @@ BEGIN
     WHERE difference.changed IS NULL OR difference.changed <> '{}'
   ),
   kept AS (
-    INSERT INTO inventory_ops.reservation_event SELECT event.* FROM event WHERE has_month
+    INSERT INTO inventory_ops.reservation_event (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+      event.created_at, event.updated_at
+    FROM event
+    WHERE has_month
   )
-  INSERT INTO inventory_ops.reservation_event_overflow SELECT event.* FROM event WHERE NOT has_month;
+  INSERT INTO inventory_ops.reservation_event_overflow (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  )
+  SELECT
+    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+    event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+    event.created_at, event.updated_at
+  FROM event
+  WHERE NOT has_month;
 
   IF nested_from IS NOT NULL THEN
     PERFORM inventory_ops.log_nested_last(
@@ -686,7 +800,10 @@ BEGIN
     ORDER BY id
     LIMIT batch
   ),
-  event AS (
+  event (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  ) AS (
     SELECT
       next_event - 1 + row_number() OVER (ORDER BY looked.id),
       begun_at,
@@ -708,7 +825,16 @@ BEGIN
     )
   ),
   kept AS (
-    INSERT INTO inventory_ops.reservation_event SELECT event.* FROM event RETURNING event_id
+    INSERT INTO inventory_ops.reservation_event (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+      event.created_at, event.updated_at
+    FROM event
+    RETURNING event_id
   )
   SELECT count(*), (SELECT count(*) FROM kept), (array_agg(looked.id ORDER BY looked.id DESC))[1]
   INTO looked_at, written, last_id
@@ -725,10 +851,15 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   log text;
+  columns text;
   moved bigint;
   total bigint := 0;
 BEGIN
   FOREACH log IN ARRAY ARRAY['inventory_ops.stock_event', 'inventory_ops.reservation_event'] LOOP
+    -- By name: that the two have their columns in one order is nobody's promise.
+    SELECT string_agg(quote_ident(pg_attribute.attname), ', ') INTO columns
+    FROM pg_attribute
+    WHERE pg_attribute.attrelid = log::regclass AND pg_attribute.attnum > 0 AND NOT pg_attribute.attisdropped;
     EXECUTE format(
       $statement$
       WITH chosen AS (
@@ -743,11 +874,11 @@ BEGIN
         DELETE FROM %1$s_overflow AS waiting
         USING chosen
         WHERE waiting.event_id = chosen.event_id
-        RETURNING waiting.*
+        RETURNING %4$s
       )
-      INSERT INTO %1$s SELECT moved.* FROM moved
+      INSERT INTO %1$s (%3$s) SELECT %3$s FROM moved
       $statement$,
-      log, log
+      log, log, columns, replace('waiting.' || columns, ', ', ', waiting.')
     ) USING batch;
     GET DIAGNOSTICS moved = ROW_COUNT;
     total := total + moved;
@@ -792,9 +923,21 @@ BEGIN
   LOCK TABLE inventory.stock IN ACCESS SHARE MODE;
 
   WITH event AS (
-    SELECT * FROM inventory_ops.stock_event
+    SELECT
+      logged.event_id, logged.kind, logged.stock_id, logged.product_id, logged.size_id, logged.supplier_id,
+      logged.supplier, logged.quantity, logged.reserved_quantity, logged.purchase_price,
+      logged.gross_purchase_price, logged.roi_percentage, logged.profit_per_shelf_day, logged.status,
+      logged.detailed_status, logged.location, logged.purchase_date, logged.delivery_date, logged.created_at,
+      logged.updated_at
+    FROM inventory_ops.stock_event AS logged
     UNION ALL
-    SELECT * FROM inventory_ops.stock_event_overflow
+    SELECT
+      logged.event_id, logged.kind, logged.stock_id, logged.product_id, logged.size_id, logged.supplier_id,
+      logged.supplier, logged.quantity, logged.reserved_quantity, logged.purchase_price,
+      logged.gross_purchase_price, logged.roi_percentage, logged.profit_per_shelf_day, logged.status,
+      logged.detailed_status, logged.location, logged.purchase_date, logged.delivery_date, logged.created_at,
+      logged.updated_at
+    FROM inventory_ops.stock_event_overflow AS logged
   ),
   emptied AS (
     SELECT coalesce(max(event.event_id), -1) AS event_id FROM event WHERE event.kind = 'truncate'
@@ -807,7 +950,11 @@ BEGIN
     GROUP BY event.stock_id
   ),
   said AS (
-    SELECT event.*
+    SELECT
+      event.event_id, event.kind, event.stock_id, event.product_id, event.size_id, event.supplier_id,
+      event.supplier, event.quantity, event.reserved_quantity, event.purchase_price, event.gross_purchase_price,
+      event.roi_percentage, event.profit_per_shelf_day, event.status, event.detailed_status, event.location,
+      event.purchase_date, event.delivery_date, event.created_at, event.updated_at
     FROM newest
     JOIN event ON event.event_id = newest.event_id AND event.stock_id = newest.stock_id
   ),

@@ -24,14 +24,13 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
-from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
 from soleflip_assets.phase2.revert import revert
-from tests.conftest import Databases, connect, open_folder, programs_of
+from tests.conftest import Databases, connect, running_databases
 from tests.integration.attempts import ALLOWED, ATTEMPTS, STATEMENTS
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.test_retirement import make_ready
@@ -93,18 +92,10 @@ class Logins:
 @pytest.fixture(scope="module", params=["18", "15"])
 def server(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """A server on which the four roles have been made, with a login in each."""
-    parameters = {
-        "fsync": "off",
-        "shared_preload_libraries": "pg_stat_statements",
-    }
-    with (
-        open_folder() as folder,
-        PostgresServer(
-            folder / "data", programs_of(request.param), parameters
-        ).running() as running,
+    for databases in running_databases(
+        request.param, shared_preload_libraries="pg_stat_statements"
     ):
-        databases = Databases(running)
-        with connect(running.url("postgres")) as connection:
+        with connect(databases.server.url("postgres")) as connection:
             run_file(connection, "roles/10_roles.sql")
             for role in ROLES:
                 connection.execute(text(f"CREATE ROLE {role}_login LOGIN IN ROLE soleflip_{role}"))
@@ -112,7 +103,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Databases]:
             for name in OTHERS:
                 connection.execute(text(f"CREATE ROLE {name}_login LOGIN"))
         yield databases
-        running.stop("immediate")
 
 
 # As an application's own login has made them.

@@ -1,6 +1,6 @@
 """A shop that keeps its history, and a warehouse to load it into."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,12 @@ from sqlalchemy.engine import URL
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import Databases
-from tests.integration.warehouse.kept import Loading, connected
-
-
-@pytest.fixture(scope="session")
-def keep_history() -> Callable[[URL], None]:
-    def keep(url: URL) -> None:
-        with connected(url) as connection:
-            connection.execute((Path(__file__).parent / "log.sql").read_bytes())
-
-    return keep
+from tests.integration.warehouse.kept import Loading, connected, shop_with_history
 
 
 @pytest.fixture
-def shop_url(databases: Databases, keep_history: Callable[[URL], None]) -> URL:
-    url = databases.deployed("busy")
-    keep_history(url)
-    return url
+def shop_url(databases: Databases) -> URL:
+    return shop_with_history(databases)
 
 
 @pytest.fixture

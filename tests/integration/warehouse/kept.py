@@ -6,9 +6,13 @@ from typing import Any
 import psycopg
 from sqlalchemy.engine import URL
 
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.history.install import install
 from soleflip_assets.warehouse.loading import Loaded, load
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
+from tests.conftest import Databases
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,14 @@ def logged(url: URL, name: str = "stock_event") -> list[int]:
             f" SELECT event_id FROM inventory_ops.{name}_overflow ORDER BY event_id"
         )
         return [event_id for (event_id,) in rows]
+
+
+def shop_with_history(databases: Databases) -> URL:
+    """A busy shop, deployed, whose history is kept."""
+    url = databases.deployed("busy")
+    with Deployer(create_database_engine(url), log=lambda _: None) as deployer:
+        install(deployer)
+    return url
 
 
 def connected(url: URL) -> psycopg.Connection[Any]:

@@ -4,7 +4,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import Databases, running_databases
 from tests.integration.warehouse.deaths import load_until
-from tests.integration.warehouse.kept import Loading, connected, logged
+from tests.integration.warehouse.kept import Loading, connected, logged, shop_with_history
 
 DEATHS = int(os.environ.get("SOLEFLIP_DEATHS", "7"))
 
@@ -30,10 +30,8 @@ def preparing() -> Iterator[Databases]:
 
 
 @pytest.fixture
-def shop_url(preparing: Databases, keep_history: Callable[[URL], None]) -> URL:
-    url = preparing.deployed("busy")
-    keep_history(url)
-    return url
+def shop_url(preparing: Databases) -> URL:
+    return shop_with_history(preparing)
 
 
 def _ids(url: URL) -> list[str]:
