@@ -122,3 +122,31 @@ def mart(name: str) -> Mart:
         KeyError: there is none, a mistake in this project.
     """
     return {known.name: known for known in MARTS}[name]
+
+
+def documented() -> str:
+    """All marts in Markdown, for docs/marts.md: those with a picture first, in the order of the page."""
+    order = [TODAY, *PICTURED]
+    others = [mart.name for mart in MARTS if mart.name not in order]
+    return "\n\n".join(map(_documented, map(mart, [*order, *others])))
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _documented(mart: Mart) -> str:
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in mart.columns.items()]
+    return "\n".join(
+        [
+            f"### {mart.name}",
+            "",
+            f"{mart.description} Reads {_quoted(mart.reads)}; one row a {_quoted(mart.grain)}.",
+            "",
+            mart.unknown,
+            "",
+            "| column | what |",
+            "| --- | --- |",
+            *rows,
+        ]
+    )

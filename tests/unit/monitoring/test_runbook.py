@@ -8,6 +8,7 @@ from soleflip_assets.alerts.message import compose
 from soleflip_assets.alerts.state import Observation, State
 from soleflip_assets.checks.validations import VALIDATIONS, validation_spec
 from soleflip_assets.ground.settings import FILES
+from soleflip_assets.marts.assets import marts
 from soleflip_assets.monitoring.jobs import MONITORS
 from soleflip_assets.warehouse.checks import SPECS as WAREHOUSE_CHECKS
 
@@ -17,6 +18,7 @@ SPECS = [
     *(validation_spec(check) for check in VALIDATIONS),
     *(check.spec for check in MONITORS),
     *WAREHOUSE_CHECKS,
+    *marts.check_specs,
 ]
 CHECKS = [(spec.asset_key.to_user_string(), spec.name) for spec in SPECS]
 SUBJECTS = [
