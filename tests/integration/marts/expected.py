@@ -159,7 +159,7 @@ def quarter(values: Iterable[Any], which: int) -> float | None:
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return float(known[0]) if known else None
-    return quantiles(known, n=4, method="inclusive")[which - 1]
+    return float(quantiles(known, n=4, method="inclusive")[which - 1])
 
 
 def share(part: Any, whole: Any) -> float | None:
@@ -398,7 +398,7 @@ def sell_through_by_supplier(known: Known) -> list[Row]:
 
 @mart
 def size_curve(known: Known) -> list[Row]:
-    sold = defaultdict(int)
+    sold: dict[str, int] = defaultdict(int)
     for item in known.items:
         sold[item["brand"]] += item["state"] == "sold"
     return [

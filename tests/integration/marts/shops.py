@@ -18,7 +18,11 @@ Row = dict[str, Any]
 
 BEGAN = datetime(2026, 1, 20, 9, 30, tzinfo=UTC)
 
-SCHEMAS = {table.name: table.schema for table in (*LOGS, *SHOP_TABLES)} | {"load_state": LOAD_STATE}
+SCHEMAS: Mapping[str, pa.Schema] = {
+    **{log.name: log.schema for log in LOGS},
+    **{table.name: table.schema for table in SHOP_TABLES},
+    "load_state": LOAD_STATE,
+}
 
 NAMES: Mapping[str, list[Row]] = {
     "brand": [{"id": "b1", "name": "Nike"}, {"id": "b2", "name": "adidas"}],
