@@ -19,6 +19,7 @@ from benchmarks import (
     queries,
     read_model,
     refresh,
+    synchronisation,
     warehouse,
     writers,
 )
@@ -35,6 +36,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "refresh": refresh.run,
     "read_model": read_model.run,
     "writers": writers.run,
+    "synchronisation": synchronisation.run,
     "checks": checks.run,
     "hourly": hourly.run,
     "warehouse": warehouse.run,
