@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.integration.marts.shops import Row, SmallShop
 
-CALLED_OFF = {"CANCELED", "did_not_ship", "refunded"}
+CALLED_OFF = {"CANCELED", "AUTHFAILED", "did_not_ship", "refunded", "Returned", "void"}
 CENT = Decimal("0.01")
 
 

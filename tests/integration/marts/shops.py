@@ -293,3 +293,92 @@ def small_shops(draw: st.DrawFn) -> SmallShop:
         "load_state": [state],
     }
     return SmallShop(tables, loaded_at)
+
+
+def busy_shop() -> SmallShop:
+    """A shop with something in every picture: on both sides of each limit, with names that want escaping."""
+    loaded_at = BEGAN + timedelta(days=300)
+    ages = [0, 29, 30, 31, 60, 61, 90, 91, 180, 181, 400, None]
+    events: list[Row] = []
+    for number, age in enumerate(ages):
+        since = None if age is None else loaded_at - timedelta(days=age)
+        content: Row = {
+            "product_id": f"p{number % 4 + 1}",
+            "size_id": f"s{number % 2 + 1}",
+            "supplier_id": "u1" if number % 2 else None,
+            "supplier": "A person",
+            "quantity": number % 3 + 1,
+            "gross_purchase_price": Decimal(100 + number),
+            "roi_percentage": Decimal(number),
+            "status": "in_stock",
+            "purchase_date": since,
+            "delivery_date": since,
+            "listed_on_platforms": '[{"status": "active", "platform": "stockx", "ask_price": 150}]',
+        }
+        kept, sold = f"kept{number}", f"sold{number}"
+        events.append(_event(len(events), BEGAN, "baseline", kept, content))
+        events.append(_event(len(events), BEGAN, "insert", sold, content))
+        asked = content | {
+            "listed_on_platforms": content["listed_on_platforms"].replace("150", f"{140 + number}")
+        }
+        at = loaded_at - timedelta(days=20 + number)
+        changed = ["listed_on_platforms"]
+        events.append(_event(len(events), at, "update", sold, asked, changed=changed))
+        gone = asked | {"status": "sold", "quantity": 0}
+        at = loaded_at - timedelta(days=number)
+        events.append(_event(len(events), at, "update", sold, gone, changed=["quantity", "status"]))
+    words = ["completed", "CANCELED", "AUTHFAILED", "did_not_ship", "refunded", "Returned", "void"]
+    orders = [
+        {
+            "id": f"o{number}",
+            "stock_id": f"sold{number % len(ages)}",
+            "platform_id": f"f{number % 2 + 1}",
+            "status": words[number % len(words)] if number % 3 == 0 else "completed",
+            "sold_at": loaded_at - timedelta(days=ago),
+            "gross_sale": Decimal(150 + number),
+            "net_proceeds": Decimal(130 - number * 3),
+            "platform_fee": Decimal(20),
+            "shipping_cost": Decimal("5.90"),
+            "buyer_destination_country": ["Germany", "France", None][number % 3],
+            "payout_received": number % 2 == 0,
+            "payout_date": loaded_at - timedelta(days=ago - 5),
+        }
+        for number, ago in enumerate(
+            [0, 6, 7, 8, 29, 30, 31, 59, 60, 61, 90, 200, 365, 366, 400, 20]
+        )
+    ]
+    reservations = [
+        {
+            "event_id": 2 * number + step,
+            "occurred_at": BEGAN + timedelta(days=20 * number + step),
+            "kind": "update" if step else "insert",
+            "reservation_id": f"r{number}",
+            "changed": "status" if step else None,
+            "status": ["released", "fulfilled", "expired"][number % 3] if step else "active",
+            "created_at": BEGAN + timedelta(days=20 * number),
+        }
+        for number in range(9)
+        for step in (0, 1)
+    ]
+    names = dict(NAMES) | {
+        "product": [
+            *NAMES["product"],
+            {
+                "id": "p4",
+                "sku": "S4",
+                "name": "<b>Bold & Co</b>",
+                "brand_id": "b1",
+                "category_id": "c1",
+            },
+        ]
+    }
+    state = {"loaded_at": loaded_at, "log_began_at": BEGAN, "database": "soleflip"}
+    events.sort(key=lambda event: (event["occurred_at"], event["event_id"]))
+    tables = {
+        **names,
+        "stock_event": events,
+        "reservation_event": reservations,
+        "sales_order": orders,
+        "load_state": [state],
+    }
+    return SmallShop(tables, loaded_at)

@@ -19,6 +19,7 @@ from tests.integration.marts.shops import (
     SmallShop,
     answered,
     answers,
+    busy_shop,
     small_shops,
 )
 
@@ -49,6 +50,15 @@ SHOPS = settings(
 @SHOPS
 @given(shop=small_shops())
 def test_every_mart_is_what_plain_python_makes_of_the_shop(shop: SmallShop) -> None:
+    _compare(shop)
+
+
+def test_every_limit_is_where_plain_python_has_it() -> None:
+    """One shop by hand: ages on both sides of each limit, two sales of an item, words for called off."""
+    _compare(busy_shop())
+
+
+def _compare(shop: SmallShop) -> None:
     found = answers(shop)
     for name, rows in expected(shop).items():
         assert _comparable(found[name]) == _comparable(rows), name
