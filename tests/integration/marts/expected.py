@@ -105,7 +105,7 @@ class Known:
             "quantity": last["quantity"],
             "price": last["gross_purchase_price"],
             "roi": last["roi_percentage"],
-            "location": last["location"],
+            "location": last.get("location"),
             "bought": last["purchase_date"].date() if last["purchase_date"] else None,
             "since": since.date() if since else None,
             "sold_at": sold_at if sold else None,

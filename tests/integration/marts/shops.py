@@ -337,6 +337,7 @@ def busy_shop() -> SmallShop:
             "sold_at": loaded_at - timedelta(days=ago),
             "gross_sale": Decimal(150 + number),
             "net_proceeds": Decimal(130 - number * 3),
+            "net_profit": None if number % 4 else Decimal(30),
             "platform_fee": Decimal(20),
             "shipping_cost": Decimal("5.90"),
             "buyer_destination_country": ["Germany", "France", None][number % 3],
