@@ -1,24 +1,25 @@
 """Installing the log beside a shop that goes on, and removing it.
 
-First the triggers, then the baseline: a row that has no event since the triggers are there is as it was
-before them, and its baseline gets a number and a time from before them. So no write is lost between the two
-or counted twice, and nobody's row is locked. Where triggers were missing for a while, the log begins anew:
-all rows have gone, then a baseline of those that are there. Here: the order. Not here: what the files of
-sql/history do.
+The triggers of a table and the snapshot of its baseline are of one moment, in which the table is locked
+against writers: what was there is in the baseline, what comes is logged, and nothing is lost between the two
+or counted twice. Where triggers were missing for a while, or the installer died before the baseline was
+written, there is another such moment: all rows have gone, says the log, and here is what is there. Here: that
+order. Not here: what the files of sql/history do.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping
+from psycopg import sql
+from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import State as ObjectState
-from soleflip_assets.deploying.changes import outcome_of
+from soleflip_assets.deploying.catalog import object_defined_by
+from soleflip_assets.deploying.changes import deviations
 from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
-from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.history.log import (
     FUNCTIONS,
@@ -30,16 +31,41 @@ from soleflip_assets.history.log import (
     state_of,
 )
 from soleflip_assets.months.leaving import ARCHIVE_RECORD
-from soleflip_assets.months.partitions import MAKE_MONTH
+from soleflip_assets.months.partitions import MAKE_MONTH, TableName
 
 REMOVE = SqlFile("history/remove.sql")
-BASELINE = "history_baseline"
 
-# The shop's tables, each with where its part of the reserved numbers begins.
-_BASELINES = {"stock": 1, "reservations": 1_000_000_000}
 
-# 50 ms at most; nobody waits for it.
-_BATCH = 5_000
+@dataclass(frozen=True)
+class Logged:
+    """A table of the shop that is logged.
+
+    Attributes:
+        table: which.
+        rows: what its rows are called.
+    """
+
+    table: TableName
+    rows: str
+
+    @property
+    def step(self) -> str:
+        """Its baseline, in the ledger."""
+        return f"history_baseline_of_{self.rows}"
+
+    @property
+    def triggers(self) -> Sequence[str]:
+        """The statements that make its triggers."""
+        defined = ((object_defined_by(one), one) for one in TRIGGERS.statements)
+        return [
+            statement for found, statement in defined if found and found.relation == self.table.name
+        ]
+
+
+LOGGED = (
+    Logged(TableName("inventory", "stock"), "stock"),
+    Logged(TableName("inventory", "stock_reservation"), "reservations"),
+)
 
 
 def install(deployer: Deployer) -> bool:
@@ -55,17 +81,16 @@ def install(deployer: Deployer) -> bool:
         HistoryError: a table of the shop is not as the log needs it.
         DeploymentError: a lock could not be acquired.
     """
-    connection = deployer.connection
     _require_fit(deployer)
-    outcomes = [deployer.apply(file) for file in (*OPERATIONS, MAKE_MONTH, ARCHIVE_RECORD, TABLES)]
-    made = make_log_months(connection)
+    steps = (*OPERATIONS, MAKE_MONTH, ARCHIVE_RECORD, TABLES)
+    outcomes = [deployer.apply(file) for file in steps]
+    made = make_log_months(deployer.connection)
     outcomes.append(deployer.apply(FUNCTIONS))
-    begun = _begun(deployer)
+    begun = [_begin(deployer, logged) for logged in LOGGED]
     outcomes.append(deployer.apply(TRIGGERS))
-    written = _write_baseline(deployer, begun)
-    move_overflow(connection)
+    moved = move_overflow(deployer.connection)
     deployer.grant()
-    return bool(made) or written or any(outcome.applied for outcome in outcomes)
+    return bool(made or moved) or any(begun) or any(outcome.applied for outcome in outcomes)
 
 
 def remove(deployer: Deployer) -> bool:
@@ -94,94 +119,47 @@ def _require_fit(deployer: Deployer) -> None:
             f"{row['name']} is {row['type']}, not {' or '.join(row['wanted'])}" for row in unfit
         )
         raise HistoryError(
-            f"The log cannot take these columns as they are ({listed}): change their types, or run "
-            "without the log. Nothing was changed."
+            f"The log cannot take these columns as they are ({listed}): change their types, or go without "
+            "the log. Nothing was changed."
         )
 
 
-def _begun(deployer: Deployer) -> Mapping[str, Any]:
-    """The baseline that is being written; a new one where triggers were missing until now.
+def _begin(deployer: Deployer, logged: Logged) -> bool:
+    """Make a table's triggers and write its baseline, unless it has been logged all the time.
 
     Returns:
-        Its number in the ledger, whether it is finished, and where it resumes.
+        Whether there was anything to do.
     """
-    entries = deployer.entries
-    triggers, baseline = entries.get(TRIGGERS.name), entries.get(BASELINE)
-    if triggers and baseline and not _is_interrupted(deployer, triggers):
-        return {
-            "id": baseline["id"],
-            "finished": baseline["finished_at"] is not None,
-            **baseline["details"],
-        }
-    row = query_one(deployer.connection, "history/begin_baseline.sql")
-    details = {
-        "first_event": row["first_event"],
-        "begun_at": row["begun_at"].isoformat(),
-        **{
-            name: {"after": None, "looked_at": 0, "written": 0, "done": False}
-            for name in _BASELINES
-        },
-    }
-    number = ledger.start(deployer.connection, BASELINE, TRIGGERS.checksum, details)
-    return {"id": number, "finished": False, **details}
-
-
-def _is_interrupted(deployer: Deployer, entry: RowMapping) -> bool:
-    outcome = outcome_of(deployer.connection, TRIGGERS, entry)
-    return (
-        entry["finished_at"] is None
-        or bool(outcome.names(ObjectState.MISSING))
-        or bool(outcome.names(ObjectState.ALTERED))
-    )
-
-
-def _write_baseline(deployer: Deployer, begun: Mapping[str, Any]) -> bool:
-    if begun["finished"]:
+    entry = deployer.entries.get(logged.step)
+    if entry and entry["finished_at"] and not _is_interrupted(deployer, logged):
         return False
-    known = {
-        "first_event": begun["first_event"],
-        "begun_at": datetime.fromisoformat(begun["begun_at"]),
-    }
-    deployer.in_transaction(
-        lambda: query_file(deployer.connection, "history/close_earlier.sql", **known)
-    )
-    totals = {}
-    for name in _BASELINES:
-        progress = dict(begun[name])
-        while not progress["done"]:
-            progress = deployer.in_transaction(
-                partial(_batch, deployer, begun["id"], known, name, progress)
-            )
-        totals[name] = progress["written"]
-    ledger.finish(deployer.connection, begun["id"], {})
-    deployer.log(
-        f"baseline: {totals['stock']:,} stock rows, {totals['reservations']:,} reservations; "
-        "what was written meanwhile has events of its own"
-    )
+    number = ledger.start(deployer.connection, logged.step, TRIGGERS.checksum)
+    with (
+        deployer.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as reading,
+    ):
+        begun = deployer.in_transaction(lambda: _moment(deployer, logged, reading))
+        written = query_one(reading, f"history/baseline_of_{logged.rows}.sql", **begun)["written"]
+        ledger.finish(reading, number, {"first_event": begun["first_event"], "baseline": written})
+        execute_statement(reading, "COMMIT")
+    deployer.log(f"{logged.table.plain}: {written:,} rows in the baseline; every write is logged")
     return True
 
 
-def _batch(
-    deployer: Deployer,
-    number: int,
-    known: Mapping[str, Any],
-    name: str,
-    progress: Mapping[str, Any],
-) -> dict[str, Any]:
-    """One batch and its record, in one transaction."""
-    row = query_one(
-        deployer.connection,
-        f"history/baseline_of_{name}.sql",
-        **known,
-        next_event=known["first_event"] + _BASELINES[name] + progress["looked_at"],
-        after_id=progress["after"],
-        batch=_BATCH,
-    )
-    done = {
-        "after": str(row["last_id"]) if row["last_id"] else progress["after"],
-        "looked_at": progress["looked_at"] + row["looked_at"],
-        "written": progress["written"] + row["written"],
-        "done": row["looked_at"] < _BATCH,
-    }
-    ledger.save_progress(deployer.connection, number, {name: done})
-    return done
+def _is_interrupted(deployer: Deployer, logged: Logged) -> bool:
+    """Whether something was written that no trigger saw; where one is only outdated, another one did."""
+    made = ledger.made_objects(deployer.connection)
+    found = deviations(deployer.connection, logged.triggers, made)
+    return any(one.state in {ObjectState.MISSING, ObjectState.ALTERED} for one in found)
+
+
+def _moment(deployer: Deployer, logged: Logged, reading: Connection) -> dict[str, Any]:
+    """Make the triggers, and let another session have the snapshot, while nobody is writing."""
+    lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(logged.table.identifier)
+    execute_statement(deployer.connection, lock.as_string())
+    for statement in logged.triggers:
+        execute_statement(deployer.connection, statement)
+    row = query_one(deployer.connection, "history/begin_baseline.sql")
+    execute_statement(reading, "BEGIN ISOLATION LEVEL REPEATABLE READ")
+    take = sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(row["snapshot"]))
+    execute_statement(reading, take.as_string())
+    return {"first_event": row["first_event"], "begun_at": row["begun_at"]}

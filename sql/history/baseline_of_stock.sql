@@ -1,13 +1,15 @@
--- One batch of the baseline of stock: what each row is that has no event since the triggers are there.
+-- The baseline of stock: where there are events from before, all rows have gone; then what each row is.
 --
--- Locks: ROW EXCLUSIVE on the log; none on the shop's rows.
--- Again: adds nothing.
+-- In a transaction with the snapshot of sql/history/begin_baseline.sql.
+--
+-- Locks: ROW EXCLUSIVE on the log; ACCESS SHARE on the shop's table for the length of the copy.
 
-SELECT batch.looked_at, batch.written, batch.last_id
-FROM inventory_ops.log_baseline_of_stock(
-  CAST(:begun_at AS timestamptz),
-  CAST(:first_event AS bigint),
-  CAST(:next_event AS bigint),
-  CAST(:after_id AS uuid),
-  CAST(:batch AS integer)
-) AS batch;
+WITH closed AS (
+  INSERT INTO inventory_ops.stock_event (event_id, occurred_at, transaction_id, kind)
+  SELECT CAST(:first_event AS bigint), CAST(:begun_at AS timestamptz), pg_current_xact_id(), 'truncate'
+  WHERE EXISTS (SELECT FROM inventory_ops.stock_event)
+  RETURNING event_id
+)
+SELECT
+  inventory_ops.log_baseline_of_stock(CAST(:begun_at AS timestamptz), CAST(:first_event AS bigint)) AS written,
+  (SELECT count(*) FROM closed) AS closed;

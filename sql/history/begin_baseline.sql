@@ -1,14 +1,16 @@
--- Sets numbers apart for the baseline, which come before those of every event that triggers write from now on.
+-- The moment from which on a log is kept, with a thousand million numbers set apart for its baseline.
 --
--- A million lower than the next number is left out: writers may take some between the two steps.
+-- In the transaction that has made the triggers, or has locked their table: nobody is writing to it, each event before
+-- has a lower number, each one after a higher. The snapshot is for the transaction that writes the baseline.
 --
--- Locks: none that anyone could wait for.
+-- Locks: none of its own.
 
 WITH taken AS (
-  SELECT nextval('inventory_ops.event_id') + 1000000 AS first_event
+  SELECT nextval('inventory_ops.event_id') AS first_event
 )
 SELECT
   taken.first_event,
   clock_timestamp() AS begun_at,
-  setval('inventory_ops.event_id', taken.first_event + 2000000000) AS last_event
+  pg_export_snapshot() AS snapshot,
+  setval('inventory_ops.event_id', taken.first_event + 1000000000) AS last_event
 FROM taken;

@@ -422,16 +422,16 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.log_baseline_of_stock(
-  begun_at timestamptz, first_event bigint, next_event bigint, after_id uuid, batch integer,
-  OUT looked_at bigint, OUT written bigint, OUT last_id uuid
-)
+-- What each row is in the snapshot of the transaction that asks, which is the moment of the triggers.
+CREATE OR REPLACE FUNCTION inventory_ops.log_baseline_of_stock(begun_at timestamptz, first_event bigint)
+RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
+  written bigint;
   product_id uuid;
   size_id uuid;
   supplier_id uuid;
@@ -451,63 +451,32 @@ DECLARE
   updated_at timestamptz;
   listed_on_platforms jsonb;
 BEGIN
-  -- In one snapshot: a row without an event since the triggers are there is as it was before them, whoever is writing
-  -- to it at this moment; and its event comes before theirs, in number and in time.
-  WITH looked AS (
+  INSERT INTO inventory_ops.stock_event (
+    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+  )
+  SELECT
+    first_event + row_number() OVER (),
+    begun_at,
+    pg_current_xact_id(),
+    'baseline',
+    looked.id,
+    NULL::text[],
+    looked.product_id, looked.size_id, looked.supplier_id, looked.supplier, looked.quantity,
+    looked.reserved_quantity, looked.purchase_price, looked.gross_purchase_price, looked.roi_percentage,
+    looked.profit_per_shelf_day, looked.status, looked.detailed_status, looked.location, looked.purchase_date,
+    looked.delivery_date, looked.created_at, looked.updated_at,
+    looked.listed_on_platforms
+  FROM (
     SELECT
       id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
       gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location, purchase_date,
       delivery_date, created_at, updated_at, listed_on_platforms
     FROM inventory.stock
-    WHERE after_id IS NULL OR id > after_id
-    ORDER BY id
-    LIMIT batch
-  ),
-  event (
-    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-  ) AS (
-    SELECT
-      next_event - 1 + row_number() OVER (ORDER BY looked.id),
-      begun_at,
-      pg_current_xact_id(),
-      'baseline',
-      looked.id,
-      NULL::text[],
-      looked.product_id, looked.size_id, looked.supplier_id, looked.supplier, looked.quantity,
-      looked.reserved_quantity, looked.purchase_price, looked.gross_purchase_price, looked.roi_percentage,
-      looked.profit_per_shelf_day, looked.status, looked.detailed_status, looked.location, looked.purchase_date,
-      looked.delivery_date, looked.created_at, looked.updated_at,
-      looked.listed_on_platforms
-    FROM looked
-    WHERE NOT EXISTS (
-      SELECT FROM inventory_ops.stock_event AS known
-      WHERE known.stock_id = looked.id AND known.event_id >= first_event
-    )
-    AND NOT EXISTS (
-      SELECT FROM inventory_ops.stock_event_overflow AS known
-      WHERE known.stock_id = looked.id AND known.event_id >= first_event
-    )
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.stock_event (
-      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-    )
-    SELECT
-      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
-      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
-      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
-      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
-      event.created_at, event.updated_at, event.listed_on_platforms
-    FROM event
-    RETURNING event_id
-  )
-  SELECT count(*), (SELECT count(*) FROM kept), (array_agg(looked.id ORDER BY looked.id DESC))[1]
-  INTO looked_at, written, last_id
-  FROM looked;
+  ) AS looked;
+  GET DIAGNOSTICS written = ROW_COUNT;
+  RETURN written;
 END
 $function$;
 
@@ -772,16 +741,15 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.log_baseline_of_reservations(
-  begun_at timestamptz, first_event bigint, next_event bigint, after_id uuid, batch integer,
-  OUT looked_at bigint, OUT written bigint, OUT last_id uuid
-)
+CREATE OR REPLACE FUNCTION inventory_ops.log_baseline_of_reservations(begun_at timestamptz, first_event bigint)
+RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
+  written bigint;
   stock_id uuid;
   reserved_quantity integer;
   status varchar;
@@ -790,55 +758,27 @@ DECLARE
   created_at timestamptz;
   updated_at timestamptz;
 BEGIN
-  -- In one snapshot: a row without an event since the triggers are there is as it was before them, whoever is writing
-  -- to it at this moment; and its event comes before theirs, in number and in time.
-  WITH looked AS (
+  INSERT INTO inventory_ops.reservation_event (
+    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+    reserved_until, reservation_reason, created_at, updated_at
+  )
+  SELECT
+    first_event + row_number() OVER (),
+    begun_at,
+    pg_current_xact_id(),
+    'baseline',
+    looked.id,
+    looked.stock_id,
+    NULL::text[],
+    looked.reserved_quantity, looked.status, looked.reserved_until, looked.reservation_reason, looked.created_at,
+    looked.updated_at
+  FROM (
     SELECT
       id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at
     FROM inventory.stock_reservation
-    WHERE after_id IS NULL OR id > after_id
-    ORDER BY id
-    LIMIT batch
-  ),
-  event (
-    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-    reserved_until, reservation_reason, created_at, updated_at
-  ) AS (
-    SELECT
-      next_event - 1 + row_number() OVER (ORDER BY looked.id),
-      begun_at,
-      pg_current_xact_id(),
-      'baseline',
-      looked.id,
-      looked.stock_id,
-      NULL::text[],
-      looked.reserved_quantity, looked.status, looked.reserved_until, looked.reservation_reason, looked.created_at,
-      looked.updated_at
-    FROM looked
-    WHERE NOT EXISTS (
-      SELECT FROM inventory_ops.reservation_event AS known
-      WHERE known.reservation_id = looked.id AND known.event_id >= first_event
-    )
-    AND NOT EXISTS (
-      SELECT FROM inventory_ops.reservation_event_overflow AS known
-      WHERE known.reservation_id = looked.id AND known.event_id >= first_event
-    )
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.reservation_event (
-      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-      reserved_until, reservation_reason, created_at, updated_at
-    )
-    SELECT
-      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
-      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
-      event.created_at, event.updated_at
-    FROM event
-    RETURNING event_id
-  )
-  SELECT count(*), (SELECT count(*) FROM kept), (array_agg(looked.id ORDER BY looked.id DESC))[1]
-  INTO looked_at, written, last_id
-  FROM looked;
+  ) AS looked;
+  GET DIAGNOSTICS written = ROW_COUNT;
+  RETURN written;
 END
 $function$;
 

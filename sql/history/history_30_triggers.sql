@@ -1,12 +1,10 @@
 -- The triggers that write the log: from here on each write to stock and to a reservation leaves its versions there.
 --
--- Those of a table in one transaction: a write is logged whatever it does, or not at all; with only some of them a row
--- could have an event, and a later write to it none, and the baseline would take the row for known.
+-- An installation makes those of a table in one transaction, in which it also takes the snapshot of the baseline: at
+-- that moment nobody is writing, so what is there then has a baseline, and what comes then has events.
 --
 -- Locks: SHARE ROW EXCLUSIVE on either table for an instant, waiting for whoever is writing.
 -- Again: safe.
-
-BEGIN;
 
 CREATE OR REPLACE TRIGGER soleflip_log_insert
 AFTER INSERT ON inventory.stock
@@ -27,10 +25,6 @@ CREATE OR REPLACE TRIGGER soleflip_log_truncate
 AFTER TRUNCATE ON inventory.stock
 FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_truncated_stock();
 
-COMMIT;
-
-BEGIN;
-
 CREATE OR REPLACE TRIGGER soleflip_log_insert
 AFTER INSERT ON inventory.stock_reservation
 REFERENCING NEW TABLE AS after
@@ -49,5 +43,3 @@ FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_deleted_reservations();
 CREATE OR REPLACE TRIGGER soleflip_log_truncate
 AFTER TRUNCATE ON inventory.stock_reservation
 FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_truncated_reservations();
-
-COMMIT;

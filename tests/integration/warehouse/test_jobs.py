@@ -36,8 +36,8 @@ def environment(loading: Loading, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
+    with dg.instance_for_test() as found:
+        yield found
 
 
 def _run(
