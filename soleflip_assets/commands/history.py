@@ -1,15 +1,20 @@
 """``soleflip history``: the log of stock as commands. Not here: how any of it is done (history/)."""
 
 import json
+from datetime import UTC, datetime
 
 import click
+from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
 from soleflip_assets.commands.terminal import examples, finish
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.history.log import LOGS, move_overflow
 from soleflip_assets.history.report import history_status
+from soleflip_assets.months.month import Month
+from soleflip_assets.months.partitions import make_months
 from soleflip_assets.sample.trade import remember
 
 
@@ -53,8 +58,20 @@ def install(environment: Environment) -> None:
     done = run("install_history")
     finish(done.success, done.errors)
     if environment.embedded:
-        with create_database_engine(environment.database_url).begin() as connection:
-            remember(connection)
+        _tell_the_past(environment.database_url)
+
+
+def _tell_the_past(url: URL) -> None:
+    """Let the sample's log say what happened before it began, in months of its own."""
+    engine = create_database_engine(url)
+    with engine.begin() as connection:
+        first = remember(connection)
+    if first is None:
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for log in LOGS:
+            make_months(connection, log, Month.of(first).to(Month.of(datetime.now(UTC))))
+        move_overflow(connection)
 
 
 @history.command(epilog=examples(("soleflip history remove", "install it again at any time")))

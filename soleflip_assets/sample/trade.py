@@ -120,19 +120,20 @@ def furnish(connection: Connection, now: datetime, seed: int = 2025) -> None:
         _copy(cursor, ("sample", "archived_stock"), _ARCHIVE, (row for _, row in archived))
 
 
-def remember(connection: Connection) -> bool:
+def remember(connection: Connection) -> datetime | None:
     """Tell the log what happened before it began, in the caller's transaction.
 
     Args:
         connection: on a database that has a log.
 
     Returns:
-        Whether there was something to tell: only the sample has, and only once.
+        When the first of it happened; None where there was nothing to tell: only the sample has, only once.
     """
     if not query_one(connection, "sample/71_has_archive.sql")["has_archive"]:
-        return False
+        return None
     run_file(connection, "sample/70_history.sql")
-    return True
+    first: datetime = query_one(connection, "sample/72_first_event.sql")["first_event"]
+    return first
 
 
 def _archived(random: Random, now: datetime) -> tuple[_Sale, _Row]:
