@@ -106,8 +106,9 @@ def drawn(chart: Chart, name: str, title: str, description: str) -> str:
     svg = _SCRIPT.sub("", svg)
     svg = _TITLE.sub("", svg)
     opened = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="chart-{name}" class="pygal-chart" role="img"'
-        f' aria-labelledby="{name}-title" aria-describedby="{name}-description" viewBox="0 0 {_WIDTH} {_height(chart)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="chart-{name}" class="pygal-chart"'
+        f' role="img" aria-labelledby="{name}-title" aria-describedby="{name}-description"'
+        f' viewBox="0 0 {_WIDTH} {_height(chart)}">'
         f'<title id="{name}-title">{escape(title)}</title>'
         f'<desc id="{name}-description">{escape(description)}</desc>'
     )
