@@ -313,7 +313,9 @@ def busy_shop() -> SmallShop:
             "status": "in_stock",
             "purchase_date": since,
             "delivery_date": since,
-            "listed_on_platforms": '[{"status": "active", "platform": "stockx", "ask_price": 150}]',
+            "listed_on_platforms": '[{"status": "active", "platform": "stockx", "ask_price": 150}]'
+            if age
+            else "[]",
         }
         kept, sold = f"kept{number}", f"sold{number}"
         events.append(_event(len(events), BEGAN, "baseline", kept, content))
