@@ -50,8 +50,8 @@ SELECT
 _TRADE = """
 INSERT INTO platform.marketplace VALUES (md5('stockx')::uuid, 'StockX', 'stockx', 9.5);
 INSERT INTO sales."order" (
-  id, inventory_item_id, platform_id, status, sold_at, gross_sale, net_proceeds, platform_fee, payout_received,
-  payout_date
+  id, inventory_item_id, platform_id, status, sold_at, gross_sale, net_proceeds, platform_fee,
+  payout_received, payout_date
 )
 SELECT
   gen_random_uuid(), id, md5('stockx')::uuid, 'completed', now() - random() * interval '700 days',

@@ -78,8 +78,8 @@ step AS (
 )
 
 SELECT
-  -- The baseline left a million numbers before its own.
-  1000 + row_number() OVER (ORDER BY step.occurred_at, step.id),
+  -- Before every number that the log gives out.
+  row_number() OVER (ORDER BY step.occurred_at, step.id) - 1000000,
   step.occurred_at,
   pg_current_xact_id(),
   step.kind,
@@ -139,7 +139,7 @@ WITH reservation AS (
 )
 
 SELECT
-  500000 + row_number() OVER (ORDER BY version.occurred_at, reservation.id),
+  row_number() OVER (ORDER BY version.occurred_at, reservation.id) - 500000,
   version.occurred_at,
   pg_current_xact_id(),
   version.kind,

@@ -24,7 +24,7 @@ from tests.conftest import missing
 from tests.e2e.processes import awaited, free_port
 
 WORKERS = 2
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 # What JVMs print of themselves is no warning of ours; py4j leaves its sockets to the garbage collector.
 pytestmark = [
