@@ -55,7 +55,9 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, ui = free_port(), free_port()
     address = f"spark://127.0.0.1:{port}"
     # 200 tasks a shuffle, the default, are for more rows than these.
-    (folder / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n")
+    (folder / "spark-defaults.conf").write_text(
+        "spark.sql.shuffle.partitions 4\nspark.executor.memory 640m\n"
+    )
     variables = {
         "JAVA_HOME": _java_home(),
         "SPARK_HOME": str(home),
@@ -66,7 +68,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     commands = [
         [f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port),
          "--webui-port", str(ui)],
-        *[[f"{deploy}.worker.Worker", address, "--cores", "1", "--memory", "700m", "--host",
+        *[[f"{deploy}.worker.Worker", address, "--cores", "1", "--memory", "800m", "--host",
            "127.0.0.1", "--work-dir", str(folder / str(number)), "--webui-port", "0"]
           for number in range(WORKERS)],
     ]  # fmt: skip
