@@ -99,6 +99,13 @@ ANSWER_LOST = Deadline(
     "A failover takes one or two; the statement is given up then.",
     "ground/bounded.py",
 )
+STORAGE_ANSWER = Deadline(
+    "silence of Dagster's own storage",
+    60,
+    "s",
+    "Its statements take milliseconds; a tick has as long.",
+    "running/storage.py",
+)
 CLIENT_GONE = Deadline(
     "a statement whose client was killed",
     10,
