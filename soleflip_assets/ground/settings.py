@@ -286,9 +286,10 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."
             )
-        if self.freshness_warn_minutes > self.freshness_error_minutes:
+        # Dagster loads no freshness policy in which they are equal.
+        if self.freshness_warn_minutes >= self.freshness_error_minutes:
             raise ConfigurationError(
-                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
+                f"{WARN_MINUTES} is not less than {ERROR_MINUTES}: a warning comes before an error."
             )
         if self.keep_log_days > self.keep_runs_days:
             raise ConfigurationError(
