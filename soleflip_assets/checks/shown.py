@@ -128,9 +128,10 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def accept_beta() -> Iterator[None]:
-    """For the two parts of Dagster that are marked beta and have no stable equivalent.
+    """For the three parts of Dagster that are marked beta and have no stable equivalent.
 
-    They are the link from an asset to a file, and the observation of several external assets in one step.
+    They are the link from an asset to a file, the observation of several external assets in one step, and the
+    backfill of several partitions in one run.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)

@@ -34,6 +34,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("probe", "Say whether a process of production is alive."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
+    "Keep history": {
+        "history": ("history", "Log what happens to stock, by month."),
+    },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),
         "restore": ("take_back", "Restore DUMP beside the database, and prove it."),

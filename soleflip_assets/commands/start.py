@@ -31,8 +31,9 @@ def up(port: int | None) -> None:
     Starts Dagster's webserver and daemon, and with them the schedules; prints the URL last, when the UI
     answers. Started again, it resumes where it stopped.
 
-    Writes: the embedded database, which it makes, fills and deploys Phase 2 on; logs in SOLEFLIP_HOME. In a
-    database of your own nothing is deployed: run `soleflip deploy` for that.
+    Writes: the embedded database, which it makes, fills, deploys Phase 2 on and logs the stock of; logs in
+    SOLEFLIP_HOME. In a database of your own nothing is deployed: run `soleflip deploy` for that, and
+    `soleflip history install`.
 
     Exits with 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed, 2 when another one is at
     work in the same SOLEFLIP_HOME. The UI is served also where the deployment failed: it shows what it met.

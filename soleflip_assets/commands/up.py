@@ -41,6 +41,12 @@ _HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
+# Of a database that is ours: what is done to it, and by which command.
+_PREPARATIONS = {
+    "Deploying Phase 2": ["deploy"],
+    "Installing the log of stock": ["history", "install"],
+}
+
 _READINESS = """
 {
   workspaceOrError {
@@ -227,18 +233,21 @@ def _signals_set(stopping: threading.Event) -> Iterator[None]:
 
 
 def _deployed(processes: _Processes, stopping: threading.Event, tell: Tell) -> bool:
-    """Run ``soleflip deploy``, its progress on our terminal.
+    """Run what prepares a database of ours, its progress on our terminal.
 
     Returns:
-        Whether it succeeded.
+        Whether all of it succeeded.
     """
-    tell("Deploying Phase 2")
-    command = [sys.executable, "-m", "soleflip_assets", "deploy"]
-    deployment = processes.start("deployment", *command, stdout=None, stderr=None)
-    while deployment.process.poll() is None and not stopping.wait(0.1):
-        pass
-    processes.end(deployment)
-    return deployment.process.returncode == 0
+    for what, arguments in _PREPARATIONS.items():
+        tell(what)
+        command = [sys.executable, "-m", "soleflip_assets", *arguments]
+        preparation = processes.start("deployment", *command, stdout=None, stderr=None)
+        while preparation.process.poll() is None and not stopping.wait(0.1):
+            pass
+        processes.end(preparation)
+        if preparation.process.returncode != 0:
+            return False
+    return True
 
 
 def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threading.Event) -> None:

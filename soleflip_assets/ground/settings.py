@@ -36,6 +36,7 @@ RUNS_DAYS = "SOLEFLIP_KEEP_RUNS_DAYS"
 FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
+HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -105,6 +106,7 @@ Days = Annotated[int, BeforeValidator(lambda value: _number(value, "days"))]
 Hours = Annotated[int, BeforeValidator(lambda value: _number(value, "hours"))]
 Minutes = Annotated[int, BeforeValidator(lambda value: _number(value, "minutes"))]
 Seconds = Annotated[int, BeforeValidator(lambda value: _number(value, "seconds"))]
+Months = Annotated[int, BeforeValidator(lambda value: _number(value, "months"))]
 Files = Annotated[int, BeforeValidator(lambda value: _number(value, "files"))]
 Port = Annotated[int, BeforeValidator(_port)]
 
@@ -230,6 +232,12 @@ class Settings(BaseSettings):
         validation_alias=REPORTS,
         description="how many of the newest reports are kept anyway",
     )
+    keep_history_months: Months | None = Field(
+        default=None,
+        validation_alias=HISTORY_MONTHS,
+        description="how many months of the log of stock are kept before the present one, older ones being "
+        "archived; not set, all",
+    )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
     )
@@ -321,6 +329,11 @@ class Settings(BaseSettings):
     def dumps(self) -> Path:
         """Where ``operations/database_dump`` writes, readable by its owner only."""
         return self.home / "dumps"
+
+    @property
+    def archive(self) -> Path:
+        """Where months that leave a table are kept, as Parquet."""
+        return self.home / "archive"
 
     @property
     def reports(self) -> Path:

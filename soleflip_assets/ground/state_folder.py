@@ -6,7 +6,7 @@ import dagster as dg
 
 
 class StateFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where dumps and reports are kept.
+    """Where dumps, archives and reports are kept.
 
     Attributes:
         path: ``SOLEFLIP_HOME``.
@@ -18,6 +18,11 @@ class StateFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     def dumps(self) -> Path:
         """Dumps, readable by their owner only."""
         return Path(self.path) / "dumps"
+
+    @property
+    def archive(self) -> Path:
+        """Months that left a table, as Parquet, readable by their owner only."""
+        return Path(self.path) / "archive"
 
     @property
     def reports(self) -> Path:

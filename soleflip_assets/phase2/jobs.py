@@ -98,16 +98,32 @@ class RetirementConfig(dg.Config):
     dry_run: bool = True
 
 
+class LegacyRetirementConfig(RetirementConfig):
+    """How the legacy tables are retired.
+
+    Attributes:
+        rewrite_views: give the views that read them the same rows from stock, also in a dry run, which drops
+            nothing.
+    """
+
+    rewrite_views: bool = False
+
+
 @dg.op
 def retire_legacy_tables(
-    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+    context: dg.OpExecutionContext, config: LegacyRetirementConfig, deployment: Deployment
 ) -> bool:
     """Drop the legacy tables if every gate is open.
 
     Returns:
         Whether they were dropped.
     """
-    return retire(deployment.deployer(context.log.info), LEGACY_RETIREMENT, dry_run=config.dry_run)
+    return retire(
+        deployment.deployer(context.log.info),
+        LEGACY_RETIREMENT,
+        dry_run=config.dry_run,
+        rewrite_views=config.rewrite_views,
+    )
 
 
 @dg.op

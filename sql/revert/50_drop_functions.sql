@@ -30,6 +30,7 @@ BEGIN
           'take_metrics'
         )
       )
+      AND pg_proc.proname NOT LIKE 'log\_%'
   LOOP
     EXECUTE format('DROP FUNCTION %s', ours);
   END LOOP;

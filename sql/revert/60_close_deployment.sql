@@ -13,7 +13,8 @@ DECLARE
   index_name text;
 BEGIN
   SELECT 1 + count(DISTINCT ledger.reverted_at) INTO number
-  FROM inventory_ops.ledger;
+  FROM inventory_ops.ledger
+  WHERE ledger.step NOT LIKE 'history\_%';
 
   FOR kept IN
     SELECT backup.backup AS name, split_part(backup.backup, '.', 2) AS relation
@@ -45,6 +46,9 @@ BEGIN
 
   UPDATE inventory_ops.ledger
   SET reverted_at = now()
-  WHERE ledger.reverted_at IS NULL;
+  WHERE ledger.reverted_at IS NULL
+    -- The log goes on, with what makes its months.
+    AND ledger.step NOT LIKE 'history\_%'
+    AND ledger.step NOT LIKE 'months\_%';
 END
 $$;

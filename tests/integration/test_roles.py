@@ -27,8 +27,12 @@ from soleflip_assets.dumps.restore import restore
 from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
+from soleflip_assets.history.install import install
+from soleflip_assets.history.log import STOCK_EVENT
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.months.month import Month
+from soleflip_assets.months.partitions import make_month
 from soleflip_assets.phase2.revert import revert
 from tests.conftest import Databases, connect, running_databases
 from tests.integration.attempts import ALLOWED, ATTEMPTS, STATEMENTS
@@ -55,6 +59,8 @@ MATERIALIZED = _op("switch_mode", mode="MATERIALIZED", dry_run=False)
 REVERT = _op("undo_phase2", dry_run=False)
 DROP_LEGACY = _op("retire_legacy_tables", dry_run=False)
 DROP_BACKUPS = _op("retire_backup_tables", dry_run=False)
+REMOVE_LOG = _op("remove_log", dry_run=False)
+PRUNE_LOG = _op("prune_log", dry_run=False, keep_months=0)
 
 # A life of the platform, in which every job has its turn.
 BEFORE = ["preflight_phase2", "deploy_phase2"]
@@ -66,11 +72,15 @@ BY_THE_CLOCK = [
     "watch_daily",
     "watch_weekly",
     "housekeeping",
+    "make_history_months",
 ]
 BY_THE_OWNER: list[tuple[str, Config]] = [
     ("preflight_phase2", {}),
     ("deploy_phase2", {}),
     ("switch_metrics_mode", INCREMENTAL),
+    ("remove_history", REMOVE_LOG),
+    ("install_history", {}),
+    ("prune_history", PRUNE_LOG),
     ("enforce_reservation_bounds", {}),
     ("restore_drill", {}),
     ("drop_legacy_tables", DROP_LEGACY),
@@ -153,6 +163,11 @@ def deployed_by_owner(server: Databases) -> URL:
     """What ``deployed`` is copied from."""
     logins = _hardened(server.legacy("busy"))
     run_deployment(logins.url("owner"))
+    with Deployer(create_database_engine(logins.url("owner")), ignore) as deployer:
+        install(deployer)
+        # One that a prune would let go.
+        month = Month.of(datetime.now(UTC)) + -1
+        make_month(deployer.connection, STOCK_EVENT, month)
     return logins.administrator
 
 
@@ -184,7 +199,12 @@ def _run(
     instance: dg.DagsterInstance, job: str, config: Config | None = None
 ) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def(job).execute_in_process(
-        run_config=config or {}, instance=instance, raise_on_error=False
+        run_config=config or {},
+        instance=instance,
+        raise_on_error=False,
+        partition_key=Month.of(datetime.now(UTC)).first_day.isoformat()
+        if "months" in job
+        else None,
     )
 
 
@@ -566,6 +586,23 @@ def test_privileges_are_those_listed_after_all_that_makes_objects(
     with Deployer(owner, ignore) as deployer:
         revert(deployer)
     expect("reverted")
+
+
+def test_log_is_read_by_readers_and_written_by_its_functions_alone(deployed: Logins) -> None:
+    granted = [
+        line
+        for line in _privileges(deployed.administrator)
+        if re.search(r"_event|archived_month|make_month|log_|overflow", line)
+    ]
+    assert {line.partition(" tables")[0].partition(" functions")[0] for line in granted} == {
+        "soleflip_orchestrator may EXECUTE",
+        "soleflip_orchestrator may SELECT",
+        "soleflip_reader may SELECT",
+    }
+    (functions,) = (line for line in granted if " EXECUTE " in line)
+    assert {name for name in re.findall(r"inventory_ops\.(\w+)", functions) if "metrics" not in name} == {
+        "fingerprint", "log_differences", "make_month", "move_overflow", "system_identifier",
+    }  # fmt: skip
 
 
 MIGRATION = """

@@ -1,0 +1,50 @@
+-- Columns of the shop's tables that the log could not take: those of another type. One that is missing is NULL there.
+--
+-- Locks: none; reads the catalog.
+
+WITH known (relation, name, types) AS (
+  VALUES
+    ('inventory.stock', 'id', '{uuid}'),
+    ('inventory.stock', 'product_id', '{uuid}'),
+    ('inventory.stock', 'size_id', '{uuid}'),
+    ('inventory.stock', 'supplier_id', '{uuid}'),
+    ('inventory.stock', 'supplier', '{character varying(100)}'),
+    ('inventory.stock', 'quantity', '{integer,smallint}'),
+    ('inventory.stock', 'reserved_quantity', '{integer,smallint}'),
+    ('inventory.stock', 'purchase_price', '{"numeric(10,2)"}'),
+    ('inventory.stock', 'gross_purchase_price', '{"numeric(10,2)"}'),
+    ('inventory.stock', 'roi_percentage', '{"numeric(5,2)"}'),
+    ('inventory.stock', 'profit_per_shelf_day', '{"numeric(10,2)"}'),
+    ('inventory.stock', 'status', '{character varying(50)}'),
+    ('inventory.stock', 'location', '{character varying(50)}'),
+    ('inventory.stock', 'purchase_date', '{timestamp with time zone}'),
+    ('inventory.stock', 'delivery_date', '{timestamp with time zone}'),
+    ('inventory.stock', 'created_at', '{timestamp with time zone}'),
+    ('inventory.stock', 'updated_at', '{timestamp with time zone}'),
+    ('inventory.stock', 'listed_on_platforms', '{jsonb}'),
+    -- Only compared: whatever can be.
+    ('inventory.stock', 'external_ids', '{jsonb}'),
+    ('inventory.stock', 'status_history', '{jsonb}'),
+    ('inventory.stock_reservation', 'id', '{uuid}'),
+    ('inventory.stock_reservation', 'stock_id', '{uuid}'),
+    ('inventory.stock_reservation', 'reserved_quantity', '{integer,smallint}'),
+    ('inventory.stock_reservation', 'status', '{character varying(20)}'),
+    ('inventory.stock_reservation', 'reserved_until', '{timestamp with time zone}'),
+    ('inventory.stock_reservation', 'reservation_reason', '{text}'),
+    ('inventory.stock_reservation', 'created_at', '{timestamp with time zone}'),
+    ('inventory.stock_reservation', 'updated_at', '{timestamp with time zone}')
+)
+SELECT
+  known.relation || '.' || known.name AS name,
+  coalesce(format_type(pg_attribute.atttypid, pg_attribute.atttypmod), 'missing') AS type,
+  CAST(known.types AS text[]) AS wanted
+FROM known
+LEFT JOIN pg_attribute
+  ON pg_attribute.attrelid = to_regclass(known.relation)
+  AND pg_attribute.attname = known.name
+  AND pg_attribute.attnum > 0
+WHERE CASE
+  WHEN pg_attribute.attname IS NULL THEN known.name = 'id'
+  ELSE format_type(pg_attribute.atttypid, pg_attribute.atttypmod) <> ALL (CAST(known.types AS text[]))
+END
+ORDER BY 1;
