@@ -2,8 +2,9 @@
 
 import click
 
-from soleflip_assets.commands.terminal import examples, finish
+from soleflip_assets.commands.terminal import conclude, examples
 from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, Retirement
 
 _yes = click.option("--yes", is_flag=True, help="Drop them; without it nothing is dropped.")
 
@@ -41,8 +42,13 @@ def drop_legacy(*, yes: bool, rewrite_views: bool) -> None:
 
     Exits with 1 while a condition is not met, also without --yes.
     """
-    config = {"dry_run": not yes, "rewrite_views": rewrite_views}
-    _retire("drop_legacy_tables", "retire_legacy_tables", config)
+    _retire(
+        LEGACY_RETIREMENT,
+        "drop_legacy_tables",
+        "retire_legacy_tables",
+        {"dry_run": not yes, "rewrite_views": rewrite_views},
+        then="`soleflip drop-backups` says when the backups may follow",
+    )
 
 
 @click.command(
@@ -65,9 +71,26 @@ def drop_backups(*, yes: bool) -> None:
 
     Exits with 1 while a condition is not met, also without --yes.
     """
-    _retire("drop_backup_tables", "retire_backup_tables", {"dry_run": not yes})
+    _retire(
+        BACKUP_RETIREMENT,
+        "drop_backup_tables",
+        "retire_backup_tables",
+        {"dry_run": not yes},
+        then="nothing: Phase 2 is finished; keep the dump",
+    )
 
 
-def _retire(job: str, op: str, config: dict[str, bool]) -> None:
+def _retire(
+    retirement: Retirement, job: str, op: str, config: dict[str, bool], *, then: str
+) -> None:
     done = run(job, {"ops": {op: {"config": config}}})
-    finish(done.success, done.errors)
+    if done.output(op):
+        conclude(f"Dropped: {', '.join(retirement.names)}.", run=done.link, then=then)
+    elif not config["dry_run"]:
+        conclude("There was nothing to drop.", run=done.link)
+    else:
+        conclude(
+            "Nothing was dropped: the lines above say what is, or would be.",
+            run=done.link,
+            then="the same command with --yes drops them, if they are still there",
+        )

@@ -25,6 +25,7 @@ from typing import Any
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.health import UnhealthyError, require_code_server
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
+from soleflip_assets.commands.terminal import complain
 from soleflip_assets.ground import runbook
 from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.errors import ConfigurationError
@@ -118,7 +119,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
             while not stopping.wait(1.0):
                 processes.require_alive()
         except StartupError as error:
-            tell(f"soleflip: {error}")
+            complain(f"soleflip: {error}")
             return 1
         finally:
             processes.stop()
@@ -127,7 +128,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
 
 def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
     if not deployed:
-        tell(
+        complain(
             "The deployment failed, as told above; the UI shows what it met. Mend that and start again."
         )
     tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")

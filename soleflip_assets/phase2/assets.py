@@ -116,8 +116,10 @@ def preflight(
             context.log.info(f"  {part}")
         found = run_preflight(connection, state.dumps, preference.side)
         foreseen = [] if found.stopping else steps.foresee(connection)
+    # A step like any other is one of many; the log has them all.
     for outcome in foreseen:
-        context.log.info(outcome.foreseen)
+        told = context.log.info if outcome.found or outcome.adopted else context.log.debug
+        told(outcome.foreseen)
     for finding in found.findings:
         if not finding.as_expected:
             context.log.log("INFO" if finding.passed else "WARNING", str(finding))
@@ -127,6 +129,7 @@ def preflight(
             "parts": dg.MetadataValue.md("\n".join(f"- {part}" for part in there.parts)),
             "stops": len(found.stopping),
             "columns": dg.MetadataValue.md(_columns_table(found)),
+            "steps_foreseen": sum(outcome.applied for outcome in foreseen),
             "steps": dg.MetadataValue.md("\n".join(f"- {one.foreseen}" for one in foreseen)),
         },
         check_results=[_check_result(finding) for finding in found.findings],
@@ -183,7 +186,9 @@ def database_dump(
         with deployer.recorded(DUMP_STEP, checksum="") as details:
             dump = take_dump(owner_database.engine, state.dumps)
             details.update(_dump_details(dump))
-        context.log.info(f"dumped {told_bytes(dump.bytes)} to {dump.path} in {dump.seconds:.1f} s")
+        context.log.info(
+            f"dumped the database in {dump.seconds:.1f} s: {dump.path}, {told_bytes(dump.bytes)}"
+        )
         entry = deployer.entries[DUMP_STEP]
     taken_at: datetime = entry["started_at"]
     return dg.MaterializeResult(

@@ -8,6 +8,7 @@ from soleflip_assets.phase2.jobs import (
     drop_backup_tables,
     drop_legacy_tables,
     preflight_phase2,
+    resync_stock,
     revert_phase2,
     verify_phase2,
 )
@@ -22,6 +23,7 @@ defs = dg.Definitions(
         deploy_phase2,
         verify_phase2,
         revert_phase2,
+        resync_stock,
         drop_legacy_tables,
         drop_backup_tables,
     ],

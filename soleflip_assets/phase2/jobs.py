@@ -5,13 +5,16 @@ done.
 """
 
 import dagster as dg
+from pydantic import Field
 
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY
 from soleflip_assets.phase2.countdown import REPORT_KEY
+from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.running.executor import in_process
@@ -86,6 +89,62 @@ def undo_phase2(
 def revert_phase2() -> None:
     """One step: a revert that died is resumed."""
     undo_phase2()
+
+
+class ResyncConfig(dg.Config):
+    """Which stock rows are carried again to wherever they differ.
+
+    Attributes:
+        stock_ids: their ids; all that differ if none are named.
+        dry_run: say what differs; change nothing.
+    """
+
+    stock_ids: list[str] = Field(default_factory=list)
+    dry_run: bool = True
+
+
+@dg.op
+def carry_again(
+    context: dg.OpExecutionContext,
+    config: ResyncConfig,
+    deployment: Deployment,
+    state: StateFolder,
+) -> dg.Output[Resynced]:
+    """Carry stock rows again to wherever they differ.
+
+    Returns:
+        What was carried, and what a person has to decide.
+    """
+    result = resync(deployment.deployer(context.log.info), config.stock_ids, dry_run=config.dry_run)
+    for one in result.cured:
+        context.log.debug(str(one))
+    for one in result.left:
+        context.log.warning(str(one))
+    record = None
+    if not config.dry_run and (result.cured or result.left):
+        record = write_record(result, state.reports, context.run_id)
+    return dg.Output(
+        result,
+        metadata={
+            "dry_run": config.dry_run,
+            "stock_rows": result.rows,
+            "facts": len(result.cured),
+            "left": len(result.left),
+            "read_model_rows": result.read_model or 0,
+            **({"record": dg.MetadataValue.path(record)} if record else {}),
+        },
+    )
+
+
+@dg.job(
+    description="Carry stock rows again to wherever they differ, after somebody wrote past the triggers. "
+    "A dry run unless configured otherwise.",
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
+)
+def resync_stock() -> None:
+    """One step: what was carried stays, and the next run does the rest."""
+    carry_again()
 
 
 class RetirementConfig(dg.Config):

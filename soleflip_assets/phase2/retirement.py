@@ -25,6 +25,8 @@ from soleflip_assets.ground.tables import LEGACY_TABLES, Table, backup_of
 (_NO_DEPENDENTS,) = questions_of(SqlFile("retirement/legacy/no_dependents.sql"))
 # How long each is kept is said there, and nowhere else.
 (DEPLOYED_14_DAYS,) = questions_of(SqlFile("retirement/legacy/deployed_14_days.sql"))
+# Of what closes a gate so many are named; the check in the UI lists them all.
+_EXAMPLES = 5
 (DEPLOYED_30_DAYS,) = questions_of(SqlFile("retirement/backups/deployed_30_days.sql"))
 
 # The rows' own, which stock does not hold.
@@ -65,20 +67,26 @@ class Gate:
         """When it opens, if only time is needed."""
         return None if self.is_open else self.answer.observed.get("until")
 
-    def __str__(self) -> str:
-        """One sentence."""
-        if self.is_open:
-            return f"open: {self.question.expected}"
+    @property
+    def found(self) -> str:
+        """Since or until when it is closed, and by what: the first few."""
         observed = self.answer.observed
         times = [
             f"{word} {observed[word]:%Y-%m-%d %H:%M %Z}"
             for word in ("since", "until")
             if isinstance(observed.get(word), datetime)
         ]
-        examples = observed.get("examples") or []
-        found = "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
-        details = f" ({found})" if found else ""
-        return f"closed{details}: {self.question.expected} {self.question.advice}"
+        examples = list(observed.get("examples") or [])
+        if (left := len(examples) - _EXAMPLES) > 0:
+            examples[_EXAMPLES:] = [f"and {left} more"]
+        return "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
+
+    def __str__(self) -> str:
+        """What has to be so; where it is not, why not and what to do."""
+        if self.is_open:
+            return f"open: {self.question.expected}"
+        found = f" ({self.found})" if self.found else ""
+        return f"closed{found}: {self.question.expected} {self.question.advice}"
 
 
 @dataclass(frozen=True)
@@ -157,15 +165,20 @@ def retire(
     if retired := ledger.retired(deployer.connection, retirement.file.name):
         deployer.log(f"There is nothing to drop: they {ledger.told_retired(retired)}.")
         return False
+    if ledger.deployed_at(deployer.connection) is None:
+        raise DeploymentError(
+            "Phase 2 is not deployed here, so there is nothing to retire: run `soleflip deploy`."
+        )
     if retirement is LEGACY_RETIREMENT:
         _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
         deployer.log(str(gate))
     if closed := [gate for gate in gates if not gate.is_open]:
+        named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
         raise GateClosedError(
-            f"{', '.join(retirement.names)} may not be dropped: "
-            + " ".join(f"{gate.question.name}: {gate}" for gate in closed)
+            f"{', '.join(retirement.names)} may not be dropped, since {len(closed)} of {len(gates)} "
+            f"conditions are not met: {named}. What to do about each is told with it."
         )
     if dry_run:
         deployer.log(f"A dry run: this would drop {', '.join(retirement.names)}.")

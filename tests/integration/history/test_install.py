@@ -223,7 +223,7 @@ def test_columns_may_come_and_go(databases_of_each_version: Databases) -> None:
     url = with_log(databases_of_each_version.legacy("production"))
     update = "UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = %s"
     with session(url) as shop:
-        (one,) = shop.execute("SELECT id FROM inventory.stock LIMIT 1").fetchone() or ()
+        [(one,)] = shop.execute("SELECT id FROM inventory.stock LIMIT 1").fetchall()
         shop.execute(update, [one])
         shop.execute(
             "ALTER TABLE inventory.stock ADD reserved_quantity integer DEFAULT 0, ADD mine text"

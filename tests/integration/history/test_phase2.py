@@ -67,7 +67,7 @@ def test_retirement_and_modes_leave_the_log_alone(logged: URL) -> None:
     make_ready(logged, datetime.now(UTC))
     with Deployer(create_database_engine(logged), ignore) as deployer:
         switch(deployer, Mode.INCREMENTAL)
-        assert retire(deployer, LEGACY_RETIREMENT)
+        assert retire(deployer, LEGACY_RETIREMENT, dry_run=False)
         switch(deployer, Mode.MATERIALIZED)
         assert state_of(deployer.connection).complete
     write(logged)
