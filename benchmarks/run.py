@@ -15,12 +15,14 @@ from benchmarks import (
     dump,
     history,
     hourly,
+    partitions,
     pg_cron,
     plots,
     queries,
     read_model,
     refresh,
     synchronisation,
+    warehouse,
     writers,
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
@@ -40,8 +42,10 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "history": history.run,
     "checks": checks.run,
     "hourly": hourly.run,
+    "warehouse": warehouse.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
 QUICK = ("queries", "refresh", "read_model", "writers")

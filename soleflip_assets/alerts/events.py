@@ -73,10 +73,11 @@ def read_events(instance: dg.DagsterInstance, after: int, now: float, limit: int
     horizon = min(
         (records[-1].storage_id for records in kinds if len(records) == limit), default=None
     )
-    settled = now - SETTLED_AFTER_SECONDS
     records: list[dg.EventLogRecord] = []
     for record in sorted((r for records in kinds for r in records), key=lambda r: r.storage_id):
-        if record.timestamp > settled or (horizon is not None and record.storage_id > horizon):
+        # Of a time to come is what was recorded before the clock was set back.
+        young = abs(now - record.timestamp) < SETTLED_AFTER_SECONDS
+        if young or (horizon is not None and record.storage_id > horizon):
             break
         records.append(record)
 

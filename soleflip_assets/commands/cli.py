@@ -42,6 +42,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Keep history": {
         "history": ("history", "Log what happens to stock, by month."),
+        "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
+        "partition": ("partition", "Keep a table that only grows in partitions by month."),
     },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),

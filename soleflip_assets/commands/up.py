@@ -11,14 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +117,21 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
                 _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
                 processes.require_alive()
+                _revive(environment, tell)
         except StartupError as error:
             complain(f"soleflip: {error}")
             return 1
         finally:
             processes.stop()
     return 0 if deployed else 1
+
+
+def _revive(environment: Environment, tell: Tell) -> None:
+    """Start the embedded server again if it was killed."""
+    # Just after, the memory that it shared may still be in use: the next look is a second later.
+    with suppress(ConfigurationError):
+        if environment.server and environment.server.revive():
+            tell("The embedded PostgreSQL had ended by itself: it was started again.")
 
 
 def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
@@ -178,8 +186,7 @@ class _Processes:
     def start_warden(self, environment: Environment) -> None:
         """Start the one that ends the others should this process be killed."""
         home = environment.settings.home
-        ours = environment.embedded or environment.settings.dagster_storage_url is None
-        data = str(environment.settings.embedded_data) if ours else ""
+        data = str(environment.server.data) if environment.server else ""
         read, self._pipe = os.pipe()
         module = [sys.executable, "-m", "soleflip_assets.commands.warden"]
         self.start("warden", *module, str(home / LOCK), str(os.getpid()), data, stdin=read)
@@ -270,14 +277,11 @@ def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threadin
     workspace = ("--workspace", str(FILES / "workspace.yaml"))
     processes.start("webserver", sys.executable, "-m", "soleflip_assets.commands.webserver",
                     "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
-    processes.start("daemon", _program("dagster-daemon"), "run", *workspace)
+    processes.start("daemon", sys.executable, "-m", "soleflip_assets.commands.daemon",
+                    "run", *workspace)  # fmt: skip
     _await(lambda: _is_ready(port), processes, stopping)
     deadline = time.monotonic() + _FIRST_LOOK_SECONDS
     _await(lambda: _health_is_recorded(port) or time.monotonic() > deadline, processes, stopping)
-
-
-def _program(name: str) -> str:
-    return str(Path(sysconfig.get_path("scripts")) / name)
 
 
 def _answers(socket_path: str) -> bool:

@@ -37,6 +37,10 @@ FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
 HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
+WAREHOUSE = "SOLEFLIP_WAREHOUSE"
+WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
+WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
+WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -47,6 +51,7 @@ LONGEST_REFRESH = "SOLEFLIP_LONGEST_REFRESH_MINUTES"
 LONGEST_DEPLOYMENT = "SOLEFLIP_LONGEST_DEPLOYMENT_HOURS"
 
 _LAST_PORT = 65535
+_TABLE = re.compile(r"\w+=\w+\.\w+")
 
 
 def _files() -> Path:
@@ -78,6 +83,19 @@ def _web_address(variable: str) -> AfterValidator:
         return value
 
     return AfterValidator(checked)
+
+
+def _engine(value: str) -> str:
+    if value != "duckdb" and not value.startswith("spark://"):
+        raise ValueError("set it to duckdb, or to the URL of a Spark master, spark://host:7077")
+    return value
+
+
+def _tables(value: str) -> str:
+    for part in filter(None, value.split(",")):
+        if not _TABLE.fullmatch(part.strip()):
+            raise ValueError("write it as brand=catalog.brand,sales_order=sales.order")
+    return value
 
 
 def _number(value: Any, unit: str) -> int:
@@ -238,6 +256,29 @@ class Settings(BaseSettings):
         description="how many months of the log of stock are kept before the present one, older ones being "
         "archived; not set, all",
     )
+    warehouse: str | None = Field(
+        default=None,
+        validation_alias=WAREHOUSE,
+        description="folder, or URI of an object store as s3://bucket/prefix, of the warehouse's files; not "
+        f"set, warehouse in {HOME}",
+    )
+    warehouse_engine: Annotated[str, AfterValidator(_engine)] = Field(
+        default="duckdb",
+        validation_alias=WAREHOUSE_ENGINE,
+        description="who computes on the warehouse: duckdb, in the process, or a Spark master, "
+        "spark://host:7077",
+    )
+    warehouse_tables: Annotated[str, AfterValidator(_tables)] = Field(
+        default="",
+        validation_alias=WAREHOUSE_TABLES,
+        description="where the application keeps what the warehouse loads beside the history, if elsewhere "
+        "than usual: brand=catalog.brand,sales_order=sales.order",
+    )
+    keep_warehouse_days: Days = Field(
+        default=7,
+        validation_alias=WAREHOUSE_DAYS,
+        description="how long what the warehouse held before can still be read",
+    )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
     )
@@ -287,9 +328,10 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."
             )
-        if self.freshness_warn_minutes > self.freshness_error_minutes:
+        # Dagster loads no freshness policy in which they are equal.
+        if self.freshness_warn_minutes >= self.freshness_error_minutes:
             raise ConfigurationError(
-                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
+                f"{WARN_MINUTES} is not less than {ERROR_MINUTES}: a warning comes before an error."
             )
         if self.keep_log_days > self.keep_runs_days:
             raise ConfigurationError(
@@ -334,6 +376,21 @@ class Settings(BaseSettings):
     def archive(self) -> Path:
         """Where months that leave a table are kept, as Parquet."""
         return self.home / "archive"
+
+    @property
+    def warehouse_places(self) -> dict[str, str]:
+        """Where the application keeps a table, as ``schema.name``, if elsewhere than usual."""
+        parts = (part.strip().split("=") for part in self.warehouse_tables.split(",") if part)
+        return dict(parts)
+
+    @property
+    def warehouse_folder(self) -> str:
+        """The folder or URI of the warehouse's files."""
+        if self.warehouse is None:
+            return str(self.home / "warehouse")
+        if "://" in self.warehouse:
+            return self.warehouse.rstrip("/")
+        return str(Path(self.warehouse).expanduser().resolve())
 
     @property
     def reports(self) -> Path:

@@ -123,6 +123,17 @@ class SqlFile:
         return list(_split(self.text))
 
 
+def as_bound(statement: str, mark: str, after: str = "") -> str:
+    """A statement whose ``:names`` are written as another driver takes them.
+
+    Args:
+        statement: one of ours.
+        mark: what comes before a name: ``$`` for DuckDB, ``%(`` for psycopg.
+        after: what comes after it.
+    """
+    return _PARAMETER.sub(lambda found: f"{mark}{found[1]}{after}", statement)
+
+
 def _fields(lines: Sequence[str]) -> dict[str, str]:
     fields: dict[str, str] = {}
     current = None

@@ -5,7 +5,7 @@ from datetime import UTC
 
 import dagster as dg
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.shown import OWNERS, outcome_metadata, sql_metadata
@@ -19,6 +19,7 @@ from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.figures import figures_metadata
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
+from soleflip_assets.running.limits import REPEATED_TAG
 
 REFRESH_POOL = "stock_metrics_refresh"
 
@@ -67,7 +68,10 @@ def stock_metrics_view(
                 "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
-    if config.refresh:
+        done = _was_done_before(context, connection)
+    if done:
+        context.log.info("Skipped: the run that this one repeats died after it had refreshed.")
+    elif config.refresh:
         _refresh(database)
     with database.connect() as connection:
         row = query_one(connection, "metrics/last_refresh.sql")
@@ -93,6 +97,18 @@ def stock_metrics_view(
             "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
         },
     )
+
+
+def _was_done_before(context: dg.AssetExecutionContext, connection: Connection) -> bool:
+    """Whether this run repeats one that died, or heard no answer, after it had refreshed."""
+    if REPEATED_TAG not in context.run.tags or context.run.root_run_id is None:
+        return False
+    first = context.instance.get_run_record_by_id(context.run.root_run_id)
+    if first is None:
+        return False
+    asked_seconds_ago = time.time() - first.create_timestamp.timestamp()
+    row = query_one(connection, "metrics/last_refresh.sql")
+    return bool(row["age_seconds"] < asked_seconds_ago)
 
 
 def _rounded(seconds: float | None) -> float | None:

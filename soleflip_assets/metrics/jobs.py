@@ -15,7 +15,7 @@ from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.running.executor import in_process
-from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.limits import REPEATED, Priority, run_tags
 from soleflip_assets.running.lost import unfinished_run
 
 refresh_stock_metrics = dg.define_asset_job(
@@ -55,7 +55,7 @@ def hourly_stock_metrics_refresh(
     if run := unfinished_run(context.instance, refresh_stock_metrics.name):
         return dg.SkipReason(f"The refresh of run {run.run_id} is not finished yet.")
     if pg_cron.job(database.engine) is None:
-        return dg.RunRequest(run_key=None)
+        return dg.RunRequest(run_key=None, tags=REPEATED)
     return dg.RunRequest(
         run_key=None, run_config=_OBSERVE, tags={"soleflip/refreshed_by": "pg_cron"}
     )

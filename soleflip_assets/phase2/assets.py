@@ -121,8 +121,11 @@ def preflight(
         told = context.log.info if outcome.found or outcome.adopted else context.log.debug
         told(outcome.foreseen)
     for finding in found.findings:
-        if not finding.as_expected:
-            context.log.log("INFO" if finding.passed else "WARNING", str(finding))
+        if finding.as_expected:
+            continue
+        if finding.passed:
+            context.log.info(finding.summary)
+        context.log.log("DEBUG" if finding.passed else "WARNING", str(finding))
     yield dg.MaterializeResult(
         metadata={
             "found": state_found,
@@ -186,9 +189,7 @@ def database_dump(
         with deployer.recorded(DUMP_STEP, checksum="") as details:
             dump = take_dump(owner_database.engine, state.dumps)
             details.update(_dump_details(dump))
-        context.log.info(
-            f"dumped the database in {dump.seconds:.1f} s: {dump.path}, {told_bytes(dump.bytes)}"
-        )
+        context.log.info(f"dumped {told_bytes(dump.bytes)} in {dump.seconds:.1f} s: {dump.path}")
         entry = deployer.entries[DUMP_STEP]
     taken_at: datetime = entry["started_at"]
     return dg.MaterializeResult(

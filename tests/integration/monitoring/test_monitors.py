@@ -18,6 +18,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
+from soleflip_assets.phase2.resync import resync
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases, connect, open_folder
 from tests.integration.phase2.shop import (
@@ -255,6 +256,32 @@ def test_reservations_outside_of_the_ledger_are_no_fault(databases: Databases) -
     assert result.passed
     assert not observed(result)["ledger_is_used"]
     assert observed(result)["units_held"] > 0
+
+
+def test_remedy_of_reservations_frees_no_unit(databases: Databases) -> None:
+    """As the runbook has it, `soleflip resync`: too few are held anew, too many are left to a person."""
+    held = (
+        "SELECT id, reserved_quantity FROM inventory.stock WHERE reserved_quantity > 0 ORDER BY id"
+    )
+    with connect(databases.deployed("busy")) as shop:
+        first, second, *_ = [row[0] for row in shop.exec_driver_sql(held)]
+        shop.exec_driver_sql(
+            "UPDATE inventory.stock_reservation SET status = 'released' WHERE stock_id = %s",
+            (first,),
+        )
+        shop.exec_driver_sql(
+            "UPDATE inventory.stock SET reserved_quantity = reserved_quantity - 1 WHERE id = %s",
+            (second,),
+        )
+        before = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
+        with Deployer(shop.engine, log=lambda _: None) as deployer:
+            resync(deployer)
+        after = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
+        result = look(shop, "reservations_match_ledger")
+
+    assert after == before | {second: before.get(second, 0) + 1}
+    assert observed(result)["held_too_few"] == 0
+    assert observed(result)["held_too_many"] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from soleflip_assets.checks.validations import VALIDATIONS, validation_spec
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.history.checks import MONITORS as OF_HISTORY
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.warehouse.checks import SPECS as WAREHOUSE_CHECKS
 
 RUNBOOK = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE))
 SPECS = [
     *(validation_spec(check) for check in VALIDATIONS),
     *(check.spec for check in [*MONITORS, *OF_HISTORY]),
+    *WAREHOUSE_CHECKS,
 ]
 CHECKS = [(spec.asset_key.to_user_string(), spec.name) for spec in SPECS]
 SUBJECTS = [
