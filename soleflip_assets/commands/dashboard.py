@@ -8,7 +8,7 @@ import webbrowser
 import click
 
 from soleflip_assets.commands.environment import Environment
-from soleflip_assets.commands.terminal import conclude, counted, examples, fail, say, tell
+from soleflip_assets.commands.terminal import conclude, examples, fail, say, tell
 from soleflip_assets.commands.warehouse import with_warehouse
 from soleflip_assets.commands.work import run
 from soleflip_assets.ground.state_folder import StateFolder
@@ -47,7 +47,7 @@ def dashboard(environment: Environment, *, open_: bool) -> None:
             *(f"{check.asset_key.to_user_string()}: {check.check_name} failed." for check in failed)
         )
     conclude(
-        f"The dashboard is drawn, and {counted(done.passed, 'check')} of its figures passed.",
+        f"The dashboard is drawn; {done.checked}.",
         run=done.link,
         report=page,
     )

@@ -122,7 +122,7 @@ def _conclude(done: JobRun, sentence: str) -> None:
     made = done.result.asset_materializations_for_node("warehouse")
     rows = sum(int(str(each.metadata["rows_written"].value)) for each in made)
     conclude(
-        f"{sentence}: {counted(rows, 'row')} written, {counted(done.passed, 'check')} passed.",
+        f"{sentence}: {counted(rows, 'row')} written, {done.checked}.",
         run=done.link,
         then='`soleflip warehouse query "SELECT …"` asks it',
     )
