@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit(2)
     from soleflip_assets.commands.cli import main as command_line  # noqa: PLC0415 it needs the extra
 
-    command_line()
+    command_line(prog_name="soleflip")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from soleflip_assets.alerts.state import (
     subject_of,
 )
 from soleflip_assets.alerts.targets import Target
+from soleflip_assets.ground.deadlines import NO_NEW_SEND
 
 # A tick is cut off after 60 s, and with it the record of what it sent. A send takes 10 s at most.
-_NO_NEW_SEND_AFTER_SECONDS = 20
+_NO_NEW_SEND_AFTER_SECONDS: float = NO_NEW_SEND.number
 
 
 def deliver(

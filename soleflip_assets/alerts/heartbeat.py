@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 
 from soleflip_assets.alerts.bounded import within
+from soleflip_assets.ground.deadlines import HEARTBEAT
 from soleflip_assets.ground.settings import Settings
 
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS: float = HEARTBEAT.number
 
 
 def ping() -> bool:

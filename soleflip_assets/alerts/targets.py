@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from soleflip_assets.alerts.bounded import within
 from soleflip_assets.alerts.message import Limits
 from soleflip_assets.alerts.state import Severity
+from soleflip_assets.ground.deadlines import SEND
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import ALERT_URLS, Settings
 
@@ -25,7 +26,7 @@ _TAGGED = re.compile(
 )
 _TAGS = {None: None, "warn": Severity.WARN, "error": Severity.ERROR}
 
-_SEND_TIMEOUT_SECONDS = 10
+_SEND_TIMEOUT_SECONDS: float = SEND.number
 
 _WITHOUT_ESCAPES = 0.9
 

@@ -16,6 +16,7 @@ from dagster import BetaWarning
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.deploying.catalog import State
 from soleflip_assets.deploying.changes import Outcome
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
@@ -43,8 +44,11 @@ def check_result(
         asset_key=spec.asset_key,
         check_name=spec.name,
         severity=severity,
-        description=None if answer.passed else explanation(advice, answer.observed),
-        metadata=metadata_of(answer.observed),
+        description=None if answer.passed else explanation(spec.name, advice, answer.observed),
+        metadata={
+            **({} if answer.passed else {"what_to_do": what_to_do(spec.name)}),
+            **metadata_of(answer.observed),
+        },
     )
 
 
@@ -61,15 +65,32 @@ def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     )
 
 
-def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
-    """What a failure means, with the first ids that are wrong: the UI shows a list only after a click."""
+def what_to_do(section: str) -> dg.MetadataValue[Any]:
+    """A link to a section of the runbook, for a page of the UI."""
+    return dg.MetadataValue.url(runbook.link(section))
+
+
+def explanation(section: str, meaning: str, observed: Mapping[str, Any]) -> str:
+    """What a failure means, the first ids that are wrong, and what to do first.
+
+    Args:
+        section: of the runbook.
+        meaning: of the failure, in a sentence.
+        observed: what was compared. The UI shows its ``examples`` only after a click.
+    """
     examples = observed.get("examples")
-    return f"{meaning} For instance: {', '.join(map(str, examples))}." if examples else meaning
+    instance = f" For instance: {', '.join(map(str, examples))}." if examples else ""
+    step = runbook.first_step(section)
+    return f"{meaning}{instance}" + (f" First: {step}" if step else "")
 
 
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """What was observed, for the UI: numbers stay numbers, so that it plots them."""
-    return {name: _metadata(value) for name, value in observed.items()}
+    """What was observed, for the UI: numbers stay numbers, so that it plots them; no examples are no news."""
+    return {
+        name: _metadata(value)
+        for name, value in observed.items()
+        if not (name == "examples" and value is None)
+    }
 
 
 def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
@@ -81,7 +102,7 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
         case Decimal() if value == value.to_integral_value():
             return dg.MetadataValue.int(int(value))
         case Decimal() | float():
-            return dg.MetadataValue.float(float(value))
+            return dg.MetadataValue.float(round(float(value), 3))
         case datetime():
             return dg.MetadataValue.timestamp(value)
         case list():
@@ -155,5 +176,9 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
     }
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        **{state: dg.MetadataValue.json(names) for state, names in found.items()},
+        **{
+            state: dg.MetadataValue.text(", ".join(names))
+            for state, names in found.items()
+            if names
+        },
     }

@@ -1,19 +1,24 @@
 """The command line: ``soleflip``. Which commands there are, and in which module each is.
 
-Exit codes: 0 only when what was done is proven, 1 when a check failed or the work did, 2 for wrong usage or
-configuration, 130 after Ctrl-C and 143 after SIGTERM. Not here: any command. A command's module is loaded
-when it is called: whatever imports Dagster takes a second or more, which ``soleflip health`` and ``soleflip
---help`` need not wait for.
+Here: what all commands have alike from outside: `--quiet` and `--verbose`, wrong usage as one sentence, exit
+codes. Not here: any command. A command's module is loaded when it is called: whatever imports Dagster takes a
+second or more, which ``soleflip health`` and ``soleflip --help`` need not wait for.
 """
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 import click
 
 from soleflip_assets import __version__
-from soleflip_assets.commands.terminal import examples
+from soleflip_assets.commands.terminal import (
+    EXIT_CODES,
+    begin,
+    examples,
+    how_much,
+)
+from soleflip_assets.commands.usage import usage_in_sentences
 from soleflip_assets.ground.settings import meanings
 
 # In the order of a deployment's life: each command with its module in this folder and its line of the help. A
@@ -25,19 +30,21 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Deploy": {
         "deploy": ("deploy", "Deploy Phase 2, resume a deployment, upgrade or mend one."),
-        "verify": ("deploy", "Run every validation of the deployment."),
+        "verify": ("verify", "Run every validation of the deployment."),
     },
     "Refresh and watch": {
         "refresh": ("watch", "Refresh the metrics now, or choose who does so hourly."),
         "metrics": ("watch", "Choose how the metrics are kept: all anew, or what changed."),
         "status": ("watch", "Show daemons, schedules, the last refresh and alerts."),
         "health": ("probe", "Say whether a process of production is alive."),
+        "resync": ("resync", "Carry stock rows again to wherever they differ."),
         "housekeeping": ("watch", "Prune old events, dumps and reports, as is done daily."),
     },
     "Keep history": {
         "history": ("history", "Log what happens to stock, by month."),
         "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
-        "dashboard": ("dashboard", "Draw the dashboard, one page that needs no network."),
+        "partition": ("partition", "Keep a table that only grows in partitions by month."),
+        "dashboard": ("warehouse", "Draw the dashboard, one page that needs no network."),
     },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),
@@ -60,11 +67,15 @@ class _Commands(Mapping[str, click.Command]):
         self._modules = {
             name: module for section in SECTIONS.values() for name, (module, _) in section.items()
         }
+        self._loaded: dict[str, click.Command] = {}
 
     def __getitem__(self, name: str) -> click.Command:
-        module = self._modules[name]
-        loaded = import_module(f"soleflip_assets.commands.{module}")
-        return cast("click.Command", getattr(loaded, name.replace("-", "_")))
+        if name not in self._loaded:
+            module = import_module(f"soleflip_assets.commands.{self._modules[name]}")
+            command = cast("click.Command", getattr(module, name.replace("-", "_")))
+            command.params += how_much()
+            self._loaded[name] = command
+        return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
@@ -76,16 +87,36 @@ class _Commands(Mapping[str, click.Command]):
 class _Sections(click.Group):
     """A group whose help lists its commands by section, without loading any, and the environment."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Begin; wrong usage is one sentence."""
+        begin()
+        with usage_in_sentences():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; wrong usage of it is one sentence."""
+        with usage_in_sentences(ctx):
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's
         """Write the sections."""
         for section, commands in SECTIONS.items():
             with formatter.section(section):
                 formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
         with formatter.section("Environment (`soleflip settings` shows what holds)"):
             formatter.write_dl(meanings())
 
 
 @click.group(
+    "soleflip",
     cls=_Sections,
     commands=_Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -103,8 +134,4 @@ def main() -> None:
     inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. Every command but
     restore and bench runs a job of the Dagster code location, so what it did is seen in the UI.
     `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
-
-    \b
-    Exit codes: 0 done and proven, 1 a check or the work failed, 2 wrong usage or configuration,
-    130 and 143 ended by Ctrl-C or SIGTERM.
-    """  # noqa: D301 click's mark for text that is not to be wrapped
+    """

@@ -1,14 +1,13 @@
-"""The commands that deploy Phase 2 and prove it. Not here: how, which is phase2's."""
-
-import json
-from typing import Any
+"""``soleflip deploy``. Not here: how it is done, which is phase2's."""
 
 import click
-import dagster as dg
 
-from soleflip_assets.commands.runs import run_job
-from soleflip_assets.commands.terminal import examples, finish, tell
-from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.commands.runs import JobRun
+from soleflip_assets.commands.terminal import conclude, counted, examples
+from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
+from soleflip_assets.phase2.assets import PREFLIGHT_KEY
+from soleflip_assets.phase2.countdown import REPORT_KEY
 from soleflip_assets.phase2.preference import SIDES
 
 
@@ -47,40 +46,36 @@ def deploy(*, check: bool, prefer: str | None) -> None:
     Exits with 1 when something stands in its way, a step failed or a validation did.
     """
     config = {"resources": {"preference": {"config": {"prefer": prefer}}}} if prefer else None
-    done = run("check_phase2" if check else "deploy_phase2", config)
-    finish(done.success, done.errors)
-
-
-@click.command(
-    epilog=examples(
-        ("soleflip verify", "a line for each validation"),
-        ("soleflip verify --json > verified.json", "check, asset, passed, severity, observed"),
+    if check:
+        _conclude_check(run("preflight_phase2", config))
+        return
+    done = run("deploy_phase2", config)
+    rows = int(done.metadata(*STOCK.key.path)["dagster/row_count"])
+    changed = sum(
+        int(done.metadata(*key.path).get("steps_applied", 0))
+        for key in (STOCK.key, STOCK_METRICS_VIEW.key)
     )
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the results as a JSON array.")
-@with_environment
-def verify(*, as_json: bool) -> None:
-    """Run every validation of the deployment.
-
-    Writes: nothing but how each validation ended, for the retirement.
-
-    Exits with 1 when one fails or could not be asked.
-    """
-    done = run_job("verify_phase2", _keep_quiet if as_json else tell)
-    if as_json:
-        click.echo(json.dumps([_as_json(check) for check in done.checks], indent=2, default=str))
-    finish(done.success, done.errors)
+    what = (
+        f"Phase 2 is deployed: {counted(rows, 'stock row')}"
+        if changed
+        else f"Phase 2 was deployed already, nothing had to be changed: {counted(rows, 'stock row')}"
+    )
+    conclude(
+        f"{what}, {counted(done.passed, 'check')} passed.",
+        report=done.metadata(*REPORT_KEY.path)["path"],
+        run=done.link,
+        then="`soleflip verify` proves it at any time; `soleflip up` keeps it fresh and watched",
+    )
 
 
-def _keep_quiet(line: str) -> None:
-    """Who reads JSON is not told how it goes."""
-
-
-def _as_json(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
-    return {
-        "check": check.check_name,
-        "asset": check.asset_key.to_user_string(),
-        "passed": check.passed,
-        "severity": check.severity.value,
-        "observed": {name: value.value for name, value in check.metadata.items()},
-    }
+def _conclude_check(done: JobRun) -> None:
+    """Nothing stands in the way; what a deployment would do is told above."""
+    steps = int(done.metadata(*PREFLIGHT_KEY.path)["steps_foreseen"])
+    conclude(
+        f"Nothing stands in the way, and nothing was changed: {counted(len(done.checks), 'check')} made, "
+        f"{counted(steps, 'step')} to apply{' (--verbose lists them)' if steps else ''}.",
+        run=done.link,
+        then="`soleflip deploy`, while the shop goes on"
+        if steps
+        else "nothing; `soleflip verify` proves what is there",
+    )

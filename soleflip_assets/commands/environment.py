@@ -56,6 +56,12 @@ class Environment:
     database_url: URL
     embedded: bool
 
+    @property
+    def server(self) -> PostgresServer | None:
+        """The embedded server; None where both databases are elsewhere."""
+        needed = self.embedded or self.settings.dagster_storage_url is None
+        return PostgresServer(self.settings.embedded_data) if needed else None
+
 
 @contextmanager
 def prepared(settings: Settings) -> Iterator[Environment]:

@@ -6,7 +6,7 @@ Not here: what it looks at (health.py).
 import click
 
 from soleflip_assets.commands.health import COMPONENTS, UnhealthyError, require_health
-from soleflip_assets.commands.terminal import configuration_errors, examples, finish
+from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, fail
 
 
 @click.command(
@@ -35,5 +35,5 @@ def health(component: str, *, ready: bool, port: int | None, tolerance: int | No
         try:
             require_health(component, ready=ready, port=port, tolerance=tolerance)
         except UnhealthyError as error:
-            finish(success=False, errors=[f"{error}."])
-    click.echo(f"the {component} is {'ready' if ready else 'alive'}")
+            fail(f"{error}: restart it, or see why in its log.")
+    conclude(f"The {component} is {'ready' if ready else 'alive'}.")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from soleflip_assets.commands.terminal import configuration_errors, examples
+from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say
 from soleflip_assets.ground.settings import Settings
 
 
@@ -32,6 +32,10 @@ def settings(*, as_json: bool) -> None:
         click.echo(json.dumps([asdict(setting) for setting in listed], indent=2))
         return
     for setting in listed:
-        click.echo(
-            f"{setting.name}={setting.value or ''}  ({setting.source})\n    {setting.meaning}"
-        )
+        say(f"{setting.name}={setting.value or ''}  ({setting.source})")
+        say(f"    {setting.meaning}")
+    named = sum(setting.source == "environment" for setting in listed)
+    conclude(
+        f"All {len(listed)} settings can be meant; {named} of them come from the environment.",
+        then="set a variable to change one; it holds for what is started from then on",
+    )

@@ -3,14 +3,16 @@
 import sys
 
 import click
+import dagster as dg
 
 from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.commands.environment import make_home, prepared
 from soleflip_assets.commands.processes import at_work_in
 from soleflip_assets.commands.signals import ended_by_signals
-from soleflip_assets.commands.terminal import configuration_errors, examples, tell
+from soleflip_assets.commands.terminal import complain, configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
+from soleflip_assets.running.lost import end_lost_runs
 
 
 @click.command(
@@ -43,10 +45,13 @@ def up(port: int | None) -> None:
         port = port or settings.port
         targets_from_environment(tell)
         make_home(settings.home)
-        with ended_by_signals(tell), at_work_in(settings.home, port) as (household, left):
+        with ended_by_signals(complain), at_work_in(settings.home, port) as (household, left):
             if left:
                 tell(f"Ended {left} processes that a killed `soleflip up` had left")
             require_free_port(port)
             with prepared(settings) as environment:
+                with dg.DagsterInstance.get() as instance:
+                    for sentence in end_lost_runs(instance):
+                        tell(sentence)
                 code = serve(environment, port, household, tell)
     sys.exit(code)

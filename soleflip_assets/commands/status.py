@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets import definitions
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
+from soleflip_assets.commands.terminal import counted, is_verbose, lines_of
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import query_one
@@ -90,7 +91,7 @@ class Instigator:
         """Its last tick."""
         if self.last_tick is None:
             return f"{self.name}: no tick yet"
-        return f"{self.name}: {self.last_tick_status} at {self.last_tick}"
+        return f"{self.name}: {self.last_tick_status} at {_told(self.last_tick)}"
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,10 @@ class Refresh:
     at: str
     age_seconds: float
     rows: int
+
+    def __str__(self) -> str:
+        """When, and how much."""
+        return f"{_told(self.at)}, {counted(self.rows, 'row')}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class PgCronJob:
 
     def __str__(self) -> str:
         """Its last run."""
-        ended = f"{self.last_status} at {self.last_run}" if self.last_run else "no run yet"
+        ended = f"{self.last_status} at {_told(self.last_run)}" if self.last_run else "no run yet"
         return f"pg_cron refreshes ({self.schedule}): {ended}"
 
 
@@ -212,19 +217,45 @@ class Status:
     def lines(self) -> list[str]:
         """For a terminal."""
         refresh, job, alert = self.last_refresh, self.pg_cron, self.last_alert
+        beating = [daemon for daemon in self.daemons if daemon.healthy]
+        shown = self.daemons if is_verbose() else [one for one in self.daemons if not one.healthy]
         return [
-            *(_line(daemon.healthy, f"daemon {daemon.name}") for daemon in self.daemons),
+            *([_line(True, f"{counted(len(beating), 'daemon')} alive")] if beating else []),
+            *(_line(daemon.healthy, f"daemon {daemon.name}") for daemon in shown),
             *(_line(found.running, str(found)) for found in self.instigators),
-            f"  last refresh: {refresh.at if refresh else 'none'}",
+            f"  last refresh: {refresh or 'none'}",
             *([_line(job.last_status != "failed", str(job))] if job else []),
-            f"  last alert: {f'{alert.at} {alert.title}' if alert else 'none'}",
-            *(_line(False, f"{fault.subject} since {fault.since}") for fault in self.failing),
+            f"  last alert: {f'{_told(alert.at)} {alert.title}' if alert else 'none'}",
+            *lines_of(
+                [_line(False, f"{one.subject} since {_told(one.since)}") for one in self.failing]
+            ),
             *(
-                _line(False, f"{reach.target} refused alerts; next try {reach.next_try}")
+                _line(False, f"{reach.target} refused alerts; next try {_told(reach.next_try)}")
                 for reach in self.undelivered
             ),
             *(f"  advice: {sentence}" for sentence in self.advice),
         ]
+
+    @property
+    def told_dead(self) -> list[str]:
+        """What is dead, for a person: several daemons have one cause, and one remedy."""
+        silent = [daemon for daemon in self.daemons if not daemon.healthy]
+        if len(silent) < 2:  # noqa: PLR2004 one alone is told by its name
+            return self.dead
+        names = ", ".join(daemon.name for daemon in silent)
+        each = [_dead(daemon) for daemon in silent]
+        together = (
+            f"{len(silent)} of {len(self.daemons)} daemons are dead ({names}), so nothing happens by the "
+            "clock: start `soleflip up`, or in production the service of the daemon"
+        )
+        return [
+            together,
+            *(sentence for sentence in self.dead if sentence not in each),
+        ]
+
+
+def _dead(daemon: Daemon) -> str:
+    return f"the daemon {daemon.name} is dead"
 
 
 def _line(well: bool, text: str) -> str:
@@ -267,7 +298,7 @@ def read_status(
     seen = _look(connection, watching(instance))
     last_refresh, refreshing = seen.last_refresh, seen.pg_cron
     undelivered = _undelivered(state)
-    dead = [f"the daemon {daemon.name} is dead" for daemon in daemons if not daemon.healthy]
+    dead = [_dead(daemon) for daemon in daemons if not daemon.healthy]
     dead += [why for instigator in instigators if (why := instigator.fault(now))]
     oldest = Freshness.from_environment().error.total_seconds()
     if last_refresh and last_refresh.age_seconds > oldest:
@@ -441,3 +472,8 @@ def _undelivered(state: State | None) -> list[Unreached]:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _told(moment: str) -> str:
+    """A moment as people read it."""
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S} UTC"

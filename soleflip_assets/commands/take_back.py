@@ -9,10 +9,21 @@ import click
 
 from soleflip_assets.commands.environment import server_running
 from soleflip_assets.commands.signals import ended_by_signals
-from soleflip_assets.commands.terminal import configuration_errors, examples, finish, tell
+from soleflip_assets.commands.terminal import (
+    UsageRefusal,
+    complain,
+    conclude,
+    configuration_errors,
+    counted,
+    examples,
+    fail,
+    tell,
+)
+from soleflip_assets.commands.waiting import waiting_told
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps.restore import restore as bring_back
+from soleflip_assets.dumps.scratch import maintenance_url
 from soleflip_assets.ground.settings import Settings
 
 
@@ -40,8 +51,15 @@ def revert(*, remake_legacy: bool) -> None:
     Exits with 1 when it refuses or a step failed; run again, it resumes.
     """
     config = {"dry_run": False, "remake_legacy": remake_legacy}
-    done = run("revert_phase2", {"ops": {"take_back": {"config": config}}})
-    finish(done.success, done.errors)
+    done = run("revert_phase2", {"ops": {"undo_phase2": {"config": config}}})
+    if not done.output("undo_phase2"):
+        conclude("Phase 2 is not deployed here: there was nothing to take back.", run=done.link)
+        return
+    conclude(
+        "Phase 2 is taken back: the schema is as it was, with all that was written since.",
+        run=done.link,
+        then="`soleflip deploy` once what was wrong is mended; backups, dump and ledger are still there",
+    )
 
 
 @click.command(
@@ -74,29 +92,52 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
     Exits with 1 when the dump is not whole, a right lacks, or what was restored is not what was dumped.
     """
     if drill == (dump is not None) or (drill and replace):
-        raise click.UsageError("Name a DUMP, or use --drill alone.")
+        raise UsageRefusal("restore needs a DUMP, or --drill alone: name one of the two.")
     if dump is not None:
+        _require_file(dump)
         _bring_back(dump, replace=replace)
         return
 
     _drill()
 
 
+def _require_file(dump: Path) -> None:
+    """Refuse what cannot be a dump before anything is started."""
+    if dump.is_dir():
+        newest = max(dump.glob("*.dump"), key=lambda file: file.stat().st_mtime, default=None)
+        found = f"such as {newest}" if newest else "of which there is none in it"
+        raise UsageRefusal(f"{dump} is a folder: name a file that `soleflip deploy` took, {found}.")
+    if not dump.is_file():
+        raise UsageRefusal(f"there is no file {dump}: name a dump that `soleflip deploy` took.")
+
+
 @with_environment
 def _drill() -> None:
     done = run("restore_drill")
-    finish(done.success, done.errors)
+    conclude(
+        "The latest dump was brought back into a scratch database, proven, and dropped again.",
+        run=done.link,
+        then="`soleflip drop-legacy` says what else is missing before the old tables may go",
+    )
 
 
 def _bring_back(dump: Path, *, replace: bool) -> None:
     with (
         configuration_errors(),
-        ended_by_signals(tell),
+        ended_by_signals(complain),
         server_running(Settings.from_environment()) as url,
     ):
         try:
-            restored = bring_back(url, dump, tell, replace=replace)
+            # Looked at from where a restore works: a session on the database itself would be in its way.
+            with waiting_told(maintenance_url(url, rename=replace), tell, lambda: "restore"):
+                restored = bring_back(url, dump, tell, replace=replace)
         except DeploymentError as error:
-            finish(success=False, errors=[str(error)])
+            fail(str(error))
     kept = f"; the old one is {restored.replaced} now" if restored.replaced else ""
-    click.echo(f"restored and proven: {restored.database}{kept}")
+    conclude(
+        f"Restored and proven: {counted(restored.manifest.contents.rows, 'row')} in the database "
+        f"{restored.database}{kept}.",
+        then="`soleflip deploy`: it is as it was when the dump was taken"
+        if replace
+        else "read what you need from it, then drop it; --replace puts a dump in the database's place",
+    )

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import RowMapping
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from soleflip_assets.commands.terminal import duration
 from soleflip_assets.ground.bounded import open_backends
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.ground.deadlines import TELL_WAIT
@@ -20,17 +22,20 @@ from soleflip_assets.ground.sessions import create_database_engine
 
 Tell = Callable[[str], None]
 
+_LOOK_SECONDS = 1.0
+
 
 @contextmanager
-def waiting_told(url: URL, tell: Tell) -> Iterator[None]:
+def waiting_told(url: URL, tell: Tell, step: Callable[[], str] = str) -> Iterator[None]:
     """For the length of the block, tell every few seconds for whom a statement of this process waits.
 
     Args:
-        url: the database.
+        url: the database; another one of its server will do, where no name of a table is needed.
         tell: gets a line each time; nothing where all work.
+        step: gives the step at work, for the line.
     """
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(url, tell, done), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(url, tell, step, done), daemon=True)
     watcher.start()
     try:
         yield
@@ -39,34 +44,47 @@ def waiting_told(url: URL, tell: Tell) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(url: URL, tell: Tell, done: threading.Event) -> None:
-    began = time.monotonic()
-    while not done.wait(TELL_WAIT.number):
-        holders = _holders(url)
-        if not holders:
-            began = time.monotonic()
-        elif not done.is_set():
-            seconds = time.monotonic() - began
-            tell(
-                f"  waiting, {seconds:.0f} s by now, for a lock in the database, held by {holders}"
-            )
+def _watch(url: URL, tell: Tell, step: Callable[[], str], done: threading.Event) -> None:
+    """Look every second: a deployment's waits are short, and many. Tell every five."""
+    began: float | None = None
+    seen = told = time.monotonic()
+    while not done.wait(_LOOK_SECONDS):
+        now = time.monotonic()
+        if waits := _waits(url):
+            seen = now
+            began = began if began is not None else now - _LOOK_SECONDS
+            if now - max(told, began) >= TELL_WAIT.number and not done.is_set():
+                told = now
+                for wait in waits:
+                    tell(f"  {_sentence(wait, step(), now - began)}")
+        elif now - seen > TELL_WAIT.number:
+            # Not the pause between two tries.
+            began = None
 
 
-def _holders(url: URL) -> str:
-    """The sessions that hold what statements of ours need."""
+def _sentence(wait: RowMapping, step: str, seconds: float) -> str:
+    """Which step waits, since when, for what, for whom, since when that one is at it, and with what."""
+    what = f"a lock of {wait['relation']}" if wait["relation"] else "a lock in the database"
+    told = f"waiting, {duration(seconds)} by now, for {what}"
+    if step:
+        told = f"{step}: {told}"
+    if not wait["pid"]:
+        return f"{told}, held by a prepared transaction (see pg_prepared_xacts)"
+    query = f": {wait['query']}" if wait["query"] else ""
+    return (
+        f"{told}, held by session {wait['pid']} ({wait['user_name']}, {wait['application']}, "
+        f"{wait['state']}) for {duration(wait['seconds'])}{query}"
+    )
+
+
+def _waits(url: URL) -> list[RowMapping]:
+    """Who holds what statements of ours need; nobody where all work."""
     backends = open_backends()
     if not backends:
-        return ""
+        return []
     try:
         with create_database_engine(url, "soleflip waiting").connect() as connection:
-            rows = query_file(connection, "monitoring/waiting_for.sql", pids=backends)
+            return query_file(connection, "monitoring/waiting_for.sql", pids=backends)
     except DBAPIError:
         # The statement itself meets the same fault, and tells of it.
-        return ""
-    return " and ".join(
-        f"session {row['pid']} ({row['user_name']}, {row['application']}, {row['state']}) "
-        f"for {row['seconds']:.0f} s"
-        if row["pid"]
-        else "a prepared transaction (see pg_prepared_xacts)"
-        for row in rows
-    )
+        return []

@@ -1,22 +1,22 @@
-"""``soleflip warehouse``: load, rebuild, compare, look at and ask the warehouse.
+"""``soleflip warehouse`` and ``dashboard``: load, rebuild, compare, look at and ask the warehouse.
 
 Not here: how any of it is done (warehouse/). The commands that write run a job, so that it is in the UI.
 """
 
 import json
+import webbrowser
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from soleflip_assets.commands.environment import Environment
-from soleflip_assets.commands.terminal import examples, finish, refuse
+from soleflip_assets.commands.runs import JobRun
+from soleflip_assets.commands.terminal import conclude, counted, examples, fail, refuse, say, table
 from soleflip_assets.commands.work import run, with_environment
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from soleflip_assets.ground.state_folder import StateFolder
 
 _MOST_ROWS = 1000
 
@@ -73,7 +73,7 @@ def load() -> None:
     Exits with 1 when the shop keeps no history, the load failed, or a check failed.
     """
     done = run("load_warehouse")
-    finish(done.success, done.errors)
+    _conclude(done, "The warehouse is up to date")
 
 
 @warehouse.command(
@@ -95,7 +95,7 @@ def rebuild(months: tuple[str, ...]) -> None:
     """
     config = {"again": True, "months": list(months)}
     done = run("rebuild_warehouse", {"ops": {"warehouse": {"config": config}}})
-    finish(done.success, done.errors)
+    _conclude(done, "The warehouse is loaded again")
 
 
 @warehouse.command(epilog=examples(("soleflip warehouse compare", "as is done daily")))
@@ -111,7 +111,58 @@ def compare() -> None:
     Exits with 1 when something could not be compared or repaired. What differed is told by the checks.
     """
     done = run("compare_warehouse")
-    finish(done.success, done.errors)
+    repaired = int(done.output("compare_with_shop"))
+    conclude(
+        "The warehouse is what the shop is"
+        + (f"; what differed was repaired, in {counted(repaired, 'table')}." if repaired else "."),
+        run=done.link,
+        then="`soleflip warehouse status` shows what it holds",
+    )
+
+
+@click.command(
+    epilog=examples(
+        ("soleflip warehouse load && soleflip dashboard --open", "from what the shop is now"),
+        ("soleflip dashboard", "from what was loaded last, and say where the page is"),
+    )
+)
+@click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
+@_with_warehouse
+@click.pass_obj
+def dashboard(environment: Environment, *, open_: bool) -> None:
+    """Draw the dashboard, one page that needs no network.
+
+    Computes the marts from what the warehouse holds, which `soleflip warehouse load` brings up to now. The
+    page shows the day's figures, trends, what lies too long, best and worst; each picture has its table. It
+    can be sent or printed.
+
+    Writes: the tables marts.… of the warehouse, and reports/dashboard.html in SOLEFLIP_HOME.
+
+    Exits with 1 when the warehouse is empty or a mart does not add up.
+    """
+    done = run("build_marts")
+    page = StateFolder(path=str(environment.settings.home)).dashboard
+    wrong = [check for check in done.checks if not check.passed]
+    if wrong:
+        fail(
+            *(
+                f"{check.asset_key.to_user_string()} failed {check.check_name}: {check.description}"
+                for check in wrong
+            )
+        )
+    conclude("The dashboard is drawn.", run=done.link, report=page)
+    if open_ and not webbrowser.open(page.as_uri()):
+        say("There is no browser here: open that file in one.")
+
+
+def _conclude(done: JobRun, sentence: str) -> None:
+    made = done.result.asset_materializations_for_node("warehouse")
+    rows = sum(int(str(each.metadata["rows_written"].value)) for each in made)
+    conclude(
+        f"{sentence}: {counted(rows, 'row')} written, {counted(done.passed, 'check')} passed.",
+        run=done.link,
+        then='`soleflip warehouse query "SELECT …"` asks it',
+    )
 
 
 @warehouse.command(
@@ -152,16 +203,24 @@ def status(environment: Environment, *, as_json: bool) -> None:
             json.dumps({"folder": stored.folder, "engine": engine, "tables": tables}, indent=2)
         )
         return
-    click.echo(f"{stored.folder}, asked by {environment.settings.warehouse_engine}")
+    say(f"{stored.folder}, asked by {environment.settings.warehouse_engine}")
     if not found:
-        click.echo("nothing is loaded yet: run `soleflip warehouse load`")
-    for size in found:
-        as_of = f"  as of {size.loaded_at:%Y-%m-%d %H:%M} UTC" if size.loaded_at else ""
-        lacking = f", lacks {', '.join(size.pending)}" if size.pending else ""
-        click.echo(
-            f"{size.name:28} {size.rows:>12,} rows {size.files:>5} files {size.bytes:>14,} bytes"
-            f"{as_of}{lacking}"
-        )
+        say("nothing is loaded yet: run `soleflip warehouse load`")
+        return
+    header = ["table", "rows", "files", "bytes", "as of (UTC)", "lacks"]
+    rows = [
+        [
+            size.name,
+            size.rows,
+            size.files,
+            size.bytes,
+            f"{size.loaded_at:%Y-%m-%d %H:%M}" if size.loaded_at else "",
+            ", ".join(size.pending),
+        ]
+        for size in found
+    ]
+    for line in table(header, rows):
+        say(line)
 
 
 @warehouse.command(
@@ -192,26 +251,14 @@ def query(sql: str, *, as_json: bool) -> None:
             found = engine.query(sql)
     except QueryError as error:
         refuse(str(error))
-        return
     if as_json:
         click.echo(json.dumps(found.to_pylist(), indent=2, default=str))
         return
-    for line in _table(found):
-        click.echo(line)
-
-
-def _table(found: "pa.Table") -> list[str]:
-    """Rows for a person, the columns below each other."""
-    rows = [
-        ["" if value is None else str(value) for value in row.values()]
+    shown = [
+        ["" if value is None else value for value in row.values()]
         for row in found.slice(0, _MOST_ROWS).to_pylist()
     ]
-    lines = [list(found.schema.names), *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(found.num_columns)]
-    shown = [
-        "  ".join(f"{value:{width}}" for value, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    for line in table(found.schema.names, shown):
+        click.echo(line)
     if found.num_rows > _MOST_ROWS:
-        shown.append(f"… {found.num_rows - _MOST_ROWS:,} more rows: --json prints all of them")
-    return shown
+        say(f"… and {found.num_rows - _MOST_ROWS:,} more rows: --json prints all of them")

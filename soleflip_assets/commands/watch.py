@@ -10,9 +10,18 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import current_status
-from soleflip_assets.commands.terminal import examples, finish
+from soleflip_assets.commands.terminal import (
+    conclude,
+    counted,
+    examples,
+    excluding,
+    fail,
+    listed,
+    say,
+)
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 
 
@@ -23,13 +32,13 @@ from soleflip_assets.metrics import pg_cron
         ("soleflip refresh --remove-pg-cron", "every hour by Dagster's schedule again"),
     )
 )
-@click.option("--install-pg-cron", "pg_cron", flag_value="install",
+@click.option("--install-pg-cron", is_flag=True, callback=excluding("remove_pg_cron"),
               help="From now on let pg_cron, in the database, refresh every hour.")  # fmt: skip
-@click.option("--remove-pg-cron", "pg_cron", flag_value="remove",
+@click.option("--remove-pg-cron", is_flag=True, callback=excluding("install_pg_cron"),
               help="From now on let the hourly schedule refresh again.")  # fmt: skip
 @with_environment
 @click.pass_obj
-def refresh(environment: Environment, *, pg_cron: str | None) -> None:
+def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: bool) -> None:
     """Refresh the metrics now, or choose who does so hourly.
 
     Refreshes inventory.stock_metrics_view and checks it. Where pg_cron refreshes, the hourly schedule records
@@ -39,19 +48,32 @@ def refresh(environment: Environment, *, pg_cron: str | None) -> None:
 
     Exits with 1 when the refresh or a check failed, 2 where pg_cron cannot be used.
     """
-    if pg_cron:
-        click.echo(_schedule_refresh(environment.database_url, install=pg_cron == "install"))
+    if install_pg_cron or remove_pg_cron:
+        _schedule_refresh(environment.database_url, install=install_pg_cron)
         return
     done = run("refresh_stock_metrics")
-    finish(done.success, done.errors)
+    rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])
+    conclude(
+        f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, "
+        f"{counted(done.passed, 'check')} passed.",
+        run=done.link,
+        then="nothing; `soleflip status` says who refreshes hourly",
+    )
 
 
-def _schedule_refresh(url: URL, *, install: bool) -> str:
+def _schedule_refresh(url: URL, *, install: bool) -> None:
     engine = create_database_engine(url)
     if install:
-        return f"pg_cron refreshes at the top of every hour: its job is {pg_cron.install(engine)}"
+        conclude(
+            f"From now on pg_cron refreshes at the top of every hour: its job is {pg_cron.install(engine)}.",
+            then="`soleflip status` shows its last run; --remove-pg-cron undoes this",
+        )
+        return
     ended = pg_cron.remove(engine)
-    return f"the hourly schedule refreshes; jobs of pg_cron that were ended: {', '.join(ended) or 'none'}"
+    conclude(
+        f"From now on the hourly schedule refreshes; jobs of pg_cron ended: {listed(ended) or 'none'}.",
+        then="`soleflip up`, or the daemon, has to run for that",
+    )
 
 
 @click.command(
@@ -76,8 +98,13 @@ def metrics(*, mode: str) -> None:
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """
     config = {"mode": mode.upper(), "dry_run": False}
-    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
-    finish(done.success, done.errors)
+    done = run("switch_metrics_mode", {"ops": {"switch_mode": {"config": config}}})
+    switched = done.output("switch_mode")
+    conclude(
+        f"inventory.stock_metrics_view is {mode}{'' if switched else ' already; nothing was changed'}.",
+        run=done.link,
+        then="`soleflip refresh` shows what a refresh costs now" if switched else "",
+    )
 
 
 @click.command(
@@ -100,7 +127,13 @@ def housekeeping(*, dry_run: bool) -> None:
     """
     ops = ("prune_event_log", "delete_old_files")
     done = run("housekeeping", {"ops": {op: {"config": {"dry_run": dry_run}} for op in ops}})
-    finish(done.success, done.errors)
+    events, files = (done.output(op) for op in ops)
+    what = f"{counted(events, 'event')} of Dagster's log and {counted(files, 'old file')}"
+    conclude(
+        f"Nothing was deleted; {what} would be." if dry_run else f"Deleted {what}.",
+        run=done.link,
+        then="`soleflip housekeeping` deletes them" if dry_run and events + files else "",
+    )
 
 
 @click.command(
@@ -122,5 +155,12 @@ def status(environment: Environment, *, as_json: bool) -> None:
     and does not make it exit with 1.
     """
     found = current_status(environment.database_url)
-    click.echo(json.dumps(found.as_json, indent=2) if as_json else "\n".join(found.lines))
-    finish(not found.dead, found.dead)
+    if as_json:
+        click.echo(json.dumps(found.as_json, indent=2))
+    else:
+        for line in found.lines:
+            say(line)
+    if found.dead:
+        fail(*(f"{sentence.rstrip('.')}." for sentence in found.told_dead))
+    if not as_json:
+        conclude("All that should be alive is alive.", then="; ".join(found.advice))

@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from soleflip_assets.commands.environment import prepared, require_direct
+from soleflip_assets.commands.narration import Narrator
 from soleflip_assets.commands.runs import JobRun, run_job
 from soleflip_assets.commands.signals import ended_by_signals
-from soleflip_assets.commands.terminal import configuration_errors, tell
+from soleflip_assets.commands.terminal import complain, configuration_errors, fail, tell
 from soleflip_assets.ground.settings import Settings
 
 
@@ -24,7 +25,7 @@ def with_environment(command: Callable[..., None]) -> Callable[..., None]:
     def prepare_and_run(*args: Any, **kwargs: Any) -> None:
         with (
             configuration_errors(),
-            ended_by_signals(tell),
+            ended_by_signals(complain),
             prepared(Settings.from_environment()) as environment,
         ):
             click.get_current_context().obj = environment
@@ -46,5 +47,18 @@ def as_owner(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def run(job: str, config: Mapping[str, Any] | None = None) -> JobRun:
-    """Run a job of the code location, its progress on the terminal."""
-    return run_job(job, tell, config=config)
+    """Run a job of the code location, its progress on the terminal.
+
+    Returns:
+        What came of it. Where it failed, it does not return: the command ends, with a sentence for each
+        failure, and 1.
+    """
+    return succeeded(run_job(job, Narrator(), config=config))
+
+
+def succeeded(done: JobRun) -> JobRun:
+    """A run, if it succeeded; else the end of the command, with a sentence for each failure, and 1."""
+    if not done.success:
+        tell(f"  run     {done.link}")
+        fail(*(done.errors or ["the run failed, and its log says why."]))
+    return done

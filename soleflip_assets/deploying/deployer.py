@@ -53,7 +53,11 @@ T = TypeVar("T")
 
 OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
 # Schema inventory_ops, which every step needs: it is applied with each of them.
-OPERATIONS = [OPERATIONS_SCHEMA, SqlFile("phase2/11_reservation_keys.sql")]
+OPERATIONS = [
+    OPERATIONS_SCHEMA,
+    SqlFile("phase2/11_reservation_keys.sql"),
+    SqlFile("phase2/12_readers.sql"),
+]
 PRIVILEGES = SqlFile("roles/30_privileges.sql")
 
 # Everybody who comes after a waiting ALTER TABLE waits behind it: a shop does not notice half a second.

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.deploying.deployer import DeploymentError, Log
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
-from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.sessions import create_database_engine, require_own_session
 
 # PostgreSQL cuts a name at 63 bytes; the longest suffix, a moment included, has 33.
 _LONGEST_BASE = 30
@@ -56,11 +56,25 @@ def maintenance(url: URL, *, rename: bool) -> Iterator[Connection]:
         RestoreError: it is to be renamed, and there is no other one to do that from.
     """
     engine = create_database_engine(
-        url.set(database=_maintenance_database(url, rename=rename)),
-        application_name="soleflip restore",
+        maintenance_url(url, rename=rename), application_name="soleflip restore"
     )
     with engine.connect() as connection:
+        # Its lock is the session's, and CREATE DATABASE is refused in a transaction.
+        require_own_session(connection)
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def maintenance_url(url: URL, *, rename: bool) -> URL:
+    """Another database of the server, from which one is restored, renamed or dropped.
+
+    Args:
+        url: the database to work beside.
+        rename: whether its name is to be changed.
+
+    Raises:
+        RestoreError: as :func:`maintenance`.
+    """
+    return url.set(database=_maintenance_database(url, rename=rename))
 
 
 def _maintenance_database(url: URL, *, rename: bool) -> str:

@@ -3,6 +3,7 @@
 Not here: opening a session and what it has set (sessions.py), and what any statement means.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,21 @@ from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.urls import hide_secret, parse_postgres_url, shown
 
 OLDEST_SERVER = 15
+
+_FIXES = (
+    (
+        "certificate verify failed",
+        "set sslrootcert in the URL to the root that signed the server's certificate",
+    ),
+    ("database .* does not exist", "create that database, or correct the URL"),
+    (
+        "password authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry",
+        "correct the URL: user or password, with %40 for @ in them",
+    ),
+    ("permission denied", "grant that, or correct the URL to a user who may"),
+    (r"\binvalid (port number|\w+ value|integer value)", "correct the URL"),
+    ("", "start that server or correct the URL"),
+)
 
 
 class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -191,9 +207,8 @@ def require_reachable(variable: str, url: URL) -> RowMapping:
 
 
 def _fix(reason: str) -> str:
-    if "certificate verify failed" in reason:
-        return "set sslrootcert in the URL to the root that signed the server's certificate"
-    return "start that server or correct the URL"
+    """What to do, by the driver's words."""
+    return next(fix for words, fix in _FIXES if re.search(words, reason))
 
 
 def require_usable(variable: str, url: URL) -> RowMapping:

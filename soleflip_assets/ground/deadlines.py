@@ -99,6 +99,13 @@ ANSWER_LOST = Deadline(
     "A failover takes one or two; the statement is given up then.",
     "ground/bounded.py",
 )
+STORAGE_ANSWER = Deadline(
+    "silence of Dagster's own storage",
+    60,
+    "s",
+    "Its statements take milliseconds; a tick has as long.",
+    "running/storage.py",
+)
 CLIENT_GONE = Deadline(
     "a statement whose client was killed",
     10,
@@ -297,6 +304,27 @@ STOP = Deadline(
     "s",
     "A refresh is one transaction and takes less; then the process is killed.",
     "commands/processes.py",
+)
+SEND = Deadline(
+    "an alert that is sent to one target",
+    10,
+    "s",
+    "A target that answers takes one; each of the others is sent to meanwhile.",
+    "alerts/targets.py",
+)
+NO_NEW_SEND = Deadline(
+    "the time in which a tick begins to send to a target",
+    20,
+    "s",
+    "A tick has 60 s; what is left over is sent by the next one, ten seconds later.",
+    "alerts/delivery.py",
+)
+HEARTBEAT = Deadline(
+    "a call of the heartbeat's URL",
+    10,
+    "s",
+    "An outside monitor answers in one; the next tick tries again.",
+    "alerts/heartbeat.py",
 )
 TELL_WAIT = Deadline(
     "silence of a command that waits",

@@ -217,10 +217,11 @@ class Settings(BaseSettings):
         validation_alias=VIEWERS_URL,
         description="where people look at the UI who may change nothing; its host is answered, too",
     )
-    runbook_url: str = Field(
-        default="docs/runbook.md",
+    runbook_url: str | None = Field(
+        default=None,
         validation_alias=RUNBOOK_URL,
-        description="where docs/runbook.md is to be read; alerts link to its sections",
+        description="where docs/runbook.md is to be read, if not at /runbook of the UI; alerts and red "
+        "checks link to its sections",
     )
     freshness_warn_minutes: Minutes = Field(
         default=75, validation_alias=WARN_MINUTES, description="age of the metrics that warns"
@@ -339,9 +340,10 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."
             )
-        if self.freshness_warn_minutes > self.freshness_error_minutes:
+        # Dagster loads no freshness policy in which they are equal.
+        if self.freshness_warn_minutes >= self.freshness_error_minutes:
             raise ConfigurationError(
-                f"{WARN_MINUTES} is more than {ERROR_MINUTES}: a warning comes before an error."
+                f"{WARN_MINUTES} is not less than {ERROR_MINUTES}: a warning comes before an error."
             )
         if self.keep_log_days > self.keep_runs_days:
             raise ConfigurationError(

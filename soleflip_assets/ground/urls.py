@@ -73,7 +73,8 @@ def url_from(parameters: Mapping[str, str], variable: str = "The URL") -> URL:
     host, port = query.get("host", ""), query.get("port", "")
     if not all(part == "" or part.isdecimal() for part in port.split(",")) or "@" in host[1:]:
         raise ConfigurationError(
-            f"{variable} is not a URL: write it as {EXAMPLE}, with %40 for @ in a password."
+            f"{variable} is not a URL: write it as {EXAMPLE}, with %40 for @ and %2F for / in a password, "
+            "and an IPv6 address in brackets."
         )
     if not host or host.startswith(("/", "@")) or "," in host + port:
         return URL.create("postgresql", user, password, database=database, query=query)

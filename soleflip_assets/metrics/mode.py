@@ -13,14 +13,13 @@ from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.changes import Outcome
-from soleflip_assets.deploying.dependents import dependents
+from soleflip_assets.deploying.dependents import left_behind, readers
 from soleflip_assets.deploying.deployer import (
     OPERATIONS,
-    OPERATIONS_SCHEMA,
     Deployer,
     DeploymentError,
 )
-from soleflip_assets.ground.database import query_one, run_statement
+from soleflip_assets.ground.database import query_file, query_one, run_statement
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 
@@ -38,8 +37,7 @@ _FILES_OF_MODE = {
     "incremental": [_REFRESH, *_READ_MODEL_STEPS, VIEW_OF_READ_MODEL],
 }
 
-# Objects of the read model that use stock's new columns.
-OURS = ["stock_metrics_now"]
+_VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
 
 
 class Mode(StrEnum):
@@ -108,14 +106,16 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
         Whether it was kept in another way before.
 
     Raises:
-        DeploymentError: the view is not deployed or others have built on it, or the new one is not proven
-            equal to what its query gives. The old one stays then, and nothing of the new one is left.
+        DeploymentError: the view is not deployed, something that others have added to it or built on it
+            would be lost, or the new one is not proven equal to what its query gives. The old one stays then,
+            and nothing of the new one is left.
     """
     switches = current_mode(deployer.connection) is not mode
     if switches:
         _refuse_if_not_deployed(deployer)
-        _refuse_if_built_upon(deployer)
-        deployer.apply(OPERATIONS_SCHEMA)
+        for file in OPERATIONS:
+            deployer.apply(file)
+        _refuse_if_something_would_go(deployer)
         deployer.apply(_REFRESH)
         if mode is Mode.INCREMENTAL:
             try:
@@ -160,14 +160,18 @@ def _refuse_if_not_deployed(deployer: Deployer) -> None:
         )
 
 
-def _refuse_if_built_upon(deployer: Deployer) -> None:
-    """What depends on the view as a whole counts, too: a view that only counts its rows uses no column.
-
-    What only mentions the view, as a function does, finds the other one by its name.
-    """
-    view = f"inventory.{STOCK_METRICS_VIEW.name}"
-    if found := dependents(deployer.connection, [view], mentioning=False):
+def _refuse_if_something_would_go(deployer: Deployer) -> None:
+    """What reads the view is carried along, with its privileges and comments; all else of others would go."""
+    connection = deployer.connection
+    if found := [*left_behind(connection, [_VIEW]), *added_to_view(connection)]:
         raise DeploymentError(
-            "Others have built on the view, which is replaced by another one; drop these first and make them "
-            f"again afterwards: {'; '.join(found)}."
+            "The view is replaced by another one, and this would be lost; drop it first, and make it again "
+            f"afterwards: {'; '.join(found)}."
         )
+    if carried := readers(connection, [_VIEW]):
+        deployer.log(f"carried along: {', '.join(map(str, carried))}")
+
+
+def added_to_view(connection: Connection) -> list[str]:
+    """What others have added to the view and to what is behind it: indexes, statistics, options, triggers."""
+    return [row["added"] for row in query_file(connection, "metrics/added.sql")]

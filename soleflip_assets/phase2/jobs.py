@@ -1,16 +1,20 @@
-"""The jobs of Phase 2: check, deploy, verify, take back, retire.
+"""The jobs of Phase 2: look before, deploy, verify, revert, retire.
 
 Here: which assets and checks a job is made of, and one op for what makes no asset. Not here: how any of it is
 done.
 """
 
 import dagster as dg
+from pydantic import Field
 
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
-from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
+from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY
+from soleflip_assets.phase2.countdown import REPORT_KEY
+from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.running.executor import in_process
@@ -20,10 +24,10 @@ _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_
 _validations = validation_checks(*_TABLES)
 _preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
 
-check_phase2 = dg.define_asset_job(
-    "check_phase2",
+preflight_phase2 = dg.define_asset_job(
+    "preflight_phase2",
     selection=dg.AssetSelection.assets(PREFLIGHT_KEY) | _preflight_checks,
-    description="Look for all that is known to stop a deployment and change nothing.",
+    description="Before a deployment: look for all that is known to stop one, and change nothing.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
@@ -42,7 +46,7 @@ deploy_phase2 = dg.define_asset_job(
 verify_phase2 = dg.define_asset_job(
     "verify_phase2",
     selection=_validations,
-    description="Run every validation of Phase 2 and change nothing.",
+    description="After a deployment: run every validation, and change nothing.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
@@ -61,7 +65,9 @@ class RevertConfig(dg.Config):
 
 
 @dg.op
-def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: Deployment) -> bool:
+def undo_phase2(
+    context: dg.OpExecutionContext, config: RevertConfig, deployment: Deployment
+) -> bool:
     """Take Phase 2 back.
 
     Returns:
@@ -82,7 +88,63 @@ def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: 
 )
 def revert_phase2() -> None:
     """One step: a revert that died is resumed."""
-    take_back()
+    undo_phase2()
+
+
+class ResyncConfig(dg.Config):
+    """Which stock rows are carried again to wherever they differ.
+
+    Attributes:
+        stock_ids: their ids; all that differ if none are named.
+        dry_run: say what differs; change nothing.
+    """
+
+    stock_ids: list[str] = Field(default_factory=list)
+    dry_run: bool = True
+
+
+@dg.op
+def carry_again(
+    context: dg.OpExecutionContext,
+    config: ResyncConfig,
+    deployment: Deployment,
+    state: StateFolder,
+) -> dg.Output[Resynced]:
+    """Carry stock rows again to wherever they differ.
+
+    Returns:
+        What was carried, and what a person has to decide.
+    """
+    result = resync(deployment.deployer(context.log.info), config.stock_ids, dry_run=config.dry_run)
+    for one in result.cured:
+        context.log.debug(str(one))
+    for one in result.left:
+        context.log.warning(str(one))
+    record = None
+    if not config.dry_run and (result.cured or result.left):
+        record = write_record(result, state.reports, context.run_id)
+    return dg.Output(
+        result,
+        metadata={
+            "dry_run": config.dry_run,
+            "stock_rows": result.rows,
+            "facts": len(result.cured),
+            "left": len(result.left),
+            "read_model_rows": result.read_model or 0,
+            **({"record": dg.MetadataValue.path(record)} if record else {}),
+        },
+    )
+
+
+@dg.job(
+    description="Carry stock rows again to wherever they differ, after somebody wrote past the triggers. "
+    "A dry run unless configured otherwise.",
+    executor_def=in_process,
+    tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
+)
+def resync_stock() -> None:
+    """One step: what was carried stays, and the next run does the rest."""
+    carry_again()
 
 
 class RetirementConfig(dg.Config):
@@ -95,16 +157,32 @@ class RetirementConfig(dg.Config):
     dry_run: bool = True
 
 
+class LegacyRetirementConfig(RetirementConfig):
+    """How the legacy tables are retired.
+
+    Attributes:
+        rewrite_views: give the views that read them the same rows from stock, also in a dry run, which drops
+            nothing.
+    """
+
+    rewrite_views: bool = False
+
+
 @dg.op
 def retire_legacy_tables(
-    context: dg.OpExecutionContext, config: RetirementConfig, deployment: Deployment
+    context: dg.OpExecutionContext, config: LegacyRetirementConfig, deployment: Deployment
 ) -> bool:
     """Drop the legacy tables if every gate is open.
 
     Returns:
         Whether they were dropped.
     """
-    return retire(deployment.deployer(context.log.info), LEGACY_RETIREMENT, dry_run=config.dry_run)
+    return retire(
+        deployment.deployer(context.log.info),
+        LEGACY_RETIREMENT,
+        dry_run=config.dry_run,
+        rewrite_views=config.rewrite_views,
+    )
 
 
 @dg.op

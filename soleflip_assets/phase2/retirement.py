@@ -2,7 +2,8 @@
 
 A gate is a question of sql/retirement/legacy/ or sql/retirement/backups/: its header says what to do while it
 is closed (``Fix:``), its row ``since`` when and ``until`` when it is. Time and history come from the ledger.
-Here: asking the gates, and passing them. Not here: what a gate compares.
+Views of others that read the old tables can be given stock to read instead. Here: asking the gates, and
+passing them. Not here: what a gate compares, or how a view is rewritten (deploying/rewriting.py).
 """
 
 from collections.abc import Sequence
@@ -15,14 +16,29 @@ from soleflip_assets.checks.question import Answer, Question, questions_in, ques
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
-from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, DeploymentError
+from soleflip_assets.deploying.rewriting import Rewriting, StandIn, rewrite, rewritings
+from soleflip_assets.ground.database import query_one, undone
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.tables import LEGACY_TABLES, Table, backup_of
 
 (_NO_DEPENDENTS,) = questions_of(SqlFile("retirement/legacy/no_dependents.sql"))
 # How long each is kept is said there, and nowhere else.
 (DEPLOYED_14_DAYS,) = questions_of(SqlFile("retirement/legacy/deployed_14_days.sql"))
+# Of what closes a gate so many are named; the check in the UI lists them all.
+_EXAMPLES = 5
 (DEPLOYED_30_DAYS,) = questions_of(SqlFile("retirement/backups/deployed_30_days.sql"))
+
+# The rows' own, which stock does not hold.
+_OWN_COLUMNS = ("id", "created_at", "updated_at", "last_calculated_at")
+IN_PLACE_OF_LEGACY = [
+    StandIn(
+        f"inventory.{table.name}",
+        SqlFile(f"retirement/in_place_of/{table.name}.sql").statements,
+        _OWN_COLUMNS,
+    )
+    for table in LEGACY_TABLES
+]
 
 
 class GateClosedError(DeploymentError):
@@ -51,19 +67,26 @@ class Gate:
         """When it opens, if only time is needed."""
         return None if self.is_open else self.answer.observed.get("until")
 
-    def __str__(self) -> str:
-        """One sentence."""
-        if self.is_open:
-            return f"open: {self.question.expected}"
+    @property
+    def found(self) -> str:
+        """Since or until when it is closed, and by what: the first few."""
         observed = self.answer.observed
         times = [
             f"{word} {observed[word]:%Y-%m-%d %H:%M %Z}"
             for word in ("since", "until")
             if isinstance(observed.get(word), datetime)
         ]
-        examples = observed.get("examples") or []
-        found = "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
-        return f"closed ({found}): {self.question.expected} {self.question.advice}"
+        examples = list(observed.get("examples") or [])
+        if (left := len(examples) - _EXAMPLES) > 0:
+            examples[_EXAMPLES:] = [f"and {left} more"]
+        return "; ".join([*times, *examples, *filter(None, [observed.get("error")])])
+
+    def __str__(self) -> str:
+        """What has to be so; where it is not, why not and what to do."""
+        if self.is_open:
+            return f"open: {self.question.expected}"
+        found = f" ({self.found})" if self.found else ""
+        return f"closed{found}: {self.question.expected} {self.question.advice}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +139,12 @@ def ask_gates(
 
 
 def retire(
-    deployer: Deployer, retirement: Retirement, *, dry_run: bool, now: datetime | None = None
+    deployer: Deployer,
+    retirement: Retirement,
+    *,
+    dry_run: bool,
+    now: datetime | None = None,
+    rewrite_views: bool = False,
 ) -> bool:
     """Drop the tables if every gate is open.
 
@@ -124,6 +152,8 @@ def retire(
         deployer: drops, and records it.
         retirement: which tables.
         dry_run: only ask the gates and say what would be dropped.
+        rewrite_views: before the gates are asked, and also where nothing is dropped, give the views that read
+            the legacy tables the same rows from stock.
         now: as if it were then; the server's own time if None.
 
     Returns:
@@ -135,16 +165,50 @@ def retire(
     if retired := ledger.retired(deployer.connection, retirement.file.name):
         deployer.log(f"There is nothing to drop: they {ledger.told_retired(retired)}.")
         return False
+    if ledger.deployed_at(deployer.connection) is None:
+        raise DeploymentError(
+            "Phase 2 is not deployed here, so there is nothing to retire: run `soleflip deploy`."
+        )
+    if retirement is LEGACY_RETIREMENT:
+        _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
-        deployer.log(str(gate))
+        deployer.log(f"{gate.question.name} is {gate}")
     if closed := [gate for gate in gates if not gate.is_open]:
+        named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
         raise GateClosedError(
-            f"{', '.join(retirement.names)} may not be dropped: "
-            + " ".join(f"{gate.question.name}: {gate}" for gate in closed)
+            f"{', '.join(retirement.names)} may not be dropped, since {len(closed)} of {len(gates)} "
+            f"conditions are not met: {named}. What to do about each is told with it."
         )
     if dry_run:
         deployer.log(f"A dry run: this would drop {', '.join(retirement.names)}.")
         return False
     deployer.execute(retirement.file)
     return True
+
+
+def _look_at_views(deployer: Deployer, *, rewrite_views: bool) -> None:
+    """Say of each view on the legacy tables how it could read stock; give it that, if asked to."""
+    connection = deployer.connection
+    if rewrite_views:
+        for file in OPERATIONS:
+            deployer.apply(file)
+        found = deployer.in_transaction(lambda: rewrite(connection, IN_PLACE_OF_LEGACY))
+    elif query_one(connection, "catalog/can_rewrite.sql")["can_rewrite"]:
+        with undone(connection):
+            found = rewritings(connection, IN_PLACE_OF_LEGACY)
+    else:
+        return
+    _tell(deployer, found, rewritten=rewrite_views)
+
+
+def _tell(deployer: Deployer, found: Sequence[Rewriting], *, rewritten: bool) -> None:
+    for one in found:
+        deployer.log(str(one))
+    able = [str(one.reader) for one in found if not one.obstacle]
+    if able and rewritten:
+        deployer.log(f"rewritten, and read stock from now on: {', '.join(able)}")
+    elif able:
+        deployer.log(
+            f"`soleflip drop-legacy --rewrite-views` makes them read stock: {', '.join(able)}"
+        )

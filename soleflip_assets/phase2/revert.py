@@ -5,13 +5,16 @@ proven. Here: when it may be done, and in which order. Not here: what each step 
 statement gets its lock (deployer.py).
 """
 
+from sqlalchemy import Connection
+
 from soleflip_assets.deploying import ledger
-from soleflip_assets.deploying.dependents import dependents
-from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.deploying.dependents import dependents, readers
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, DeploymentError
+from soleflip_assets.deploying.rewriting import Rewriting, StandIn, missing, rewrite
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE, STOCK_METRICS_VIEW
-from soleflip_assets.metrics.mode import OURS, Mode, switch
+from soleflip_assets.metrics.mode import Mode, added_to_view, switch
 from soleflip_assets.phase2.adoption import legacy_statements
 from soleflip_assets.phase2.backfill import Preference, backfill
 from soleflip_assets.phase2.steps import BACKUP_FILES, STOCK_FILES, SYNCHRONISATION, VIEW_FILES
@@ -22,6 +25,7 @@ CARRY_BACK, *STEPS = sql_files("revert")
 _CHANGES = {file.name for file in [*BACKUP_FILES.values(), *STOCK_FILES, *VIEW_FILES]}
 _FINANCIAL_FROM_STOCK = SqlFile("legacy/02_financial_from_stock.sql")
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
+_STOCK = f"inventory.{STOCK.name}"
 _NEW_COLUMNS = [column.name for column in STOCK.columns[len(STOCK_BEFORE) :]]
 
 
@@ -53,17 +57,21 @@ def revert(deployer: Deployer, *, dry_run: bool = False, remake_legacy: bool = F
             "make them again from what stock holds with `soleflip revert --remake-legacy`, or restore "
             "the dump beside the database with `soleflip restore`."
         )
-    _refuse_if_built_upon(deployer)
+    if not dry_run:
+        for file in OPERATIONS:
+            deployer.apply(file)
+    _refuse_if_something_would_go(deployer)
     if dry_run:
         deployer.log(
-            "Nobody has built on Phase 2, and the legacy tables are there: it can be taken back. Nothing was "
-            "changed, this is a dry run: run `soleflip revert`, or launch this with dry_run set to false."
+            "Nothing of others would be lost, and the legacy tables are there: it can be taken back. Nothing "
+            "was changed, this is a dry run: run `soleflip revert`, or launch this with dry_run set to false."
         )
         return False
     if query_file(deployer.connection, "report/columns.sql"):
         if remake_legacy:
             _remake_legacy(deployer)
         _carry_back(deployer)
+        _rewrite_views(deployer)
     switch(deployer, Mode.MATERIALIZED)
     for step in STEPS:
         deployer.execute(step)
@@ -93,12 +101,24 @@ def _create_legacy(deployer: Deployer) -> None:
         pass
 
 
-def _refuse_if_built_upon(deployer: Deployer) -> None:
+def _refuse_if_something_would_go(deployer: Deployer) -> None:
+    """Views can be rewritten, which is proven once the legacy tables hold everything; all else would go."""
     connection = deployer.connection
+    # A dry run of what an older version deployed leaves the views to the revert itself.
+    can_rewrite = query_one(connection, "catalog/can_rewrite.sql")["can_rewrite"]
     found = [
-        *dependents(connection, [_VIEW], ours=["refresh_stock_metrics"]),
-        *dependents(
-            connection, ["inventory.stock"], _NEW_COLUMNS, ours=[STOCK_METRICS_VIEW.name, *OURS]
+        *dependents(connection, [_VIEW], ours=["refresh_stock_metrics"], views=False),
+        *dependents(connection, [_STOCK], _NEW_COLUMNS, views=False),
+        *added_to_view(connection),
+        *(
+            row["added"]
+            for row in query_file(connection, "carry/added_to_columns.sql", columns=_NEW_COLUMNS)
+        ),
+        *(
+            f"{reader}: {obstacle}"
+            for stand_in, columns in (_stand_ins(connection) if can_rewrite else [])
+            for reader in readers(connection, [stand_in.relation], columns)
+            if (obstacle := reader.obstacle or missing(reader, [stand_in]))
         ),
     ]
     if found:
@@ -106,6 +126,36 @@ def _refuse_if_built_upon(deployer: Deployer) -> None:
             "Others have built on what would be dropped; move or drop these first, they are not taken along "
             f"by CASCADE: {'; '.join(found)}."
         )
+
+
+def _stand_ins(connection: Connection) -> list[tuple[StandIn, list[str]]]:
+    """What views read in place of what goes, each with the columns that it is about; none means all."""
+    present, legacy = SqlFile("carry/in_place_of_view.sql").statements
+    stock = query_one(connection, "carry/in_place_of_stock.sql")["query"]
+    return [
+        (StandIn(_VIEW, [legacy], ["last_calculated_at"], present), []),
+        (StandIn(_STOCK, [stock], []), _NEW_COLUMNS),
+    ]
+
+
+def _rewrite_views(deployer: Deployer) -> None:
+    """Let views of others read the legacy tables again, all of them or none."""
+
+    def attempt() -> list[Rewriting]:
+        found = [
+            one
+            for stand_in, columns in _stand_ins(deployer.connection)
+            for one in rewrite(deployer.connection, [stand_in], columns)
+        ]
+        if refused := [str(one) for one in found if one.obstacle]:
+            raise DeploymentError(
+                "Views of others would not show the same rows without Phase 2; move or drop these first: "
+                f"{'; '.join(refused)}"
+            )
+        return found
+
+    for one in deployer.in_transaction(attempt):
+        deployer.log(f"{one.reader} reads the legacy tables again, the same {one.rows:,} rows")
 
 
 def _carry_back(deployer: Deployer) -> None:

@@ -16,7 +16,7 @@ from soleflip_assets.checks.question import Answer
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.warehouse.engine import duckdb_engine
 from soleflip_assets.warehouse.loading import Loaded, LogLoad, load_table
-from soleflip_assets.warehouse.shop import Shop
+from soleflip_assets.warehouse.shop import Found, Shop
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, Warehouse
 from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES, STOCK_EVENT, Log, ShopTable
@@ -207,18 +207,18 @@ def repair(
         if wrong:
             yield LogLoad(warehouse, shop, log, tell).run(again=wrong)
     for table in SHOP_TABLES:
-        if not _is_equal(warehouse, shop, table):
-            yield load_table(warehouse, shop, table, again=True)
+        with shop.reading() as reading:
+            there = reading.find(table)
+        if not _is_equal(warehouse, shop, table, there):
+            yield load_table(warehouse, shop, table, there, again=True)
 
 
-def _is_equal(warehouse: Warehouse, shop: Shop, table: ShopTable) -> bool:
+def _is_equal(warehouse: Warehouse, shop: Shop, table: ShopTable, found: Found) -> bool:
     stored = warehouse.find(f"{RAW}.{table.name}")
     if stored is None:
         return False
     with shop.reading() as reading:
-        rows = pa.concat_tables(
-            [table.schema.empty_table(), *reading.rows(table, reading.find(table))]
-        )
+        rows = pa.concat_tables([table.schema.empty_table(), *reading.rows(table, found)])
     return bool(rows.sort_by("id") == stored.read().cast(table.schema).sort_by("id"))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from pyiceberg.manifest import DataFile
 
-from soleflip_assets.warehouse.shop import LogReading, Shop
+from soleflip_assets.warehouse.shop import Found, LogReading, Shop
 from soleflip_assets.warehouse.state import LogState, TableState
 from soleflip_assets.warehouse.store import RAW, StoredTable, Warehouse, WarehouseError
 from soleflip_assets.warehouse.tables import EVENT_TIME, LOGS, SHOP_TABLES, Log, ShopTable
@@ -53,8 +53,7 @@ def load(warehouse: Warehouse, shop: Shop, tell: Tell) -> Iterator[Loaded]:
     with warehouse.held(tell):
         for log in LOGS:
             yield LogLoad(warehouse, shop, log, tell).run()
-        for table in SHOP_TABLES:
-            yield load_table(warehouse, shop, table)
+        yield from _load_tables(warehouse, shop, again=False)
 
 
 def rebuild(
@@ -74,8 +73,16 @@ def rebuild(
     with warehouse.held(tell):
         for log in LOGS:
             yield LogLoad(warehouse, shop, log, tell).run(again=months, everything=months is None)
-        for table in SHOP_TABLES:
-            yield load_table(warehouse, shop, table, again=True)
+        yield from _load_tables(warehouse, shop, again=True)
+
+
+def _load_tables(warehouse: Warehouse, shop: Shop, *, again: bool) -> Iterator[Loaded]:
+    # In a transaction of its own: the counters must be older than the rows, or what is committed in between
+    # is counted and never read.
+    with shop.reading() as reading:
+        found = {table.name: reading.find(table) for table in SHOP_TABLES}
+    for table in SHOP_TABLES:
+        yield load_table(warehouse, shop, table, found[table.name], again=again)
 
 
 class LogLoad:
@@ -195,7 +202,7 @@ def _with_months(state: LogState, months: Iterable[str]) -> LogState:
 
 
 def load_table(
-    warehouse: Warehouse, shop: Shop, table: ShopTable, *, again: bool = False
+    warehouse: Warehouse, shop: Shop, table: ShopTable, found: Found, *, again: bool
 ) -> Loaded:
     """Let a table hold what the application's holds, unless nothing was written to that.
 
@@ -203,14 +210,11 @@ def load_table(
         warehouse: that is written to, by nobody else meanwhile.
         shop: that is read.
         table: which.
+        found: how it was found, in an earlier transaction.
         again: even then.
     """
     began = time.monotonic()
     name = f"{RAW}.{table.name}"
-    # In a transaction of its own: the counters must be older than the rows, or what is committed in between
-    # is counted and never read.
-    with shop.reading() as reading:
-        found = reading.find(table)
     stored = warehouse.find(name) or warehouse.create(name, table.schema)
     state = TableState.of(stored.properties)
     if not again and state and found.version and state.version == found.version:

@@ -2,7 +2,7 @@
 --
 -- :relations are the tables; :columns narrows it to some of their columns, none means all; :ours are names of
 -- objects that do not count. Functions in PL/pgSQL and SQL strings are found by the table's name in their text, where
--- :mentioning says so.
+-- :mentioning says so. Views by their query are left out unless :views says so: they may be carried along.
 --
 -- Locks: none.
 
@@ -16,7 +16,8 @@ WITH relation AS (
 recorded AS (
   SELECT DISTINCT
     CASE WHEN pg_rewrite.oid IS NULL THEN pg_depend.classid ELSE 'pg_class'::regclass::oid END AS classid,
-    coalesce(pg_rewrite.ev_class, pg_depend.objid) AS objid
+    coalesce(pg_rewrite.ev_class, pg_depend.objid) AS objid,
+    coalesce(pg_rewrite.rulename = '_RETURN', false) AS by_query
   FROM relation
   JOIN pg_depend
     ON pg_depend.deptype = 'n'
@@ -41,15 +42,16 @@ mentioning AS (
     AND pg_proc.pronamespace IS DISTINCT FROM to_regnamespace('inventory_ops')
 ),
 dependent AS (
-  SELECT recorded.classid, recorded.objid
+  SELECT recorded.classid, recorded.objid, recorded.by_query
   FROM recorded
   UNION
-  SELECT mentioning.classid, mentioning.objid
+  SELECT mentioning.classid, mentioning.objid, false
   FROM mentioning
 ),
 named AS (
   SELECT
     pg_describe_object(dependent.classid, dependent.objid, 0) AS dependent,
+    dependent.by_query,
     identity.name,
     CASE dependent.classid
       WHEN 'pg_class'::regclass THEN (
@@ -97,4 +99,6 @@ SELECT
   regexp_replace(trim(coalesce(named.definition, '')), '\s+', ' ', 'g') AS definition
 FROM named
 WHERE NOT named.name = ANY (CAST(:ours AS text[]))
+  AND (CAST(:views AS boolean) OR NOT named.by_query)
+GROUP BY named.dependent, named.definition
 ORDER BY named.dependent;

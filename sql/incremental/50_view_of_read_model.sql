@@ -10,7 +10,7 @@ SELECT pg_advisory_xact_lock('inventory_ops.metrics_refresh'::regclass::oid::big
 
 SELECT inventory_ops.prove_stock_metrics('inventory_ops.stock_metrics_read_model');
 
-SELECT inventory_ops.keep_view_privileges();
+SELECT inventory_ops.keep_view();
 
 DO $$
 BEGIN
@@ -43,8 +43,8 @@ LEFT JOIN inventory_ops.stock_metrics_refreshed AS refreshed ON refreshed.id = 1
 COMMENT ON VIEW inventory.stock_metrics_view IS
   'Computed metrics of every stock row, as of last_calculated_at';
 
-SELECT inventory_ops.grant_view_privileges();
-
 SELECT inventory.refresh_stock_metrics();
+
+SELECT inventory_ops.give_back_view();
 
 COMMIT;

@@ -55,7 +55,7 @@ COMMENT ON MATERIALIZED VIEW inventory_ops.stock_metrics_view IS
 
 SELECT inventory_ops.prove_stock_metrics('inventory_ops.stock_metrics_view');
 
-SELECT inventory_ops.keep_view_privileges();
+SELECT inventory_ops.keep_view();
 
 -- The swap, also where somebody dropped the view: what has been built beside it takes its name in the same transaction.
 -- squawk-ignore ban-drop-view
@@ -70,6 +70,6 @@ ALTER INDEX inventory.idx_stock_metrics_view_stock_id_new RENAME TO idx_stock_me
 -- squawk-ignore renaming-object
 ALTER INDEX inventory.idx_stock_metrics_view_available_new RENAME TO idx_stock_metrics_view_available;
 
-SELECT inventory_ops.grant_view_privileges();
+SELECT inventory_ops.give_back_view();
 
 COMMIT;

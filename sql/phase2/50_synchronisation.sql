@@ -373,6 +373,10 @@ BEGIN
   IF altered <> '{}' THEN
     PERFORM inventory_ops.take_lifecycle(target, counting, altered);
   END IF;
+  -- It may also have dated the row, which was of the future, so that another one has come to count.
+  IF altered IS NOT NULL AND counting <> inventory_ops.counting_row('stock_lifecycle', target) THEN
+    PERFORM inventory_ops.take_lifecycle(target, NULL, '{}');
+  END IF;
 END
 $function$;
 
@@ -475,6 +479,10 @@ BEGIN
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
     PERFORM inventory_ops.take_financial(target, counting, altered);
+  END IF;
+  -- It may also have dated the row, which was of the future, so that another one has come to count.
+  IF altered IS NOT NULL AND counting <> inventory_ops.counting_row('stock_financial', target) THEN
+    PERFORM inventory_ops.take_financial(target, NULL, '{}');
   END IF;
 END
 $function$;

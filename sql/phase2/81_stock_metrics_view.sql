@@ -6,7 +6,7 @@
 
 BEGIN;
 
-SELECT inventory_ops.keep_view_privileges();
+SELECT inventory_ops.keep_view();
 
 CREATE MATERIALIZED VIEW inventory.stock_metrics_view AS
 SELECT
@@ -39,8 +39,8 @@ WHERE available_quantity > 0;
 COMMENT ON MATERIALIZED VIEW inventory.stock_metrics_view IS
   'Computed metrics of every stock row, as of last_calculated_at';
 
-SELECT inventory_ops.grant_view_privileges();
-
 SELECT inventory.refresh_stock_metrics();
+
+SELECT inventory_ops.give_back_view();
 
 COMMIT;

@@ -6,7 +6,8 @@
 -- Effect: stops
 -- Locks: none.
 -- Fix: Give a further column a default or let it be NULL; turn a generated column into an ordinary one; drop a CHECK of a
---      legacy table, or move it to stock, where the value is written first; drop rules.
+--      legacy table, or move it to stock, where the value is written first; validate a CHECK of stock that is NOT VALID,
+--      or drop it; drop rules.
 -- Until: drop_legacy_tables
 
 WITH written (relation, columns) AS (
@@ -80,6 +81,14 @@ obstacle AS (
         AND attribute.attnum = ANY (pg_constraint.conkey)
         AND attribute.attname = ANY (target.columns)
     )
+  UNION ALL
+  -- The backfill writes rows that were there before it, and meets it then.
+  SELECT format('%s: constraint %s: %s', target.relname, pg_constraint.conname, pg_get_constraintdef(pg_constraint.oid))
+  FROM target
+  JOIN pg_constraint ON pg_constraint.conrelid = target.oid AND pg_constraint.contype = 'c'
+  WHERE NOT target.is_legacy
+    AND NOT pg_constraint.convalidated
+    AND pg_constraint.conname <> 'stock_reserved_quantity_within_quantity'
   UNION ALL
   SELECT format('%s: rule %s', target.relname, pg_rewrite.rulename)
   FROM target

@@ -2,7 +2,8 @@
 --
 -- Effect: warns
 -- Locks: none.
--- Fix: The deployment leaves them alone; move them to stock before `soleflip drop-legacy`, which refuses until then.
+-- Fix: The deployment leaves them alone. Later `soleflip drop-legacy --rewrite-views` makes views read stock; move the
+--      others by hand before `soleflip drop-legacy`, which refuses until then.
 -- Until: drop_legacy_tables
 
 SELECT

@@ -24,6 +24,10 @@ WITH missing AS (
   WHERE to_regnamespace('inventory_ops') IS NULL
     AND NOT has_database_privilege(current_database(), 'CREATE')
   UNION ALL
+  -- What is there is compared with temporary objects made from our statements.
+  SELECT 'TEMPORARY ON DATABASE ' || current_database()
+  WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+  UNION ALL
   SELECT 'SELECT ON ' || pg_class.oid::regclass
   FROM pg_class
   JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace

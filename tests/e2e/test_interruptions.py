@@ -12,8 +12,10 @@ import psutil
 import pytest
 from sqlalchemy.engine import URL
 
+from soleflip_assets.dumps.dump import take_dump
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
-from tests.e2e.processes import SOLEFLIP, awaited, clean_environment
+from tests.e2e.processes import SOLEFLIP, awaited, clean_environment, free_port
 
 # The key by which a refresh keeps others out.
 LOCK = "'inventory_ops.metrics_refresh'::regclass::oid::bigint"
@@ -98,6 +100,59 @@ def test_run_whose_process_was_killed_is_ended_by_the_next_command(
     output, _ = done.communicate(timeout=120)
     assert done.returncode == 0, output
     assert f"process {killed.pid} on {os.uname().nodename}, which did it, is gone" in output
+
+
+def test_up_ends_the_run_of_a_process_that_was_killed(command: tuple[Command, URL]) -> None:
+    """Itself, before anything is served: on a database of one's own it starts no other command."""
+    start, shop = command
+    with refreshing(shop):
+        killed = start("refresh")
+        awaited(lambda: waits(shop))
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    up = start("up", "--port", str(free_port()))
+    told = read_until(up, "which did it, is gone")
+    assert f"process {killed.pid} on" in told
+    assert "http" not in told
+    up.send_signal(signal.SIGTERM)
+    up.communicate(timeout=60)
+
+
+def test_waiting_step_names_table_holder_query_and_age(command: tuple[Command, URL]) -> None:
+    """Whoever reads it knows what to end; what the query is about stays out of it."""
+    start, shop = command
+    with connect(shop) as connection:
+        connection.exec_driver_sql("DROP TRIGGER soleflip_record_arrival ON inventory.stock")
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("LOCK TABLE inventory.stock IN ROW EXCLUSIVE MODE")
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid() -- 'of a customer'").scalar_one()
+        waiting = start("deploy")
+        told = read_until(waiting, "waiting, ").splitlines()[-1]
+        connection.exec_driver_sql("ROLLBACK")
+    assert told.strip().startswith("inventory__stock: waiting, ")
+    assert "for a lock of inventory.stock, held by" in told
+    assert f"held by session {pid} (postgres, soleflip, idle in transaction) for " in told
+    assert told.endswith(": SELECT pg_backend_pid() -- …")
+    output, _ = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0, output
+
+
+def test_restore_says_for_whom_it_waits(command: tuple[Command, URL], tmp_path: Path) -> None:
+    """From a session that is not in the way of swapping names."""
+    start, shop = command
+    dump = take_dump(create_database_engine(shop), tmp_path)
+    with connect(shop.set(database="postgres")) as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("LOCK TABLE pg_database IN EXCLUSIVE MODE")
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        waiting = start("restore", "--replace", str(dump.path))
+        told = read_until(waiting, "waiting, ").splitlines()[-1]
+        connection.exec_driver_sql("ROLLBACK")
+    assert told.strip().startswith("restore: waiting, ")
+    assert f"for a lock of pg_database, held by session {pid} " in told
+    output, _ = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0, output
+    assert "✓ Restored and proven: " in output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -54,16 +54,16 @@ def _op(name: str, **config: Any) -> Config:
     return {"ops": {name: {"config": config}}}
 
 
-INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL", dry_run=False)
-MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED", dry_run=False)
-REVERT = _op("take_back", dry_run=False)
+INCREMENTAL = _op("switch_mode", mode="INCREMENTAL", dry_run=False)
+MATERIALIZED = _op("switch_mode", mode="MATERIALIZED", dry_run=False)
+REVERT = _op("undo_phase2", dry_run=False)
 DROP_LEGACY = _op("retire_legacy_tables", dry_run=False)
 DROP_BACKUPS = _op("retire_backup_tables", dry_run=False)
 REMOVE_LOG = _op("remove_log", dry_run=False)
 PRUNE_LOG = _op("prune_log", dry_run=False, keep_months=0)
 
 # A life of the platform, in which every job has its turn.
-BEFORE = ["check_phase2", "deploy_phase2"]
+BEFORE = ["preflight_phase2", "deploy_phase2"]
 BY_THE_CLOCK = [
     "verify_phase2",
     "refresh_stock_metrics",
@@ -77,7 +77,7 @@ BY_THE_CLOCK = [
 # Once there is a history.
 OF_THE_WAREHOUSE = ["load_warehouse", "rebuild_warehouse", "compare_warehouse"]
 BY_THE_OWNER: list[tuple[str, Config]] = [
-    ("check_phase2", {}),
+    ("preflight_phase2", {}),
     ("deploy_phase2", {}),
     ("switch_metrics_mode", INCREMENTAL),
     ("remove_history", REMOVE_LOG),
@@ -306,6 +306,10 @@ def test_owners_job_is_refused_to_the_orchestrator(
     if job == "drop_backup_tables":
         with connect(deployed.administrator) as connection:
             ledger.finish(connection, ledger.start(connection, "drop_legacy_tables", ""), {})
+    if job == "install_history":
+        # Else there is nothing to do, which is refused to nobody.
+        with connect(deployed.administrator) as connection:
+            connection.execute(text("DROP TRIGGER soleflip_log_update ON inventory.stock"))
     _work_as(monkeypatch, deployed.url("orchestrator"), None)
 
     result = _run(instance, job, config)

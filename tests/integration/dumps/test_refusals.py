@@ -19,9 +19,11 @@ from soleflip_assets.dumps import properties, restore, scratch
 from soleflip_assets.dumps.dump import Dump, take_dump
 from soleflip_assets.dumps.manifest import manifest_path, read_manifest
 from soleflip_assets.ground.database import query_file, undone
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect
+from tests.integration.ground.pooler import pooler
 from tests.integration.phase2.deployment import ignore
 
 
@@ -353,3 +355,18 @@ def test_restored_figures_are_of_the_restored_database(deployed: URL, tmp_path: 
             )
         )
         assert newest.scalar_one()
+
+
+def test_a_pooler_that_shares_sessions_is_refused_before_anything_is_touched(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """The lock that keeps other restores away is the session's."""
+    url = databases.legacy("production")
+    dump = dump_of(url, tmp_path)
+    before = all_databases(url)
+    with (
+        pooler(url, "transaction") as pooled,
+        pytest.raises(ConfigurationError, match="a pooler that shares sessions"),
+    ):
+        bring_back(pooled, dump)
+    assert all_databases(url) == before

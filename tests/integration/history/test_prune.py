@@ -87,7 +87,7 @@ def test_dying_at_any_change_loses_nothing_and_is_resumed(
             assert there or digest_of_file(files[0]) == first
             if not there:
                 done = True
-    assert deaths >= 4
+    assert deaths >= 3
     run_prune(create_database_engine(aged), tmp_path)
     with connect(aged) as connection:
         assert list_months(connection, STOCK_EVENT)[0].month == FIRST + 3

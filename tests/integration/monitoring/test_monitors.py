@@ -1,6 +1,5 @@
 """Each monitor passes on a living shop, and names what is broken when it is broken."""
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +15,10 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.database import Database, execute_statement, query_one, run_file
 from soleflip_assets.ground.sessions import create_database_engine
-from soleflip_assets.ground.settings import FILES
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS, checks
+from soleflip_assets.phase2.resync import resync
 from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases, connect, open_folder
 from tests.integration.phase2.shop import (
@@ -260,10 +259,7 @@ def test_reservations_outside_of_the_ledger_are_no_fault(databases: Databases) -
 
 
 def test_remedy_of_reservations_frees_no_unit(databases: Databases) -> None:
-    """As the runbook has it: too few are held anew, too many are left to whoever reserved them."""
-    runbook = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
-    section = runbook.partition("## reservations_match_ledger")[2].partition("\n## ")[0]
-    (remedy,) = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    """As the runbook has it, `soleflip resync`: too few are held anew, too many are left to a person."""
     held = (
         "SELECT id, reserved_quantity FROM inventory.stock WHERE reserved_quantity > 0 ORDER BY id"
     )
@@ -278,7 +274,8 @@ def test_remedy_of_reservations_frees_no_unit(databases: Databases) -> None:
             (second,),
         )
         before = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
-        execute_statement(shop, remedy)
+        with Deployer(shop.engine, log=lambda _: None) as deployer:
+            resync(deployer)
         after = {row[0]: row[1] for row in shop.exec_driver_sql(held)}
         result = look(shop, "reservations_match_ledger")
 
@@ -560,10 +557,11 @@ def test_database_that_goes_away_fails_the_run_and_no_check(
         execute_statement(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
 
     monkeypatch.setitem(ended.__dict__, "look", end_session)
+    (daily,) = (step for step in checks if step.node_def.name == "monitor_daily_inventory_stock")
     defs = dg.Definitions(
         assets=[dg.AssetSpec(key) for key in {monitor.asset_key for monitor in MONITORS}],
-        asset_checks=[checks[1]],
-        jobs=[dg.define_asset_job("watch", dg.AssetSelection.checks(*checks[1].check_keys))],
+        asset_checks=[daily],
+        jobs=[dg.define_asset_job("watch", dg.AssetSelection.checks(*daily.check_keys))],
         resources={"database": Database(url=url.render_as_string(hide_password=False))},
     )
 

@@ -73,10 +73,13 @@ def refuse_incremental(url: URL) -> None:
 
 def refuse_materialized(url: URL) -> None:
     with connect(url) as connection, deployer_of(url) as deployer:
-        connection.exec_driver_sql("CREATE VIEW mine AS SELECT FROM inventory.stock_metrics_view")
-        with pytest.raises(DeploymentError, match="Others have built on the view"):
+        connection.exec_driver_sql(
+            "CREATE FUNCTION mine() RETURNS bigint "
+            "BEGIN ATOMIC SELECT count(*) FROM inventory.stock_metrics_view; END"
+        )
+        with pytest.raises(DeploymentError, match=r"would be lost.*function mine"):
             switch(deployer, Mode.MATERIALIZED)
-        connection.exec_driver_sql("DROP VIEW mine")
+        connection.exec_driver_sql("DROP FUNCTION mine()")
 
 
 def drop(url: URL, *retirements: Retirement) -> None:

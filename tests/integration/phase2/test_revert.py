@@ -1,5 +1,6 @@
 """The way back: the schema of before, nothing lost that was written since, and the way forward open again."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from soleflip_assets.definitions import defs
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
+from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.revert import CARRY_BACK, STEPS, revert
 from soleflip_assets.phase2.steps import PHASE2_FILES
@@ -193,27 +195,121 @@ def test_what_cannot_be_carried_is_refused_with_the_list(
     assert (schema(deployed), contents(deployed)) == before
 
 
-@pytest.mark.parametrize(
-    ("built", "name"),
-    [
-        ("VIEW public.reserved AS SELECT reserved_quantity FROM inventory.stock", "view reserved"),
-        ("VIEW public.available AS SELECT available_quantity FROM inventory.stock_metrics_view",
-         "view available"),
-        ("FUNCTION f() RETURNS uuid LANGUAGE sql AS 'SELECT stock_id FROM inventory.stock_metrics_view'",
-         "function f()"),
-    ],
-)  # fmt: skip
-def test_what_others_built_is_refused_with_its_definition(
-    deployed: URL, built: str, name: str
-) -> None:
+BUILT = {
+    "function that names the view": (
+        "FUNCTION f() RETURNS uuid LANGUAGE sql AS 'SELECT stock_id FROM inventory.stock_metrics_view'",
+        "function f()",
+    ),
+    "function that uses a column": (
+        "FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT sum(reserved_quantity) FROM inventory.stock; END",
+        "function f()",
+    ),
+    "policy": ("POLICY mine ON inventory.stock USING (reserved_quantity < 7)", "policy mine"),
+    "view that says when": (
+        "VIEW public.age AS SELECT max(last_calculated_at) FROM inventory.stock_metrics_view",
+        "view public.age: it reads inventory.stock_metrics_view.last_calculated_at",
+    ),
+    "index on a column": ("INDEX mine ON inventory.stock (status, reserved_quantity)", "INDEX mine ON"),
+    "index on the view": ("INDEX mine ON inventory.stock_metrics_view (total_cost)", "INDEX mine ON"),
+    "statistics": (
+        "STATISTICS mine ON quantity, reserved_quantity FROM inventory.stock",
+        "CREATE STATISTICS public.mine",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("built", BUILT)
+def test_what_others_built_is_refused_with_its_definition(deployed: URL, built: str) -> None:
+    """O1: and nothing is dropped."""
+    statement, name = BUILT[built]
     with connect(deployed) as connection:
-        connection.exec_driver_sql(f"CREATE {built}")
+        connection.exec_driver_sql(f"CREATE {statement}")
     before = schema(deployed)
 
-    with pytest.raises(DeploymentError) as refused:
+    with pytest.raises(DeploymentError, match=rf"move or drop these first.*{re.escape(name)}"):
         run_revert(deployed)
 
-    assert f"{name}: " in str(refused.value)
+    assert schema(deployed) == before
+
+
+def test_check_of_the_shops_on_a_new_column_is_refused(deployed: URL) -> None:
+    with connect(deployed) as connection:
+        connection.exec_driver_sql(
+            "ALTER TABLE inventory.stock ADD CONSTRAINT mine CHECK (reserved_quantity < 1000)"
+        )
+
+    with pytest.raises(DeploymentError, match=r"constraint mine: CHECK"):
+        run_revert(deployed)
+
+
+DASHBOARD = """
+    CREATE VIEW public.available WITH (security_barrier) AS
+    SELECT stock_id, available_quantity, expected_profit FROM inventory.stock_metrics_view;
+    COMMENT ON VIEW public.available IS 'what is left';
+    GRANT SELECT ON public.available TO PUBLIC;
+    CREATE VIEW public.total AS SELECT sum(available_quantity) FROM public.available;
+    CREATE MATERIALIZED VIEW public.reserved AS
+    SELECT s.id, s.reserved_quantity, s.listed_on_platforms ->0 ->>'platform' AS first, v.total_cost
+    FROM inventory.stock AS s JOIN inventory.stock_metrics_view AS v ON v.stock_id = s.id;
+    CREATE UNIQUE INDEX reserved_key ON public.reserved (id);
+    CREATE VIEW public.histories AS
+    SELECT id, status_history FROM inventory.stock WHERE status_history <> '[]';
+    CREATE VIEW public.units AS SELECT quantity FROM inventory.stock;
+"""  # fmt: skip
+DASHBOARD_IS = """
+    SELECT relname, relkind, relacl::text, reloptions, obj_description(oid),
+      ARRAY(SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = pg_class.oid)
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm') ORDER BY 1
+"""
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_dashboard_shows_the_same_from_the_legacy_tables(
+    databases_of_each_version: Databases, mode: Mode
+) -> None:
+    """O3: of the view that goes, of the columns that go, and of both."""
+    url = databases_of_each_version.deployed("busy", mode)
+
+    def shown() -> list[Any]:
+        with connect(url) as connection:
+            names = ("available", "total", "reserved", "histories", "units")
+            rows = [
+                sorted(connection.exec_driver_sql(f"SELECT t::text FROM {name} AS t").scalars())
+                for name in names
+            ]
+            return [*(tuple(row) for row in connection.exec_driver_sql(DASHBOARD_IS)), *rows]
+
+    with connect(url) as connection:
+        connection.exec_driver_sql(DASHBOARD)
+    before = shown()
+
+    assert run_revert(url)
+
+    assert shown() == before
+    with connect(url) as connection:
+        connection.exec_driver_sql(
+            "UPDATE inventory.stock_metrics SET reserved_quantity = reserved_quantity + 1"
+        )
+        connection.exec_driver_sql("REFRESH MATERIALIZED VIEW public.reserved")
+    assert shown() != before, "it reads the legacy tables now"
+
+
+def test_view_that_would_show_other_rows_is_refused(deployed: URL) -> None:
+    """A reservation that is not known is 0 in the legacy tables. Nothing is dropped or rewritten."""
+    with connect(deployed) as connection:
+        connection.exec_driver_sql(
+            "CREATE VIEW public.known AS SELECT id, reserved_quantity FROM inventory.stock"
+        )
+        bypass(
+            deployed,
+            "UPDATE inventory.stock SET reserved_quantity = NULL "
+            "WHERE id = (SELECT stock_id FROM inventory.stock_metrics WHERE reserved_quantity = 0 LIMIT 1)",
+        )
+    before = schema(deployed)
+
+    with pytest.raises(DeploymentError, match=r"would not show the same rows.*view public.known"):
+        run_revert(deployed)
+
     assert schema(deployed) == before
 
 
@@ -441,7 +537,9 @@ def test_job_reverts_when_told_to(
         job = defs.resolve_job_def("revert_phase2")
         for dry_run in (None, False):
             config = (
-                {"ops": {"take_back": {"config": {"dry_run": dry_run}}}} if dry_run is False else {}
+                {"ops": {"undo_phase2": {"config": {"dry_run": dry_run}}}}
+                if dry_run is False
+                else {}
             )
             assert job.execute_in_process(instance=instance, run_config=config).success
             assert _has_view(deployed) == (dry_run is None)

@@ -94,6 +94,25 @@ CAPPED = """IF NEW.reserved_quantity > NEW.quantity THEN
 APPENDING = """UPDATE inventory.stock_lifecycle
     SET status_history = status_history || jsonb_build_array(NEW.reserved_quantity), updated_at = now()
     WHERE stock_id = NEW.stock_id;"""
+# A row that is dated in the future, and written to, is the newest no more.
+DATED = "NEW.updated_at := clock_timestamp();"
+IN_2099 = f"""
+INSERT INTO inventory.stock_lifecycle
+  (id, stock_id, shelf_life_days, listed_on_platforms, status_history, created_at, updated_at)
+SELECT id::uuid, '{S}', days, listed::jsonb, history::jsonb, '2099-01-01Z', '2099-01-01Z'
+FROM (VALUES
+  ('a0000000-0000-4000-8000-000000000001', NULL, '[1]', '[1]'),
+  ('b0000000-0000-4000-8000-000000000001', 2, NULL, '[2]'),
+  ('c0000000-0000-4000-8000-000000000001', NULL::integer, '[3]', NULL)
+) AS row (id, days, listed, history)"""
+FINANCIAL_IN_2099 = f"""
+INSERT INTO inventory.stock_financial
+  (id, stock_id, purchase_price, gross_purchase_price, vat_amount, roi, created_at, updated_at)
+SELECT id::uuid, '{S}', price, price, 0, roi, '2099-01-01Z', '2099-01-01Z'
+FROM (VALUES
+  ('a0000000-0000-4000-8000-000000000001', 1, 1),
+  ('b0000000-0000-4000-8000-000000000001', 2, NULL)
+) AS row (id, price, roi)"""
 HISTORY_FROM_STOCK = """IF NEW.status <> OLD.status THEN UPDATE inventory.stock_lifecycle
     SET status_history = status_history || jsonb_build_array(NEW.status), updated_at = now()
     WHERE stock_id = NEW.id; END IF;"""
@@ -503,6 +522,25 @@ CASES: dict[str, Case] = {
             ),
         ],
         {},
+    ),
+    "row that we date counts no more": Case(
+        [IN_2099, STOCK.format("listed_on_platforms = 'null'")],
+        {
+            "listed_on_platforms": {"json": None},
+            "status_history": json("first"),
+            "shelf_life_days": 30,
+        },
+        trigger("BEFORE UPDATE", "stock_lifecycle", DATED),
+    ),
+    "row that we date counts no more, of a fact that is cleared": Case(
+        [IN_2099, STOCK.format("listed_on_platforms = NULL, shelf_life_days = NULL")],
+        {"listed_on_platforms": None, "shelf_life_days": None},
+        trigger("BEFORE UPDATE", "stock_lifecycle", DATED),
+    ),
+    "row that we date counts no more, of prices": Case(
+        [FINANCIAL_IN_2099, STOCK.format("purchase_price = 7, roi_percentage = NULL")],
+        {"purchase_price": 7, "roi_percentage": None, "gross_purchase_price": 2},
+        trigger("BEFORE UPDATE", "stock_financial", DATED),
     ),
     "stock row deleted by a trigger's order": Case(
         ["DELETE FROM inventory.stock WHERE id = '" + S + "'"],

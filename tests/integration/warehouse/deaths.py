@@ -26,40 +26,44 @@ _PROCESSES.set_forkserver_preload([__name__])
 _WATCHED = {code.__file__ for code in (loading_code, shop_code, store_code, catalog_code)}
 
 
-def load_until(loading: Loading, line: int, *, again: bool = False) -> tuple[int | None, int]:
-    """Load, in a process of its own, until so many lines have been executed.
+def load_until(
+    loading: Loading, number: int, *, again: bool = False, boundary: str = "line"
+) -> tuple[int | None, int]:
+    """Load, in a process of its own, until so many boundaries have been passed.
 
     Args:
         loading: which shop, and which warehouse.
-        line: at which it is killed; 0 for never.
+        number: of the boundary at which it is killed; 0 for never.
         again: load everything again.
+        boundary: ``line``, or ``commit``: the begin and the end of each.
 
     Returns:
-        What the process ended with, and how many lines there were.
+        What the process ended with, and how many boundaries there were.
     """
     receiver, sender = _PROCESSES.Pipe(duplex=False)
     urls = [url.render_as_string(hide_password=False) for url in (loading.url, loading.catalog)]
     process = _PROCESSES.Process(
-        target=_load, args=([*urls, loading.warehouse.folder], line, again, sender)
+        target=_load, args=([*urls, loading.warehouse.folder, boundary], number, again, sender)
     )
     process.start()
     sender.close()
     process.join(60)
     assert process.exitcode is not None, "it hangs"
-    return process.exitcode, receiver.recv() if process.exitcode == 0 else line
+    return process.exitcode, receiver.recv() if process.exitcode == 0 else number
 
 
-def _load(where: list[str], line: int, again: bool, sender: Any) -> None:
-    url, catalog, folder = where
+def _load(where: list[str], number: int, again: bool, sender: Any) -> None:
+    url, catalog, folder, boundary = where
     seen = 0
 
     def trace(frame: FrameType, what: str, _argument: object) -> Any:
         nonlocal seen
         if frame.f_code.co_filename not in _WATCHED:
             return None
-        if what == "line":
+        is_commit = frame.f_code.co_name == "commit_table" and what in {"call", "return"}
+        if is_commit if boundary == "commit" else what == "line":
             seen += 1
-            if seen == line:
+            if seen == number:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 

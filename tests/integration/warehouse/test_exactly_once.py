@@ -124,6 +124,22 @@ def test_load_may_be_killed_at_any_line(loading: Loading) -> None:
     assert loading.events() == logged(loading.url)
 
 
+def test_load_may_be_killed_before_and_after_each_of_its_commits(loading: Loading) -> None:
+    chance, ids = random.Random(5), _ids(loading.url)
+    loading.load()
+    ended: int | None = -9
+    number = 0
+    while ended:
+        number += 1
+        _write(loading, chance, ids)
+        ended, _ = load_until(loading, number, boundary="commit")
+        if ended:
+            # What it left is what the next one begins with.
+            loading.load()
+            assert loading.events() == logged(loading.url), number
+    assert number > 4
+
+
 def test_first_load_may_be_killed_at_any_line(
     loading: Loading, databases: Databases, tmp_path: Path
 ) -> None:

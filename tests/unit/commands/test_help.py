@@ -24,9 +24,9 @@ def help_of(command: str) -> str:
 
 
 def examples_of(command: click.Command) -> list[str]:
-    """The command lines of its examples, without what they are for."""
+    """The command lines of its examples, without what they are for: beside them, or below."""
     lines = (command.epilog or "").splitlines()[2:]
-    return [re.split(r" {2,}", line.strip())[0] for line in lines]
+    return [re.split(r" {2,}", line.strip())[0] for line in lines if not line.startswith(" " * 6)]
 
 
 def parsed(line: str) -> None:
@@ -101,29 +101,31 @@ def test_examples_are_commands_that_there_are(name: str) -> None:
         parsed(example)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_fit_into_80_columns(name: str) -> None:
+    assert [line for line in (COMMANDS[name].epilog or "").splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name])
+def test_command_can_be_quiet_and_verbose(name: str) -> None:
+    told = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {"-q", "--quiet", "-v", "--verbose"} <= told
+
+
 def test_every_command_has_its_section() -> None:
     listed = [name for commands in SECTIONS.values() for name in commands]
     assert sorted(listed) == sorted(main.commands)
     assert re.findall(r"^  ([a-z][a-z-]+)  ", help_of(""), re.MULTILINE)[: len(listed)] == listed
 
 
-def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() -> None:
+def test_every_variable_that_is_read_is_named_in_the_help_and_in_its_page() -> None:
     sources = (FILES / "soleflip_assets").rglob("*.py")
     read = {name for path in sources for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
     assert len(read) > 10
     told = help_of("")
-    readme = (FILES / "README.md").read_text(encoding="utf-8")
+    page = (FILES / "docs" / "settings.md").read_text(encoding="utf-8")
     assert {name for name in read if name not in told} == set()
-    assert {name for name in read if f"`{name}`" not in readme} == set()
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["a.dump", "--drill"], ["--drill", "--replace"]], ids=str
-)
-def test_restore_needs_a_dump_or_is_a_drill(arguments: list[str]) -> None:
-    result = CliRunner().invoke(main, ["restore", *arguments])
-    assert result.exit_code == 2
-    assert "Name a DUMP, or use --drill alone." in result.output
+    assert {name for name in read if f"`{name}`" not in page} == set()
 
 
 def test_bench_without_the_tools_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,184 @@
+"""What is told of a run while it goes on, from its events: assets, checks with their numbers, failures.
+
+Passed checks are counted and told in one line, unless ``--verbose`` asks for each; a failed one is told with
+what it means and its numbers. Here: words. Not here: running a job (runs.py), or what any check compares.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from soleflip_assets.commands.terminal import counted, is_verbose, mark, say, tell
+from soleflip_assets.ground.errors import innermost, is_of_a_check, is_ours
+from soleflip_assets.ground.settings import Settings
+
+_DEBUG = 10
+# A text is told of a check that passed up to this length, as fingerprints are longer; of one that failed, of
+# up to a line.
+_SHORT, _LINE = 16, 80
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+# Ends are told of whole lists only; of these the first few are in the sentence that says what they mean.
+_EXAMPLES = "examples"
+_INTERRUPTED = "interrupted"
+_PREFLIGHT = "phase2/preflight"
+
+
+@dataclass
+class Narrator:
+    """Listens to a run and tells what a person wants to know.
+
+    Attributes:
+        silent: tells nothing, for who reads JSON.
+        numbers: tells on standard output what each check compared, also of those that passed.
+        step: the step at work.
+        errors: what failed, a sentence each; without what a failed check says.
+    """
+
+    silent: bool = False
+    numbers: bool = False
+    step: str = field(default="", init=False)
+    errors: list[str] = field(default_factory=list, init=False)
+    _passed: int = field(default=0, init=False)
+
+    def hear(self, entry: dg.EventLogEntry) -> None:
+        """Take in an event of the run, and tell of it."""
+        event = entry.dagster_event
+        if event is not None and event.event_type_value == "STEP_START":
+            self.step = event.step_key or ""
+        # The run's failure repeats its step's. Who was interrupted is told by whoever takes the signal.
+        why = _failure(entry)
+        is_new = bool(why) and why != _INTERRUPTED and why not in self.errors
+        if why and is_new:
+            self.errors.append(why)
+        if self.silent:
+            return
+        if event is not None and event.event_type_value == "ASSET_CHECK_EVALUATION":
+            self._tell_check(event.asset_check_evaluation_data)
+        elif event is not None and event.event_type_value == "STEP_FAILURE":
+            # Why is the last thing that is said.
+            self.end()
+            if is_verbose():
+                tell(f"✗ {event.step_key} failed")
+        elif line := _line(entry):
+            self.end()
+            tell(line)
+
+    def end(self) -> None:
+        """Tell of the checks that passed and were not told one by one."""
+        if self._passed:
+            tell(f"  ✓ {counted(self._passed, 'check')} passed")
+        self._passed = 0
+
+    def _tell_check(self, check: dg.AssetCheckEvaluation) -> None:
+        out = say if self.numbers else tell
+        if check.passed and not (self.numbers or is_verbose()):
+            self._passed += 1
+            return
+        self.end()
+        indent = "" if self.numbers else "  "
+        meaning = "" if check.passed or not check.description else f": {check.description}"
+        out(f"{indent}{mark(check.passed)} {check.check_name}{meaning}")
+        if told := numbers_of(check):
+            out(f"{indent}    {told}")
+
+
+def numbers_of(check: dg.AssetCheckEvaluation) -> str:
+    """What a check compared, as a person reads it: ``consistent 900, inconsistent 0, …``."""
+    told = [
+        f"{name.replace('_', ' ').replace('/', ' ')} {text}"
+        for name, value in check.metadata.items()
+        if name != _EXAMPLES and (text := _shown(value, _SHORT if check.passed else _LINE))
+    ]
+    return ", ".join(told)
+
+
+def _shown(found: dg.MetadataValue[Any], longest: int) -> str:  # noqa: PLR0911 one return a type
+    """A value in a line; nothing for lists, tables and texts, which the UI shows."""
+    value = found.value
+    if isinstance(found, dg.TimestampMetadataValue):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.2f}".rstrip("0").rstrip(".")
+        case str() if _MOMENT.match(value):
+            return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        case str() if len(value) <= longest:
+            return value
+        case _:
+            return ""
+
+
+def refusals(checks: Sequence[dg.AssetCheckEvaluation]) -> Iterator[str]:
+    """One sentence for the checks that failed the run: which, what it means or what to do, and where to read.
+
+    Args:
+        checks: all that were evaluated.
+    """
+    failed = [check for check in checks if not check.passed and check.severity.value == "ERROR"]
+    if not failed:
+        return
+    if len(failed) == 1:
+        (check,) = failed
+        why = (check.description or "it is not as it should be").rstrip(".")
+        yield f"{check.check_name} failed: {why}; see {_section(check)}."
+        return
+    names = ", ".join(check.check_name for check in failed)
+    yield (
+        f"{len(failed)} of {len(checks)} checks failed ({names}): what each means is told above; what to do "
+        f"first is in the runbook, {_section(failed[0])}."
+    )
+
+
+def _section(check: dg.AssetCheckEvaluation) -> str:
+    """Where the runbook says what to do."""
+    is_preflight = check.asset_key.to_user_string() == _PREFLIGHT
+    section = "preflight" if is_preflight else check.check_name
+    return f"{Settings.from_environment().runbook_url}#{section}"
+
+
+def _line(entry: dg.EventLogEntry) -> str | None:
+    event = entry.dagster_event
+    if event is None:
+        # Dagster's own words on steps that it leaves out follow from the failure that was told.
+        own = re.match(r"Dependencies for step \S+ failed", entry.user_message)
+        hidden = (int(entry.level) <= _DEBUG or own) and not is_verbose()
+        return None if hidden else f"  {entry.user_message}"
+    if event.event_type_value == "ASSET_MATERIALIZATION":
+        made = event.step_materialization_data.materialization
+        rows = made.metadata.get("dagster/row_count")
+        counts = f": {counted(int(str(rows.value)), 'row')}" if rows else ""
+        return f"✓ {made.asset_key.to_user_string()}{counts}"
+    return None
+
+
+def _failure(entry: dg.EventLogEntry) -> str | None:
+    """Why a step or the run failed, in the words of the innermost error; nothing where a check says it."""
+    event = entry.dagster_event
+    if event is None:
+        return None
+    if event.event_type_value == "STEP_FAILURE":
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.description:
+            return str(data.user_failure_data.description)
+        error = data.error
+    elif event.event_type_value == "PIPELINE_FAILURE":
+        error = event.job_failure_data.error
+    else:
+        return None
+    if error is None or is_of_a_check(error):
+        return None
+    if "InterruptedError" in str(error):
+        return _INTERRUPTED
+    # A sentence of ours names what it is about; anybody else's error does not.
+    where = (
+        "" if is_ours(error) or event.step_key is None else f"the step {event.step_key} failed: "
+    )
+    return f"{where}{innermost(error)}"
