@@ -1,9 +1,10 @@
-"""``soleflip warehouse``: load, rebuild, compare, look at and ask the warehouse.
+"""``soleflip warehouse`` and ``dashboard``: load, rebuild, compare, look at and ask the warehouse.
 
 Not here: how any of it is done (warehouse/). The commands that write run a job, so that it is in the UI.
 """
 
 import json
+import webbrowser
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
@@ -13,8 +14,9 @@ import click
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.runs import JobRun
-from soleflip_assets.commands.terminal import conclude, counted, examples, refuse, say, table
+from soleflip_assets.commands.terminal import conclude, counted, examples, fail, refuse, say, table
 from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.ground.state_folder import StateFolder
 
 _MOST_ROWS = 1000
 
@@ -43,7 +45,7 @@ def warehouse() -> None:
     """
 
 
-def with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
+def _with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
     """A command that needs the packages of the extra ``warehouse``, in prepared surroundings."""
 
     @wraps(command)
@@ -59,7 +61,7 @@ def with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @warehouse.command(epilog=examples(("soleflip warehouse load", "now")))
-@with_warehouse
+@_with_warehouse
 def load() -> None:
     """Load what was written since the last load.
 
@@ -81,7 +83,7 @@ def load() -> None:
     )
 )
 @click.option("--month", "months", multiple=True, help="A month, as 2026-11; may be repeated.")
-@with_warehouse
+@_with_warehouse
 def rebuild(months: tuple[str, ...]) -> None:
     """Load months of the log again.
 
@@ -97,7 +99,7 @@ def rebuild(months: tuple[str, ...]) -> None:
 
 
 @warehouse.command(epilog=examples(("soleflip warehouse compare", "as is done daily")))
-@with_warehouse
+@_with_warehouse
 def compare() -> None:
     """Compare the warehouse with the shop, and repair it.
 
@@ -118,6 +120,41 @@ def compare() -> None:
     )
 
 
+@click.command(
+    epilog=examples(
+        ("soleflip warehouse load && soleflip dashboard --open", "from what the shop is now"),
+        ("soleflip dashboard", "from what was loaded last, and say where the page is"),
+    )
+)
+@click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
+@_with_warehouse
+@click.pass_obj
+def dashboard(environment: Environment, *, open_: bool) -> None:
+    """Draw the dashboard, one page that needs no network.
+
+    Computes the marts from what the warehouse holds, which `soleflip warehouse load` brings up to now. The
+    page shows the day's figures, trends, what lies too long, best and worst; each picture has its table. It
+    can be sent or printed.
+
+    Writes: the tables marts.… of the warehouse, and reports/dashboard.html in SOLEFLIP_HOME.
+
+    Exits with 1 when the warehouse is empty or a mart does not add up.
+    """
+    done = run("build_marts")
+    page = StateFolder(path=str(environment.settings.home)).dashboard
+    wrong = [check for check in done.checks if not check.passed]
+    if wrong:
+        fail(
+            *(
+                f"{check.asset_key.to_user_string()} failed {check.check_name}: {check.description}"
+                for check in wrong
+            )
+        )
+    conclude("The dashboard is drawn.", run=done.link, report=page)
+    if open_ and not webbrowser.open(page.as_uri()):
+        say("There is no browser here: open that file in one.")
+
+
 def _conclude(done: JobRun, sentence: str) -> None:
     made = done.result.asset_materializations_for_node("warehouse")
     rows = sum(int(str(each.metadata["rows_written"].value)) for each in made)
@@ -135,7 +172,7 @@ def _conclude(done: JobRun, sentence: str) -> None:
     )
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@with_warehouse
+@_with_warehouse
 @click.pass_obj
 def status(environment: Environment, *, as_json: bool) -> None:
     """Show what the warehouse holds, and as of when.
@@ -194,7 +231,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
 )
 @click.argument("sql")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON, all of them.")
-@with_warehouse
+@_with_warehouse
 def query(sql: str, *, as_json: bool) -> None:
     """Ask the warehouse, in SQL.
 

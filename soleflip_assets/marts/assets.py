@@ -5,7 +5,6 @@ Here: what Dagster is told. Not here: the work (making.py).
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -26,11 +25,6 @@ GRAIN_HOLDS = "grain_holds"
 ADDS_UP = "adds_up"
 
 DASHBOARD = dg.AssetKey([NAMESPACE, "dashboard"])
-
-
-def dashboard_file(state: StateFolder) -> Path:
-    """Where the page is."""
-    return state.reports / "dashboard.html"
 
 
 def making() -> "Making":
@@ -157,7 +151,7 @@ def dashboard_page(state: StateFolder) -> dg.MaterializeResult[None]:
     """Draw the page, and put it in the place of the last one."""
     work = making()
     page = work.page()
-    path = dashboard_file(state)
+    path = state.dashboard
     private_folder(path.parent)
     write_private_file(path, page)
     figures = [

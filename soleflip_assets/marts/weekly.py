@@ -13,7 +13,7 @@ from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.settings import WEEKLY_FIGURES, Settings
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.marts.assets import DASHBOARD, dashboard_file, making
+from soleflip_assets.marts.assets import DASHBOARD, making
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
 
@@ -47,7 +47,7 @@ def send_figures(context: dg.OpExecutionContext, state: StateFolder) -> None:
     title = f"[SoleFlip] The figures of {today.day}"
     link = f"{Settings.from_environment().ui_url}/assets/{'/'.join(DASHBOARD.path)}"
     body = text(today.figures, link)
-    page = dashboard_file(state)
+    page = state.dashboard
     refused = []
     for target in targets_from_environment(context.log.info):
         # Who is only told of warnings or errors did not ask for figures.
