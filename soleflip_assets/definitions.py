@@ -57,9 +57,11 @@ def _merged() -> dg.Definitions:
 def _of_extras() -> Iterator[dg.Definitions]:
     """Those of domains whose packages may be left out."""
     if find_spec("pyiceberg"):
+        from soleflip_assets.marts import definitions as marts  # noqa: PLC0415 it needs the extra
         from soleflip_assets.warehouse import definitions as warehouse  # noqa: PLC0415 it needs the extra
 
         yield warehouse.defs
+        yield marts.defs
 
 
 def __getattr__(name: str) -> dg.Definitions:

@@ -62,7 +62,7 @@ def deploy(*, check: bool, prefer: str | None) -> None:
         else f"Phase 2 was deployed already, nothing had to be changed: {counted(rows, 'stock row')}"
     )
     conclude(
-        f"{what}, {counted(done.passed, 'check')} passed.",
+        f"{what}, {done.checked}.",
         report=Settings.from_environment().reports / done.metadata(*REPORT_KEY.path)["file"],
         run=done.link,
         then="`soleflip verify` proves it at any time; `soleflip up` keeps it fresh and watched",

@@ -43,8 +43,8 @@ def warehouse() -> None:
     """
 
 
-def _with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
-    """Run a command in prepared surroundings, where the warehouse's packages are there."""
+def with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that needs the packages of the extra ``warehouse``, in prepared surroundings."""
 
     @wraps(command)
     def require_and_run(*args: Any, **kwargs: Any) -> None:
@@ -59,7 +59,7 @@ def _with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @warehouse.command(epilog=examples(("soleflip warehouse load", "now")))
-@_with_warehouse
+@with_warehouse
 def load() -> None:
     """Load what was written since the last load.
 
@@ -81,7 +81,7 @@ def load() -> None:
     )
 )
 @click.option("--month", "months", multiple=True, help="A month, as 2026-11; may be repeated.")
-@_with_warehouse
+@with_warehouse
 def rebuild(months: tuple[str, ...]) -> None:
     """Load months of the log again.
 
@@ -97,7 +97,7 @@ def rebuild(months: tuple[str, ...]) -> None:
 
 
 @warehouse.command(epilog=examples(("soleflip warehouse compare", "as is done daily")))
-@_with_warehouse
+@with_warehouse
 def compare() -> None:
     """Compare the warehouse with the shop, and repair it.
 
@@ -135,7 +135,7 @@ def _conclude(done: JobRun, sentence: str) -> None:
     )
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@_with_warehouse
+@with_warehouse
 @click.pass_obj
 def status(environment: Environment, *, as_json: bool) -> None:
     """Show what the warehouse holds, and as of when.
@@ -194,7 +194,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
 )
 @click.argument("sql")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON, all of them.")
-@_with_warehouse
+@with_warehouse
 def query(sql: str, *, as_json: bool) -> None:
     """Ask the warehouse, in SQL.
 

@@ -41,6 +41,7 @@ WAREHOUSE = "SOLEFLIP_WAREHOUSE"
 WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
 WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
 WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
+WEEKLY_FIGURES = "SOLEFLIP_WEEKLY_FIGURES"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -107,6 +108,12 @@ def _number(value: Any, unit: str) -> int:
 def _sample(value: Any) -> Any:
     if value not in get_args(Sample):
         raise ValueError(f"set it to one of {', '.join(get_args(Sample))}")
+    return value
+
+
+def _on_or_off(value: Any) -> Any:
+    if value not in ("on", "off"):
+        raise ValueError("set it to on or off")
     return value
 
 
@@ -193,6 +200,11 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=HEARTBEAT_URL,
         description="called after each good refresh, for an outside monitor",
+    )
+    weekly_figures: Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)] = Field(
+        default="off",
+        validation_alias=WEEKLY_FIGURES,
+        description="whether who gets the alerts gets the week's figures on Monday morning: on or off",
     )
     ui_url: Annotated[str, _web_address(UI_URL)] = Field(
         default="http://127.0.0.1:3000",

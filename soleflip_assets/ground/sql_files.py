@@ -29,6 +29,11 @@ HEADER_WORDS: Mapping[str, str] = MappingProxyType(
         # Of each of several questions that share a file.
         "check": "The name of the next question; what follows is said of that one.",
         "proves": "What should be so.",
+        # Of a mart.
+        "reads": "The tables of the warehouse and the marts that it is made from.",
+        "grain": "The columns that one row is of.",
+        "unknown": "What it cannot know, and how that is shown.",
+        "columns": "Each column with what it means.",
         # Of a headline query.
         "index": "The index that was built for it.",
     }

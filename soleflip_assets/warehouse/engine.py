@@ -50,6 +50,14 @@ class Engine(Protocol):
         """
         ...
 
+    def see(self, name: str) -> None:
+        """See a table as it is now, after it was written.
+
+        Args:
+            name: ``marts.value_by_day``, in the warehouse.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -100,12 +108,13 @@ def duckdb_engine(
             _register(connection, warehouse, relation)
         for name, rows in beside.items():
             connection.register(name, rows)
-        yield _DuckDb(connection)
+        yield _DuckDb(connection, warehouse)
 
 
 class _DuckDb:
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         self._connection = connection
+        self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
         try:
@@ -114,6 +123,9 @@ class _DuckDb:
             return found.to_arrow_table() if found is not None else pa.table({})
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
+
+    def see(self, name: str) -> None:
+        _register(self._connection, self._warehouse, written(self._warehouse, name))
 
 
 def relations(warehouse: Warehouse) -> Iterator[Relation]:
@@ -126,6 +138,18 @@ def relations(warehouse: Warehouse) -> Iterator[Relation]:
         if found is not None and not name.startswith(f"{RAW}."):
             yield _relation(name.partition(".")[2], found, found.schema)
     yield _load_state(warehouse.find(f"{RAW}.{STOCK_EVENT.name}"))
+
+
+def written(warehouse: Warehouse, name: str) -> Relation:
+    """A table as it is now, by its name in the warehouse.
+
+    Raises:
+        LookupError: there is none, a mistake in this project.
+    """
+    table = warehouse.find(name)
+    if table is None:
+        raise LookupError(name)
+    return _relation(name.partition(".")[2], table, table.schema)
 
 
 def _relation(name: str, table: StoredTable | None, schema: pa.Schema) -> Relation:
@@ -156,4 +180,4 @@ def _register(
         # DuckDB's own way to object stores is an extension, which it would fetch from the network.
         connection.register(relation.name, warehouse.dataset(relation.paths, relation.schema))
         return
-    connection.read_parquet(list(relation.paths)).create_view(relation.name)
+    connection.read_parquet(list(relation.paths)).create_view(relation.name, replace=True)

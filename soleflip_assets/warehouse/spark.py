@@ -12,7 +12,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from soleflip_assets.warehouse.engine import NOTHING, Engine, QueryError, relations
+from soleflip_assets.warehouse.engine import (
+    NOTHING,
+    Engine,
+    QueryError,
+    Relation,
+    relations,
+    written,
+)
 from soleflip_assets.warehouse.store import Warehouse
 
 
@@ -34,23 +41,32 @@ def spark_engine(warehouse: Warehouse, master: str) -> Iterator[Engine]:
     )
     try:
         for relation in relations(warehouse):
-            schema = from_arrow_schema(relation.schema)
-            if relation.rows is not None:
-                found = session.createDataFrame(relation.rows.to_pylist(), schema)
-            else:
-                found = session.read.schema(schema).parquet(*relation.paths)
-            found.createOrReplaceTempView(relation.name)
-        yield _Spark(session)
+            _register(session, relation)
+        yield _Spark(session, warehouse)
     finally:
         session.stop()
 
 
+def _register(session: SparkSession, relation: Relation) -> None:
+    schema = from_arrow_schema(relation.schema)
+    if relation.rows is not None:
+        found = session.createDataFrame(relation.rows.to_pylist(), schema)
+    else:
+        found = session.read.schema(schema).parquet(*relation.paths)
+    found.createOrReplaceTempView(relation.name)
+
+
 class _Spark:
-    def __init__(self, session: SparkSession) -> None:
+    def __init__(self, session: SparkSession, warehouse: Warehouse) -> None:
         self._session = session
+        self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
         try:
             return self._session.sql(sql, dict(parameters) or None).toArrow()
         except PySparkException as error:
             raise QueryError(str(error)) from error
+
+    def see(self, name: str) -> None:
+        """Read the table's files anew."""
+        _register(self._session, written(self._warehouse, name))

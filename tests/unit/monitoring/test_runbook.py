@@ -9,6 +9,7 @@ from soleflip_assets.alerts.state import Observation, State
 from soleflip_assets.checks.validations import VALIDATIONS, validation_spec
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.history.checks import MONITORS as OF_HISTORY
+from soleflip_assets.marts.assets import marts
 from soleflip_assets.monitoring.jobs import MONITORS
 from soleflip_assets.warehouse.checks import SPECS as WAREHOUSE_CHECKS
 
@@ -18,6 +19,7 @@ SPECS = [
     *(validation_spec(check) for check in VALIDATIONS),
     *(check.spec for check in [*MONITORS, *OF_HISTORY]),
     *WAREHOUSE_CHECKS,
+    *marts.check_specs,
 ]
 CHECKS = [(spec.asset_key.to_user_string(), spec.name) for spec in SPECS]
 SUBJECTS = [
