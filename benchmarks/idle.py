@@ -68,7 +68,7 @@ _NAMES = {
     "soleflip_assets.commands.warden": "warden",
     "grpc": "code server",
     "dagster-webserver": "webserver",
-    "dagster-daemon": "daemon",
+    "soleflip_assets.commands.daemon": "daemon",
 }
 
 

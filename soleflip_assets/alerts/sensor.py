@@ -42,6 +42,7 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason("Began to look: what happened before is not told.")
 
     state = State.from_cursor(context.cursor)
+    state.forget_the_future(now)
     _look(context, state, now)
     sent = deliver(
         state, targets, now, unfinished_runs(context.instance, state), context.log.warning

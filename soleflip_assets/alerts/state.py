@@ -34,6 +34,9 @@ CHANGES_THAT_FLAP = 6
 FLAPPING_WITHIN_SECONDS = 8 * HOUR
 CALM_SECONDS = 3 * HOUR
 
+# Of a time so far ahead is what was remembered before the clock was set back: machines differ by less.
+SET_BACK_SECONDS = 5.0
+
 # A message that a target refuses is given up after this long, and the other targets are told.
 GIVEN_UP_AFTER_SECONDS = 24 * HOUR
 
@@ -168,6 +171,14 @@ class Alert(BaseModel):
             self.recovered_at = seen.at
             self._seen(seen)
 
+    def forget_the_future(self, now: float) -> None:
+        """See :meth:`State.forget_the_future`; what a message says of when it failed stays as it was."""
+        self.seen_at = _past(self.seen_at, now)
+        self.changes = [_past(at, now) for at in self.changes]
+        self.refused = {name: _past(at, now) for name, at in self.refused.items()}
+        for told in self.told.values():
+            told.at = _past(told.at, now)
+
     def is_flapping(self, now: float) -> bool:
         """Whether it fails and recovers again and again."""
         return self.flapping and now < self.changes[-1] + CALM_SECONDS
@@ -301,6 +312,20 @@ class State(BaseModel):
     def to_cursor(self) -> str:
         """As JSON."""
         return self.model_dump_json(exclude_defaults=True)
+
+    def forget_the_future(self, now: float) -> None:
+        """Where the clock was set back, let nothing wait until it has caught up.
+
+        Args:
+            now: the time.
+        """
+        self.began = _past(self.began, now)
+        self.ticks = {subject: _past(at, now) for subject, at in self.ticks.items()}
+        self.sent = {name: [_past(at, now) for at in sent] for name, sent in self.sent.items()}
+        for reach in self.targets.values():
+            reach.retry_at = min(reach.retry_at, now + LONGEST_RETRY_SECONDS)
+        for alert in self.alerts.values():
+            alert.forget_the_future(now)
 
     def observe(self, seen: Observation) -> None:
         """Take note of what was seen."""
@@ -440,6 +465,10 @@ class State(BaseModel):
             or (alert.lasting and alert.told and not alert.is_calm(now))
             or any(alert.due(name, accepts, now) for name, accepts in accepting.items())
         }
+
+
+def _past(at: float, now: float) -> float:
+    return at if at <= now + SET_BACK_SECONDS else now
 
 
 def subject_of(target: str) -> str:

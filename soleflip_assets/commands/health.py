@@ -29,8 +29,8 @@ from soleflip_assets.ground.urls import EXAMPLE, hide_secret
 
 COMPONENTS = ("code-server", "webserver", "daemon", "database")
 
-# Without these no schedule ticks, no run starts, and none that died is noticed.
-DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING")
+# Without these no schedule ticks, no run starts, and none that died is noticed or repeated.
+DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING", "EVENT_LOG_CONSUMER")
 
 _TIMEOUT_SECONDS = PROBE.number
 _PING = "/api.DagsterApi/Ping"
@@ -161,7 +161,8 @@ def _require_heartbeats(tolerance: int) -> None:
     for daemon in DAEMONS:
         if daemon not in beats:
             raise UnhealthyError(f"the daemon {daemon} has never run")
-        age = time.time() - beats[daemon]
+        # One in the future is no sign of life either: the clock was set back, and the next would be then.
+        age = abs(time.time() - beats[daemon])
         if age > tolerance:
             raise UnhealthyError(
                 f"the daemon {daemon} has been silent for {age:.0f} s, of which {tolerance} are tolerated"
@@ -198,5 +199,8 @@ def _url(variable: str) -> URL:
         DAGSTER_STORAGE_URL: settings.dagster_storage_url,
     }[variable]
     if url is None:
-        raise ConfigurationError(f"{variable} is not set: write it as {EXAMPLE}.")
+        raise ConfigurationError(
+            f"{variable} is not set, and health asks servers of your own, not the embedded one: write it as "
+            f"{EXAMPLE}, or ask `soleflip status`."
+        )
     return url

@@ -11,14 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.health import UnhealthyError, require_code_server
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
 from soleflip_assets.commands.terminal import complain
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import private_file, private_folder
@@ -36,6 +36,8 @@ Tell = Callable[[str], None]
 _HOST = "127.0.0.1"
 _SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 
+# Whether all is well.
+_HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
@@ -55,6 +57,17 @@ _READINESS = """
   instance { daemonHealth { daemonStatus(daemonType: "SCHEDULER") { healthy } } }
 }
 """
+
+
+_RECORDED = """
+{
+  assetOrError(assetKey: {path: ["operations", "health"]}) {
+    ... on Asset { assetMaterializations(limit: 1) { timestamp } }
+  }
+}
+"""
+# The first look comes within seconds of the daemon; a page without it is no reason to wait for longer.
+_FIRST_LOOK_SECONDS = 30
 
 
 def require_free_port(port: int) -> None:
@@ -81,7 +94,8 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
         environment: prepared; its variables are inherited by the processes started here.
         port: of the UI.
         household: where they are written down.
-        tell: gets the lines for the terminal; the last one before the wait is the URL.
+        tell: gets the lines for the terminal; the last one before the wait is the URL of the page that says
+            whether all is well.
 
     Returns:
         The exit code: 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
@@ -103,6 +117,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
                 _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
                 processes.require_alive()
+                _revive(environment, tell)
         except StartupError as error:
             complain(f"soleflip: {error}")
             return 1
@@ -111,14 +126,23 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
     return 0 if deployed else 1
 
 
+def _revive(environment: Environment, tell: Tell) -> None:
+    """Start the embedded server again if it was killed."""
+    # Just after, the memory that it shared may still be in use: the next look is a second later.
+    with suppress(ConfigurationError):
+        if environment.server and environment.server.revive():
+            tell("The embedded PostgreSQL had ended by itself: it was started again.")
+
+
 def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
     if not deployed:
         complain(
             "The deployment failed, as told above; the UI shows what it met. Mend that and start again."
         )
     tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
-    tell("Ctrl-C stops it. The UI:")
-    tell(f"http://{_HOST}:{port}")
+    tell(f"The runbook: http://{_HOST}:{port}{runbook.PATH}")
+    tell("Ctrl-C stops it. Whether all is well:")
+    tell(f"http://{_HOST}:{port}{_HEALTH}")
 
 
 class _Processes:
@@ -162,8 +186,7 @@ class _Processes:
     def start_warden(self, environment: Environment) -> None:
         """Start the one that ends the others should this process be killed."""
         home = environment.settings.home
-        ours = environment.embedded or environment.settings.dagster_storage_url is None
-        data = str(environment.settings.embedded_data) if ours else ""
+        data = str(environment.server.data) if environment.server else ""
         read, self._pipe = os.pipe()
         module = [sys.executable, "-m", "soleflip_assets.commands.warden"]
         self.start("warden", *module, str(home / LOCK), str(os.getpid()), data, stdin=read)
@@ -254,12 +277,11 @@ def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threadin
     workspace = ("--workspace", str(FILES / "workspace.yaml"))
     processes.start("webserver", sys.executable, "-m", "soleflip_assets.commands.webserver",
                     "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
-    processes.start("daemon", _program("dagster-daemon"), "run", *workspace)
+    processes.start("daemon", sys.executable, "-m", "soleflip_assets.commands.daemon",
+                    "run", *workspace)  # fmt: skip
     _await(lambda: _is_ready(port), processes, stopping)
-
-
-def _program(name: str) -> str:
-    return str(Path(sysconfig.get_path("scripts")) / name)
+    deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+    _await(lambda: _health_is_recorded(port) or time.monotonic() > deadline, processes, stopping)
 
 
 def _answers(socket_path: str) -> bool:
@@ -291,15 +313,8 @@ def _is_ready(port: int) -> bool:
     Raises:
         StartupError: the code does not load.
     """
-    request = urllib.request.Request(
-        f"http://{_HOST}:{port}/graphql",
-        data=json.dumps({"query": _READINESS}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
-            answer: dict[str, Any] = json.load(response)["data"]
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    answer = _ask(port, _READINESS)
+    if answer is None:
         return False
     entries = answer["workspaceOrError"]["locationEntries"]
     for entry in entries:
@@ -307,3 +322,24 @@ def _is_ready(port: int) -> bool:
             raise StartupError(f"Dagster cannot load the code: {error.strip().splitlines()[-1]}")
     loaded = bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return loaded and bool(answer["instance"]["daemonHealth"]["daemonStatus"]["healthy"])
+
+
+def _health_is_recorded(port: int) -> bool:
+    """Whether the page that is printed last has something to show."""
+    answer = _ask(port, _RECORDED)
+    return bool(answer and answer["assetOrError"].get("assetMaterializations"))
+
+
+def _ask(port: int, query: str) -> dict[str, Any] | None:
+    """What the UI answers; None if it does not yet."""
+    request = urllib.request.Request(
+        f"http://{_HOST}:{port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
+            answer: dict[str, Any] = json.load(response)["data"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+    return answer

@@ -116,6 +116,33 @@ class PostgresServer:
                     if self._is_last(users):
                         self.stop()
 
+    def revive(self) -> bool:
+        """Start the server if it was killed, for whoever keeps it running.
+
+        Returns:
+            Whether it was.
+
+        Raises:
+            ConfigurationError: it does not start.
+        """
+        if self._first_process_lives():
+            return False
+        with self._exclusive("startup"):
+            if self._is_up():
+                return False
+            self._start()
+        return True
+
+    def _first_process_lives(self) -> bool:
+        """Whether there is a process of its number: cheap, and enough where nothing happens."""
+        try:
+            os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), 0)
+        except PermissionError:
+            return True
+        except (OSError, ValueError, IndexError):
+            return False
+        return True
+
     def stop(self, mode: str = "fast") -> None:
         """Stop the server whoever uses it; nothing if it is down.
 

@@ -5,7 +5,7 @@ from datetime import UTC
 
 import dagster as dg
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.checks.shown import OWNERS, outcome_metadata, sql_metadata
@@ -16,8 +16,10 @@ from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, query_one, run_statement
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
+from soleflip_assets.metrics.figures import figures_metadata
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
+from soleflip_assets.running.limits import REPEATED_TAG
 
 REFRESH_POOL = "stock_metrics_refresh"
 
@@ -66,29 +68,51 @@ def stock_metrics_view(
                 "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
-    if config.refresh:
+        done = _was_done_before(context, connection)
+    if done:
+        context.log.info("Skipped: the run that this one repeats died after it had refreshed.")
+    elif config.refresh:
         _refresh(database)
     with database.connect() as connection:
         row = query_one(connection, "metrics/last_refresh.sql")
     if not config.refresh:
         row = _refreshed_by_pg_cron(database, row)
+    with database.connect() as connection:
+        shown = figures_metadata(connection)
     context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
         # out of date from the first hour on.
         data_version=dg.DataVersion(VIEW_STEP.checksum),
         metadata={
+            **shown,
             "dagster/row_count": row["total_records"],
             "dagster/size_bytes": row["bytes"],
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
-            "refresh_seconds": row["refresh_seconds"],
+            "refresh_seconds": _rounded(row["refresh_seconds"]),
             # Of the figures that it replaced: those that it made are always new.
-            "age_when_replaced_seconds": row["age_when_replaced_seconds"],
+            "replaced_age_seconds": _rounded(row["replaced_age_seconds"]),
             **outcome_metadata(outcomes),
             "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
             "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
         },
     )
+
+
+def _was_done_before(context: dg.AssetExecutionContext, connection: Connection) -> bool:
+    """Whether this run repeats one that died, or heard no answer, after it had refreshed."""
+    if REPEATED_TAG not in context.run.tags or context.run.root_run_id is None:
+        return False
+    first = context.instance.get_run_record_by_id(context.run.root_run_id)
+    if first is None:
+        return False
+    asked_seconds_ago = time.time() - first.create_timestamp.timestamp()
+    row = query_one(connection, "metrics/last_refresh.sql")
+    return bool(row["age_seconds"] < asked_seconds_ago)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _refresh(database: Database) -> None:

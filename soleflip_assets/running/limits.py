@@ -1,4 +1,4 @@
-"""What each job's runs are tagged with: when they must end, and who goes first in the queue.
+"""What runs are tagged with: when they must end, who goes first in the queue, which are repeated.
 
 A job is tagged when its module is loaded, which must not read the environment. So where a setting decides
 when its runs end, the job says which, and a run is tagged with the number when it starts.
@@ -12,6 +12,17 @@ from soleflip_assets.ground.deadlines import Deadline
 
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 SETTING_TAG = "soleflip/max_runtime_setting"
+# What Dagster tags a run with that repeats a failed one by itself.
+REPEATED_TAG = "dagster/retry_number"
+
+# A run by the clock that failed is repeated: its process was killed, a server restarted. Three times, each
+# some 20 s after the last: what lasts longer waits for the next hour. All steps: who died after the last one
+# has none left.
+REPEATED = {
+    "dagster/max_retries": "3",
+    "dagster/retry_on_asset_or_op_failure": "true",
+    "dagster/retry_strategy": "ALL_STEPS",
+}
 
 
 class Priority(IntEnum):

@@ -28,7 +28,7 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     sentences = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = Process.from_tags(run.tags)
+        process = _process_of(instance, run)
         if process is None or not process.is_gone:
             continue
         # Somebody else may be ending it at this moment, and it may have ended well just before its process.
@@ -44,6 +44,19 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
             f"Ended run {run.run_id[:8]} of {run.job_name}: {process}, which did it, is gone."
         )
     return sentences
+
+
+def _process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Process | None:
+    """The process that does a run; None if it is not known, or none does it yet.
+
+    A run that repeats another one has its tags, with the process that did that one, until it starts.
+    """
+    process = Process.from_tags(run.tags)
+    if process is None or run.parent_run_id is None:
+        return process
+    repeated = instance.get_run_by_id(run.parent_run_id)
+    inherited = repeated is not None and Process.from_tags(repeated.tags) == process
+    return None if inherited else process
 
 
 def unfinished_run(instance: dg.DagsterInstance, job: str) -> dg.DagsterRun | None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from soleflip_assets.embedded.postgres import PostgresServer
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql
+from tests.proxy import Proxy, proxied
 
 UNITS = FILES / "deploy" / "systemd"
 SERVICES = ("code-server", "webserver", "viewers", "daemon")
@@ -148,6 +149,7 @@ class Topology:
                 hide_password=False
             ),
         }
+        self.settings: dict[str, str] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def environment(self, name: str) -> dict[str, str]:
@@ -156,7 +158,12 @@ class Topology:
         meant: dict[str, str] = {}
         for file in files:
             meant |= read_environment(FILES / "deploy" / f"{file}.example")
-        return clean_environment(**self.clock.variables, PYTHONPATH=str(_IMPATIENCE)) | {
+        if "SOLEFLIP_DATABASE_URL" in meant:
+            meant |= self.settings
+        # Behind what was there: these tests may be of another checkout than the one that is installed.
+        paths = (os.environ.get("PYTHONPATH", ""), str(_IMPATIENCE))
+        path = os.pathsep.join(filter(None, paths))
+        return clean_environment(**self.clock.variables, PYTHONPATH=path) | {
             name: self.variables.get(name, value) for name, value in meant.items()
         }
 
@@ -213,14 +220,19 @@ class Topology:
 
 @dataclass
 class Production:
-    """All of it, and the clock on its wall."""
+    """All of it, and the clock on its wall; the proxy through which the services reach their databases."""
 
     topology: Topology
-    server: PostgresServer
+    databases: Databases
     database: URL
     storage: URL
     clock: Clock
+    proxy: Proxy
     stack: ExitStack
+
+    @property
+    def server(self) -> PostgresServer:
+        return self.databases.server
 
     def stop(self, name: str) -> None:
         if name == "database":
@@ -281,7 +293,13 @@ def _is_run(process: psutil.Process) -> bool:
 
 @contextmanager
 def running_production(
-    start: datetime, programs: Path, keep: Collection[str], **variables: str
+    start: datetime,
+    programs: Path,
+    keep: Collection[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    disk: Path | None = None,
 ) -> Iterator[Production]:
     """All services on a shop of their own, for the length of the block.
 
@@ -290,16 +308,21 @@ def running_production(
         programs: PostgreSQL's.
         keep: the schedules that are left on.
         variables: of the environment files, where they are to be others.
+        settings: of the code server, which its files leave at their defaults.
+        disk: the folder of all that they write, if not a temporary one.
     """
-    with open_folder() as folder, ExitStack() as stack:
+    with nullcontext(disk) if disk else open_folder() as folder, ExitStack() as stack:
         clock = Clock(folder, start)
         server = PostgresServer(folder / "data", programs, {"fsync": "off"})
         with clock.set_here():
             stack.enter_context(server.running())
         databases = Databases(server)
         database, storage = databases.deployed("production"), databases.empty()
-        topology = Topology(folder, database, storage, clock)
-        topology.variables |= variables
+        proxy = Proxy(server.data / ".s.PGSQL.5432")
+        stack.callback(proxy.close)
+        topology = Topology(folder, proxied(database, proxy), proxied(storage, proxy), clock)
+        topology.variables |= variables or {}
+        topology.settings |= settings or {}
         stack.callback(server.stop, "immediate")
         stack.callback(topology.end)
         for name in ("code-server", "webserver", "viewers"):
@@ -309,7 +332,7 @@ def running_production(
         topology.start("daemon")
         awaited(lambda: topology.health("daemon", "--ready").returncode == 0, 150)
         awaited(lambda: all(_is_known(storage, schedule) for schedule in keep), 150)
-        yield Production(topology, server, database, storage, clock, stack)
+        yield Production(topology, databases, database, storage, clock, proxy, stack)
 
 
 def _stop_schedules(port: int, keep: Collection[str]) -> None:

@@ -1,67 +1,29 @@
 """A proxy that keeps the connection and stops forwarding: the statement is given up (D3)."""
 
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
+from dagster_postgres.utils import DagsterPostgresException
+from psycopg2 import extensions
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.ground.bounded import BoundedConnection
 from soleflip_assets.ground.database import execute_statement
+from soleflip_assets.ground.deadlines import CONNECTION_PARAMETERS, Deadline
 from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import FILES
+from soleflip_assets.running import storage as running_storage
 from tests.conftest import Databases, connect
-
-
-class Proxy:
-    """Forwards TCP connections to a server's Unix socket until it is told to swallow what comes."""
-
-    def __init__(self, server: Path) -> None:
-        self._server = server
-        # What comes after these is read and thrown away: both directions, or the answers only.
-        self.swallows_all = False
-        self.swallows_answers = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._listener]
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self._server))
-                self._sockets += [client, server]
-                for source, sink, answers in ((client, server, False), (server, client, True)):
-                    threading.Thread(
-                        target=self._forward,
-                        args=(source, sink, answers, self.swallows_answers),
-                        daemon=True,
-                    ).start()
-
-    def _forward(
-        self, source: socket.socket, sink: socket.socket, answers: bool, late: bool
-    ) -> None:
-        """`late`: a connection that was made after the answers of older ones began to be swallowed."""
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if not (self.swallows_all or (answers and self.swallows_answers and not late)):
-                    sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        for opened in self._sockets:
-            # A thread that reads it wakes up.
-            with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
+from tests.proxy import Proxy, proxied
 
 
 @pytest.fixture
@@ -152,3 +114,41 @@ def test_every_connection_is_kept_alive(through: URL) -> None:
         finally:
             descriptor.detach()
     assert psycopg.pq.__impl__
+
+
+@pytest.fixture
+def storage(proxy: Proxy, databases: Databases, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own storage through the proxy, as dagster.yaml says; what takes a minute takes a second."""
+    shutil.copyfile(FILES / "dagster.yaml", tmp_path / "dagster.yaml")
+    before = extensions.get_wait_callback()
+    with pytest.MonkeyPatch.context() as patch:
+        url = proxied(databases.dagster(), proxy)
+        patch.setenv("DAGSTER_POSTGRES_URL", url.render_as_string(hide_password=False))
+        patch.setattr(running_storage, "STORAGE_ANSWER", Deadline("", 1, "s", "", ""))
+        patch.setattr(running_storage, "CONNECT", Deadline("", 1, "s", "", ""))
+        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+            yield instance
+    extensions.set_wait_callback(before)
+
+
+def test_storage_that_a_proxy_swallows_ends(proxy: Proxy, storage: dg.DagsterInstance) -> None:
+    """Connections that there were, and new ones; afterwards it works as before."""
+    assert storage.get_runs() == []
+    engine: Any = storage.run_storage._engine  # type: ignore[attr-defined]
+    with engine.connect() as connection:
+        proxy.swallows_all = True
+        with pytest.raises(OperationalError, match="was silent for 1 s") as found:
+            connection.exec_driver_sql("SELECT 1")
+        assert found.value.connection_invalidated
+    # Dagster itself tries again five times.
+    with pytest.raises(DagsterPostgresException, match="too many retries"):
+        storage.get_runs()
+    proxy.swallows_all = False
+    assert storage.get_runs() == []
+
+
+def test_storage_is_kept_alive(storage: dg.DagsterInstance) -> None:
+    """Parameters that the kernel goes by."""
+    engine: Any = storage.run_storage._engine  # type: ignore[attr-defined]
+    assert engine.url.drivername == "postgresql+psycopg2"
+    assert {**CONNECTION_PARAMETERS, **engine.url.query} == engine.url.query

@@ -130,7 +130,7 @@ class Shop:
         return next(
             child
             for child in psutil.Process(self.up.process.pid).children()
-            if "dagster-daemon" in " ".join(child.cmdline())
+            if "soleflip_assets.commands.daemon" in " ".join(child.cmdline())
         )
 
 

@@ -121,6 +121,18 @@ def test_it_starts_again_after_a_crash(server: PostgresServer) -> None:
             assert answers(server)
 
 
+def test_it_is_revived_after_a_crash_and_only_then(server: PostgresServer) -> None:
+    with server.running():
+        assert not server.revive()
+        (postmaster,) = _postmasters(server)
+        postmaster.send_signal(signal.SIGKILL)
+        postmaster.wait()
+        _await_end_of_backends(server)
+        assert server.revive()
+        assert answers(server)
+        assert not server.revive()
+
+
 def test_a_long_path_gets_a_short_socket() -> None:
     """A socket's name is at most 103 bytes long."""
     with open_folder() as folder:

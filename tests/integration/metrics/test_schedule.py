@@ -1,5 +1,8 @@
 """When the hourly schedule asks for a refresh, and when it says why not."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import dagster as dg
 import pytest
 from sqlalchemy.engine import URL
@@ -7,7 +10,9 @@ from sqlalchemy.engine import URL
 from soleflip_assets.definitions import defs
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
+from soleflip_assets.metrics import assets
 from soleflip_assets.metrics.jobs import hourly_stock_metrics_refresh
+from soleflip_assets.running.limits import REPEATED, REPEATED_TAG
 from tests.conftest import Databases, connect
 
 UNFINISHED = (
@@ -49,9 +54,27 @@ def deployed(databases: Databases) -> URL:
     return databases.deployed("production")
 
 
-def test_asks_for_a_refresh(deployed: URL) -> None:
+def test_asks_for_a_refresh_that_is_repeated_if_it_fails(deployed: URL) -> None:
     with dg.instance_for_test() as instance:
-        assert isinstance(tick(instance, deployed), dg.RunRequest)
+        asked = tick(instance, deployed)
+    assert isinstance(asked, dg.RunRequest)
+    assert REPEATED.items() <= asked.tags.items()
+
+
+def test_repeated_run_does_not_refresh_again_what_the_first_did(databases: Databases) -> None:
+    """Its process died after the refresh, before it could say so; a run that is no repetition always does."""
+    url = databases.deployed("production")
+    with dg.instance_for_test() as instance, connect(url) as connection:
+        first = run(instance, "refresh_stock_metrics", dg.DagsterRunStatus.FAILURE)
+        repeated: Any = SimpleNamespace(
+            run=SimpleNamespace(tags={REPEATED_TAG: "1"}, root_run_id=first.run_id),
+            instance=instance,
+        )
+        assert not assets._was_done_before(repeated, connection)
+        connection.exec_driver_sql("SELECT inventory.refresh_stock_metrics()")
+        assert assets._was_done_before(repeated, connection)
+        repeated.run.tags = {}
+        assert not assets._was_done_before(repeated, connection)
 
 
 @pytest.mark.parametrize("status", UNFINISHED)

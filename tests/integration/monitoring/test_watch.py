@@ -191,6 +191,35 @@ def test_run_whose_process_is_gone_is_ended(
         instance.delete_run(run.run_id)
 
 
+def test_run_that_repeats_one_whose_process_is_gone_goes_on(
+    instance: dg.DagsterInstance, databases: Databases
+) -> None:
+    """It has the tags of that one until it starts itself."""
+    dead = replace(Process.this(), start="long ago")
+
+    @dg.job
+    def work() -> None:
+        """Nothing."""
+
+    first = instance.create_run_for_job(work, status=dg.DagsterRunStatus.FAILURE, tags=dead.tags)
+    queued, died = (
+        instance.create_run_for_job(
+            work,
+            status=dg.DagsterRunStatus.STARTED,
+            tags=owner.tags,
+            parent_run_id=first.run_id,
+            root_run_id=first.run_id,
+        )
+        for owner in (dead, replace(dead, start="later"))
+    )
+    Watch(instance, databases.legacy("production")).tick()
+    statuses = [
+        found.status for run in (queued, died) if (found := instance.get_run_by_id(run.run_id))
+    ]
+    assert statuses == [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE]
+    instance.delete_run(queued.run_id)
+
+
 def test_process_number_that_somebody_else_has_now_is_another_process() -> None:
     this = Process.this()
     assert not this.is_gone

@@ -429,3 +429,23 @@ def test_whoever_is_reached_in_the_end_knows_what_is_and_was_never_told_it_twice
         subject for subject, fails in truth.items() if fails
     }
     assert inbox.collect(state, now + 1) == []
+
+
+def test_clock_that_is_set_back_silences_nothing() -> None:
+    """What was remembered of a time to come counts as of now, and what fails anew is told at once."""
+    state, inbox = new_state(), Inbox()
+    later, now = 10 * HOUR, 9 * HOUR
+    state.ticks["sensor:watch"] = later
+    state.sent["sink"] = [later] * 10
+    state.observe(failing(at=later))
+    state.forget_the_future(now)
+    assert state.ticks == {"sensor:watch": now}
+    assert state.news(inbox.name, anything, now) == []
+    assert state.news(inbox.name, anything, now + 601)
+
+
+def test_clock_of_another_machine_may_differ_by_seconds() -> None:
+    state = new_state()
+    state.ticks["sensor:watch"] = HOUR + 3
+    state.forget_the_future(HOUR)
+    assert state.ticks == {"sensor:watch": HOUR + 3}

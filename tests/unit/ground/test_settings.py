@@ -136,13 +136,20 @@ def test_what_cannot_be_meant_is_one_sentence(
     assert str(raised.value) == f"{variable} is {value!r}: {fix}."
 
 
-@pytest.mark.parametrize(("first", "last"), [(WARN_MINUTES, ERROR_MINUTES), (LOG_DAYS, RUNS_DAYS)])
+@pytest.mark.parametrize(
+    ("first", "last", "wrong", "least"),
+    [
+        # Dagster loads no freshness policy in which they are equal.
+        (WARN_MINUTES, ERROR_MINUTES, "is not less than", "400"),
+        (LOG_DAYS, RUNS_DAYS, "is more than", "401"),
+    ],
+)
 def test_two_that_contradict_each_other_are_refused(
-    monkeypatch: pytest.MonkeyPatch, first: str, last: str
+    monkeypatch: pytest.MonkeyPatch, first: str, last: str, wrong: str, least: str
 ) -> None:
-    monkeypatch.setenv(first, "401")
+    monkeypatch.setenv(first, least)
     monkeypatch.setenv(last, "400")
-    with pytest.raises(ConfigurationError, match=f"{first} is more than {last}"):
+    with pytest.raises(ConfigurationError, match=f"{first} {wrong} {last}"):
         Settings.from_environment()
 
 

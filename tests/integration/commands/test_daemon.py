@@ -1,0 +1,50 @@
+"""Sensors after the clock was set back."""
+
+import dagster as dg
+
+# Private, because only a running daemon has public ways of making a sensor's state.
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from soleflip_assets.commands.daemon import forget_the_future
+
+NOW, LATER = 1_000_000.0, 1_003_600.0
+
+
+def _looked(instance: dg.DagsterInstance, name: str, at: float) -> None:
+    """A sensor whose last tick was at a time."""
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="shop"))
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
+    data = SensorInstigatorData(
+        last_tick_timestamp=at, last_tick_start_timestamp=at, cursor="remembered"
+    )
+    instance.add_instigator_state(
+        InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data)
+    )
+
+
+def test_sensor_whose_last_look_lies_in_the_future_looks_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    """What it remembers stays; another one is left alone."""
+    _looked(instance, "watch", LATER)
+    _looked(instance, "alerts", NOW - 10)
+    assert forget_the_future(instance, NOW) == ["watch"]
+    found = {state.name: state.instigator_data for state in instance.all_instigator_state()}
+    expected = {"watch": NOW, "alerts": NOW - 10}
+    for name, at in expected.items():
+        data = found[name]
+        assert isinstance(data, SensorInstigatorData)
+        assert (data.last_tick_timestamp, data.last_tick_start_timestamp) == (at, at)
+        assert data.cursor == "remembered"
+    assert forget_the_future(instance, NOW) == []
