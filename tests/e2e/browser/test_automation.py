@@ -6,17 +6,26 @@ from playwright.sync_api import expect
 
 from tests.e2e.browser.ui import Ui
 
-# Sensors and schedules.
-AUTOMATIONS = 9
+_ON = """
+query On($repository: RepositorySelector!) {
+  schedulesOrError(repositorySelector: $repository) { ... on Schedules { results { defaultStatus } } }
+  sensorsOrError(repositorySelector: $repository) { ... on Sensors { results { defaultStatus } } }
+}
+"""
+_REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "soleflip"}
 
 
 def test_everything_by_the_clock_is_on(ui: Ui) -> None:
-    ui.open("/automation", height=680)
+    ui.open("/automation", height=1500)
     page = ui.page
     for schedule in ("hourly_stock_metrics_refresh info Scheduled Every hour", "weekly_watch info"):
         expect(page.get_by_role("link", name=schedule)).to_be_visible()
     switches = page.get_by_role("checkbox", checked=True)
-    expect(switches).to_have_count(AUTOMATIONS)
+    found = ui.up.graphql(_ON, repository=_REPOSITORY)
+    automations = found["schedulesOrError"]["results"] + found["sensorsOrError"]["results"]
+    on = [one for one in automations if one["defaultStatus"] == "RUNNING"]
+    assert len(on) > 8
+    expect(switches).to_have_count(len(on))
     ui.keep("automation")
 
 
