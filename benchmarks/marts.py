@@ -193,7 +193,7 @@ def _section(
     ]
     told = (
         f"{rows:,} stock rows with {WRITES + 1} events each; of DuckDB the median of {ROUNDS}. It is at least "
-        f"**{others[slowest]:.1f} times** as fast ({slowest}), the funnel {times[_FUNNEL]:.1f} times. "
+        f"**{others[slowest]:.1f} times** as fast ({slowest}), the funnel {times[_FUNNEL]:.1f}. "
         f"All marts, their checks and the page, after {CHANGES:,} changes: **{whole:.1f} s**."
     )
     header = ["mart", "PostgreSQL, s", "DuckDB, s", "times"]
