@@ -192,7 +192,7 @@ def _section(
         for name in sorted(times, key=times.__getitem__)
     ]
     told = (
-        f"{rows:,} stock rows with {WRITES + 1} events each; of DuckDB the median of {ROUNDS}. It is at least "
+        f"{rows:,} stock rows with {WRITES + 1} events each; DuckDB: median of {ROUNDS}. It is at least "
         f"**{others[slowest]:.1f} times** as fast ({slowest}), the funnel {times[_FUNNEL]:.1f}. "
         f"All marts, their checks and the page, after {CHANGES:,} changes: **{whole:.1f} s**."
     )
