@@ -20,6 +20,8 @@ from soleflip_assets.ground import runbook
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
+# What comes before the first step.
+FIRST = " First: "
 
 
 class Markdown(str):
@@ -81,7 +83,7 @@ def explanation(section: str, meaning: str, observed: Mapping[str, Any]) -> str:
     examples = observed.get("examples")
     instance = f" For instance: {', '.join(map(str, examples))}." if examples else ""
     step = runbook.first_step(section)
-    return f"{meaning}{instance}" + (f" First: {step}" if step else "")
+    return f"{meaning}{instance}" + (f"{FIRST}{step}" if step else "")
 
 
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:

@@ -73,7 +73,8 @@ class _Commands(Mapping[str, click.Command]):
         if name not in self._loaded:
             module = import_module(f"soleflip_assets.commands.{self._modules[name]}")
             command = cast("click.Command", getattr(module, name.replace("-", "_")))
-            command.params += how_much()
+            for one in _within(command):
+                one.params += how_much()
             self._loaded[name] = command
         return self._loaded[name]
 
@@ -82,6 +83,15 @@ class _Commands(Mapping[str, click.Command]):
 
     def __len__(self) -> int:
         return len(self._modules)
+
+
+def _within(command: click.Command) -> Iterator[click.Command]:
+    """What does something: a command itself, or those of a group."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            yield from _within(one)
+    else:
+        yield command
 
 
 class _Sections(click.Group):

@@ -5,6 +5,7 @@ import click
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.commands.terminal import conclude, counted, examples
 from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
 from soleflip_assets.phase2.countdown import REPORT_KEY
@@ -61,8 +62,8 @@ def deploy(*, check: bool, prefer: str | None) -> None:
         else f"Phase 2 was deployed already, nothing had to be changed: {counted(rows, 'stock row')}"
     )
     conclude(
-        f"{what}, {counted(done.passed, 'check')} passed.",
-        report=done.metadata(*REPORT_KEY.path)["path"],
+        f"{what}, {done.checked}.",
+        report=Settings.from_environment().reports / done.metadata(*REPORT_KEY.path)["file"],
         run=done.link,
         then="`soleflip verify` proves it at any time; `soleflip up` keeps it fresh and watched",
     )

@@ -1,18 +1,31 @@
 """The command that turns tables of the shop into partitions by month. Not here: how (partitioning/)."""
 
 import json
+from typing import Any
 
 import click
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
-from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say
+from soleflip_assets.commands.terminal import (
+    UsageRefusal,
+    conclude,
+    configuration_errors,
+    examples,
+    say,
+)
+from soleflip_assets.commands.terminal import (
+    table as in_columns,
+)
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.partitioning.keeping import kept, shown
-from soleflip_assets.partitioning.listing import lines
 from soleflip_assets.partitioning.names import Keep
 from soleflip_assets.partitioning.record import managed_tables
+
+_HEADER = [
+    "table", "by", "MB", "rows", "months", "from", "to", "next month", "keep", "in no month", "state",
+]  # fmt: skip
 
 
 @click.command(
@@ -87,18 +100,18 @@ def partition(
     """
     chosen = [as_list, months, undo, column is not None]
     if sum(chosen) != 1 or (table is None) != (as_list or months):
-        raise click.UsageError("Name a TABLE with --by or --undo, or say --list or --months alone.")
+        raise UsageRefusal("Name a TABLE with --by or --undo, or say --list or --months alone.")
     if (wait and not (undo or months)) or (as_json and not as_list):
-        raise click.UsageError("--wait goes with --undo or --months, --json with --list.")
+        raise UsageRefusal("--wait goes with --undo or --months, --json with --list.")
     if (keep or archive) and column is None:
-        raise click.UsageError("--keep and --archive go with --by.")
+        raise UsageRefusal("--keep and --archive go with --by.")
     with configuration_errors():
         if keep:
             Keep.parse(keep)
     if as_list:
         _list(as_json=as_json)
     elif months:
-        _run("keep_partitions", "keep", {"dry_run": check, "wait": wait})
+        _keep({"dry_run": check, "wait": wait})
     else:
         config = {
             "table": table,
@@ -109,18 +122,37 @@ def partition(
             "wait": wait,
             "dry_run": check,
         }
-        _run("partition_table", "partition", config)
+        _partition(config)
 
 
 @as_owner
-def _run(job: str, op: str, config: dict[str, object]) -> None:
-    done = run(job, {"ops": {op: {"config": config}}})
+def _partition(config: dict[str, Any]) -> None:
+    done = run("partition_table", {"ops": {"partition": {"config": config}}})
+    table = config["table"]
+    if config["dry_run"]:
+        conclude(
+            f"Nothing stands in the way of {table}, and nothing was changed.",
+            run=done.link,
+            then="the same without --check",
+        )
+    elif config["undo"]:
+        conclude(f"{table} is an ordinary table again.", run=done.link)
+    else:
+        conclude(
+            f"{table} is kept in partitions by month.",
+            run=done.link,
+            then="`soleflip partition --list` shows them",
+        )
+
+
+@as_owner
+def _keep(config: dict[str, Any]) -> None:
+    done = run("keep_partitions", {"ops": {"keep": {"config": config}}})
     conclude(
-        "Nothing was changed: the lines above say what would be."
+        "Nothing was changed."
         if config["dry_run"]
-        else "Done: the lines above say what.",
+        else "Every table in partitions has its months, and none that is over.",
         run=done.link,
-        then="`soleflip partition --list` shows the tables with their months",
     )
 
 
@@ -132,6 +164,25 @@ def _list(environment: Environment, *, as_json: bool) -> None:
         found = [shown(kept(connection, managed)) for managed in managed_tables(connection)]
     if as_json:
         click.echo(json.dumps(found, indent=2))
-        return
-    for line in lines(found):
-        say(line)
+    elif not found:
+        say("No table is kept in partitions: see `soleflip partition --help`.")
+    else:
+        for line in in_columns(_HEADER, [_cells(row) for row in found]):
+            say(line)
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    keep = f"{row['keep']}, archived" if row["archive"] else row["keep"]
+    return [
+        row["table"],
+        row["column"],
+        f"{row['bytes'] / 2**20:,.1f}",
+        row["rows"],
+        row["months"],
+        row["first_month"] or "-",
+        row["last_month"] or "-",
+        "there" if row["next_month"] else "MISSING",
+        keep or "all",
+        row["rows_in_rest"],
+        row["state"],
+    ]

@@ -46,7 +46,7 @@ def warehouse() -> None:
 
 
 def _with_warehouse(command: Callable[..., None]) -> Callable[..., None]:
-    """Run a command in prepared surroundings, where the warehouse's packages are there."""
+    """A command that needs the packages of the extra ``warehouse``, in prepared surroundings."""
 
     @wraps(command)
     def require_and_run(*args: Any, **kwargs: Any) -> None:
@@ -159,7 +159,7 @@ def _conclude(done: JobRun, sentence: str) -> None:
     made = done.result.asset_materializations_for_node("warehouse")
     rows = sum(int(str(each.metadata["rows_written"].value)) for each in made)
     conclude(
-        f"{sentence}: {counted(rows, 'row')} written, {counted(done.passed, 'check')} passed.",
+        f"{sentence}: {counted(rows, 'row')} written, {done.checked}.",
         run=done.link,
         then='`soleflip warehouse query "SELECT …"` asks it',
     )

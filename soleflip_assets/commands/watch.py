@@ -54,8 +54,7 @@ def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: 
     done = run("refresh_stock_metrics")
     rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])
     conclude(
-        f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, "
-        f"{counted(done.passed, 'check')} passed.",
+        f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, {done.checked}.",
         run=done.link,
         then="nothing; `soleflip status` says who refreshes hourly",
     )

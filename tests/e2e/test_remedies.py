@@ -16,7 +16,6 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.question import ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
-from soleflip_assets.commands.cli import main
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 from soleflip_assets.ground.database import execute_statement
 from soleflip_assets.ground.settings import FILES
@@ -234,8 +233,6 @@ def passed(shop: Connection, check: str) -> bool:
 @pytest.mark.parametrize("remedy", REMEDIES, ids=str)
 def test_remedy_cures_the_fault_that_it_is_for(remedy: Remedy, shop: URL, shell: Shell) -> None:
     chosen = [blocks_of(remedy.check)[place] for place in remedy.blocks]
-    if any("soleflip resync" in block.text for block in chosen) and "resync" not in main.commands:
-        pytest.skip("merge with the branch that brings `soleflip resync`")
     with connect(shop) as connection:
         assert passed(connection, remedy.check)
         wrong = remedy.fault(connection)

@@ -50,7 +50,7 @@ def test_materialize_refreshes_the_view_and_records_its_column_lineage(ui: Ui) -
 @pytest.fixture
 def refreshes(up: Up) -> None:
     """Some more for the picture; one has been there since the deployment."""
-    for _ in range(12 if "SCREENSHOTS" in os.environ else 0):
+    for _ in range(4 if "SCREENSHOTS" in os.environ else 0):
         refresh_step(up, up.graphql(LAUNCH_REFRESH)["launchRun"]["run"]["runId"])
 
 

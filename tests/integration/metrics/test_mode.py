@@ -225,7 +225,7 @@ DASHBOARD = """
     COMMENT ON COLUMN dashboard.available.stock_id IS 'whose';
     ALTER VIEW dashboard.available OWNER TO painter;
     GRANT SELECT ON dashboard.available TO PUBLIC;
-    GRANT SELECT (stock_id) ON dashboard.available TO clerk WITH GRANT OPTION;
+    GRANT SELECT (stock_id) ON dashboard.available TO onlooker WITH GRANT OPTION;
     CREATE VIEW dashboard.total WITH (security_invoker) AS
       SELECT sum(available_quantity) FROM dashboard.available;
     CREATE VIEW dashboard.counted AS SELECT count(*) FROM inventory.stock_metrics_view;
@@ -244,7 +244,7 @@ DASHBOARD = """
     COMMENT ON MATERIALIZED VIEW dashboard.costs IS 'what it cost';
     COMMENT ON COLUMN dashboard.costs.total_cost IS 'euros';
     ALTER MATERIALIZED VIEW dashboard.costs OWNER TO painter;
-    GRANT SELECT ON dashboard.costs TO clerk;
+    GRANT SELECT ON dashboard.costs TO onlooker;
     CREATE MATERIALIZED VIEW dashboard.not_yet AS SELECT stock_id FROM dashboard.costs WITH NO DATA;
     CREATE VIEW dashboard.mixed AS
       SELECT total.sum, costs.total_cost FROM dashboard.total CROSS JOIN dashboard.costs;
@@ -291,12 +291,14 @@ def dashboard(connection: Connection) -> list[tuple[object, ...]]:
 @contextmanager
 def dashboard_of(connection: Connection) -> Iterator[None]:
     """A dashboard, which two roles of the whole server belong to."""
-    connection.exec_driver_sql("CREATE ROLE clerk")
+    connection.exec_driver_sql("CREATE ROLE onlooker")
     try:
         connection.exec_driver_sql(DASHBOARD)
         yield
     finally:
-        connection.exec_driver_sql("DROP OWNED BY painter, clerk CASCADE; DROP ROLE painter, clerk")
+        connection.exec_driver_sql(
+            "DROP OWNED BY painter, onlooker CASCADE; DROP ROLE painter, onlooker"
+        )
 
 
 @pytest.mark.parametrize("mode", Mode)

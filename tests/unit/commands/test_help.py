@@ -108,8 +108,11 @@ def test_examples_fit_into_80_columns(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name])
 def test_command_can_be_quiet_and_verbose(name: str) -> None:
-    told = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {"-q", "--quiet", "-v", "--verbose"} <= told
+    """Or, of a group, each of its commands."""
+    command = COMMANDS[name]
+    for one in [*command.commands.values()] if isinstance(command, click.Group) else [command]:
+        told = {option for parameter in one.params for option in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose"} <= told
 
 
 def test_every_command_has_its_section() -> None:
