@@ -35,11 +35,11 @@ from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import detach_month, drop_detached, make_months
 
 CLIENTS = 4
-ROUNDS = 8
-SECONDS = 3
+ROUNDS = 6
+SECONDS = 2
 WRITES = 1_000
 MONTHS = 36
-EVENTS_OF_A_ROW = 5
+EVENTS_OF_A_ROW = 25
 READS = 100
 PROBES = 300
 
@@ -87,9 +87,8 @@ INSERT INTO inventory_ops.stock_event (
 )
 SELECT
   (entry ->> 'changed_at')::timestamptz, pg_current_xact_id(), 'update', id, '{status,updated_at}',
-  (entry ->> 'changed_at')::timestamptz, pg_current_xact_id(), 'update', id,
-  '{status,updated_at}',
-  roi_percentage, entry ->> 'to_status', location, created_at, updated_at
+  product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
+  gross_purchase_price, roi_percentage, entry ->> 'to_status', location, created_at, updated_at
 FROM inventory.stock CROSS JOIN jsonb_array_elements(status_history) AS entry
 ORDER BY 1
 """

@@ -199,5 +199,8 @@ def _url(variable: str) -> URL:
         DAGSTER_STORAGE_URL: settings.dagster_storage_url,
     }[variable]
     if url is None:
-        raise ConfigurationError(f"{variable} is not set: write it as {EXAMPLE}.")
+        raise ConfigurationError(
+            f"{variable} is not set, and health asks servers of your own, not the embedded one: write it as "
+            f"{EXAMPLE}, or ask `soleflip status`."
+        )
     return url

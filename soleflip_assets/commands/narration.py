@@ -12,13 +12,15 @@ from typing import Any
 
 import dagster as dg
 
+from soleflip_assets.checks.shown import FIRST
 from soleflip_assets.commands.terminal import counted, is_verbose, mark, say, tell
 from soleflip_assets.ground.errors import innermost, is_of_a_check, is_ours
 from soleflip_assets.ground.settings import Settings
 
 _DEBUG = 10
-# Half a line.
-_SHORT = 40
+# A text is told of a check that passed up to this length, as fingerprints are longer; of one that failed, of
+# up to a line.
+_SHORT, _LINE = 16, 80
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 # Ends are told of whole lists only; of these the first few are in the sentence that says what they mean.
 _EXAMPLES = "examples"
@@ -90,12 +92,13 @@ def numbers_of(check: dg.AssetCheckEvaluation) -> str:
     told = [
         f"{name.replace('_', ' ').replace('/', ' ')} {text}"
         for name, value in check.metadata.items()
-        if name != _EXAMPLES and (text := _shown(value))
+        if name not in (_EXAMPLES, "what_to_do")
+        and (text := _shown(value, _SHORT if check.passed else _LINE))
     ]
     return ", ".join(told)
 
 
-def _shown(found: dg.MetadataValue[Any]) -> str:  # noqa: PLR0911 one return a type
+def _shown(found: dg.MetadataValue[Any], longest: int) -> str:  # noqa: PLR0911 one return a type
     """A value in a line; nothing for lists, tables and texts, which the UI shows."""
     value = found.value
     if isinstance(found, dg.TimestampMetadataValue):
@@ -109,7 +112,7 @@ def _shown(found: dg.MetadataValue[Any]) -> str:  # noqa: PLR0911 one return a t
             return f"{value:,.2f}".rstrip("0").rstrip(".")
         case str() if _MOMENT.match(value):
             return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        case str() if len(value) <= _SHORT:
+        case str() if len(value) <= longest:
             return value
         case _:
             return ""
@@ -126,7 +129,8 @@ def refusals(checks: Sequence[dg.AssetCheckEvaluation]) -> Iterator[str]:
         return
     if len(failed) == 1:
         (check,) = failed
-        why = (check.description or "it is not as it should be").rstrip(".")
+        # What to do first is told above, with the numbers.
+        why = (check.description or "it is not as it should be").partition(FIRST)[0].rstrip(".")
         yield f"{check.check_name} failed: {why}; see {_section(check)}."
         return
     names = ", ".join(check.check_name for check in failed)
@@ -140,7 +144,8 @@ def _section(check: dg.AssetCheckEvaluation) -> str:
     """Where the runbook says what to do."""
     is_preflight = check.asset_key.to_user_string() == _PREFLIGHT
     section = "preflight" if is_preflight else check.check_name
-    return f"{Settings.from_environment().runbook_url}#{section}"
+    # The page that `soleflip up` serves is there only while it runs.
+    return f"{Settings.from_environment().runbook_url or 'docs/runbook.md'}#{section}"
 
 
 def _line(entry: dg.EventLogEntry) -> str | None:

@@ -7,6 +7,7 @@ is told of a run (narration.py).
 """
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -39,6 +40,7 @@ EXIT_CODES: Mapping[int, str] = {
 _MOST = 5
 _WIDEST = 100
 _GIVEN = "soleflip.given"
+_LABEL = re.compile(r" *[✓✗!] |  \S+ {2,}")
 _FALLBACK = (80, 24)
 
 
@@ -168,10 +170,9 @@ def _print(line: str, *, err: bool) -> None:
 
 def _wrapped(line: str, columns: int) -> str:
     indent = " " * (len(line) - len(line.lstrip()))
-    # Under the text, not under the mark before it.
-    hang = indent + (
-        "  " if line.lstrip()[:2] in {"✓ ", "✗ ", "! "} else "    " if not indent else ""
-    )
+    # Under the text, not under the mark or the word before it.
+    label = _LABEL.match(line)
+    hang = " " * len(label[0]) if label else indent or "    "
     return textwrap.fill(
         line.strip(),
         columns,

@@ -29,7 +29,10 @@ def usage_in_sentences(
         raise
     except click.ClickException as error:
         invoked = context.invoked_subcommand if context else None
-        refuse(sentence(error, " ".join(filter(None, [path, invoked]))))
+        known = getattr(error, "ctx", None)
+        # Click leaves it out where a value lacks, or is one too many.
+        where = known.command_path if known else " ".join(filter(None, [path, invoked]))
+        refuse(sentence(error, where))
     except KeyboardInterrupt:
         sys.exit(EXIT_CTRL_C)
 
@@ -42,19 +45,20 @@ def sentence(error: click.ClickException, path: str) -> str:
         path: the command, as it is written.
     """
     look = f"see `{path} --help`"
+    name = path.removeprefix("soleflip ")
     match error:
         case UsageRefusal():
             return error.format_message()
         case click.NoSuchOption():
             return (
-                f"{path} has no option {error.option_name}: {_instead(error.possibilities, look)}."
+                f"{name} has no option {error.option_name}: {_instead(error.possibilities, look)}."
             )
         case click.exceptions.NoSuchCommand():
             return (
                 f"there is no command {error.command_name}: {_instead(error.possibilities, look)}."
             )
         case click.MissingParameter():
-            return f"{path} needs {_name(error)}: write {_expected(error.param)}."
+            return f"{name} needs {_name(error)}: write {_expected(error.param)}."
         case click.BadParameter():
             value = re.match(r"'?(.*?)'? is not", error.message)
             said = f"cannot be {value[1] or 'empty'}" if value else error.message.rstrip(".")

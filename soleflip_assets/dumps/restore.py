@@ -11,6 +11,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,15 @@ def restore(url: URL, dump: Path, log: Log, *, replace: bool) -> Restored:
         if replace:
             scratch.refuse_if_connected(connection, database, "Nothing was touched")
         manifest = verify_dump(dump, _server_major(connection))
-        log(f"{dump.name} is whole: {manifest.bytes:,} bytes, taken {manifest.taken_at}")
+        taken = datetime.fromisoformat(str(manifest.taken_at)).astimezone(UTC)
+        log(
+            f"  {dump.name} is whole: {manifest.bytes / 1e6:,.1f} MB, taken {taken:%Y-%m-%d %H:%M:%S} UTC"
+        )
         _require_rights(connection, manifest, log)
         with scratch.alone(connection, names, log):
             _restore_into(connection, url.set(database=names.unfinished), dump, manifest, log)
             scratch.rename(connection, names.unfinished, names.restored)
-            log(f"restored into {names.restored} and proven: {manifest.contents.rows:,} rows")
+            log(f"  restored into {names.restored} and proven: {manifest.contents.rows:,} rows")
             replaced = None
             if replace:
                 replaced = _swap(connection, database, names)

@@ -82,8 +82,9 @@ def install(deployer: Deployer) -> bool:
         DeploymentError: a lock could not be acquired.
     """
     _require_fit(deployer)
-    steps = (*OPERATIONS, MAKE_MONTH, ARCHIVE_RECORD, TABLES)
-    outcomes = [deployer.apply(file) for file in steps]
+    for file in OPERATIONS:
+        deployer.apply(file)
+    outcomes = [deployer.apply(file) for file in (MAKE_MONTH, ARCHIVE_RECORD, TABLES)]
     made = make_log_months(deployer.connection)
     outcomes.append(deployer.apply(FUNCTIONS))
     begun = [_begin(deployer, logged) for logged in LOGGED]

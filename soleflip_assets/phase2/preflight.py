@@ -88,6 +88,12 @@ class Finding:
         )
 
     @property
+    def summary(self) -> str:
+        """One line, of what the deployment repairs by itself."""
+        number = len(self.observed.get("examples") or [])
+        return f"{self.question.name}: {number} found, repaired on the way. {self.question.advice}"
+
+    @property
     def _counts(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in self.observed.items())
 

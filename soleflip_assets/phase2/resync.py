@@ -62,7 +62,7 @@ class Difference:
         """One line."""
         place, before, after = self.change
         if self.curable:
-            return f"stock {self.stock_id}: {place}.{self.fact} {before} → {after}"
+            return f"{self.stock_id} {place}.{self.fact} {before} → {after}"
         if self.place == _LEDGER:
             return f"stock {self.stock_id} holds {before} units, and its active reservations are {after}"
         return f"stock {self.stock_id}: {place}.{self.fact} is still {before}, not {after}"

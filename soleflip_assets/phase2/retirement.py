@@ -173,7 +173,7 @@ def retire(
         _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
-        deployer.log(str(gate))
+        deployer.log(f"{gate.question.name} is {gate}")
     if closed := [gate for gate in gates if not gate.is_open]:
         named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
         raise GateClosedError(

@@ -113,7 +113,8 @@ def test_daemon_is_seen_to_live_in_a_storage_of_ascii(
             (list(DAEMONS),),
         )
     result = soleflip("health", "daemon", **{DAGSTER_STORAGE_URL: rendered(storage)})
-    assert (result.exit_code, result.output) == (0, "the daemon is alive\n")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("✓ The daemon is alive. Took ")
 
 
 @pytest.mark.parametrize("password", ["a", "e", "server", SECRET])

@@ -35,7 +35,6 @@ deploy
 verify
 refresh
 status
-health database
 health daemon
 """
 AFTER_FAULT = """
@@ -48,6 +47,8 @@ AFTER = """
 metrics --mode incremental
 refresh
 metrics --mode materialized
+history install
+history status
 housekeeping --dry-run
 restore --drill
 restore {dump}
@@ -83,8 +84,8 @@ class Recorder:
 
     def keep(self, line: str, shown: str, code: int) -> None:
         # As from a checkout, whose home is .soleflip; a person's port is 3000.
-        told = shown.replace(str(self.home), ".soleflip").replace(f":{self.port}", ":3000")
-        typed = line.replace(str(self.home), ".soleflip")
+        told = shown.replace(str(self.home), ".soleflip").replace(str(self.port), "3000")
+        typed = line.replace(str(self.home), ".soleflip").replace(str(self.port), "3000")
         ended = f"(exit code {code})\n" if code else ""
         self.shown.append(f"$ soleflip {typed}\n{told.rstrip()}\n{ended}")
 
@@ -105,13 +106,14 @@ class Recorder:
         running.until(f"http://127.0.0.1:{self.port}\n")
         others = Recorder.__new__(Recorder)
         others.__dict__ |= self.__dict__ | {"shown": []}
-        others.type("health webserver --ready --port 3000".replace("3000", str(self.port)))
+        others.type(f"health webserver --port {self.port}")
         others.type("status")
+        others.type("up")
         running.press_ctrl_c()
         shown, code = running.ended()
         self.keep("up", shown.rstrip() + "\n^C", code)
         self.remark("In another terminal, meanwhile:")
-        self.shown += [text.replace(str(self.port), "3000") for text in others.shown]
+        self.shown += others.shown
 
 
 def typed(commands: str, **known: str) -> Iterator[str]:

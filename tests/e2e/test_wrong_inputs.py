@@ -51,12 +51,12 @@ USAGE = {
     "verify --jsn": "write --json",
     "verify inventory.stok": "soleflip verify --help",
     "refresh --install-pg-cron --remove-pg-cron": "exclude each other: leave one of them out",
-    "metrics": "soleflip metrics needs --mode: write one of materialized, incremental",
+    "metrics": "metrics needs --mode: write one of materialized, incremental",
     "metrics --mode fast": "write one of materialized, incremental",
     "metrics --mode=": "--mode cannot be empty: write one of materialized, incremental",
     "housekeeping --dry-run=yes": "'--dry-run' does not take a value: see `soleflip housekeeping --help`",
     "status --json=1": "'--json' does not take a value",
-    "health": "soleflip health needs the component: write one of code-server",
+    "health": "health needs the component: write one of code-server",
     "health printer": "the component cannot be printer: write one of code-server",
     "health daemon --port": "soleflip health --help",
     "health daemon --port http": "--port cannot be http: write a whole number from 1 to 65535",
@@ -96,17 +96,18 @@ def test_wrong_usage(soleflip: Soleflip, home: Path, typed: str) -> None:
     assert [*home.iterdir()] == []
 
 
-def neighbours() -> Iterator[list[str]]:
+def neighbours(command: click.Command = main, *path: str) -> Iterator[list[str]]:
     """Of each option of each command: its name with a letter too few, and a value too many or too few."""
-    for name, command in main.commands.items():
-        if name == "bench":  # It hands on what it does not know.
-            continue
-        for option in command.params:
-            if not isinstance(option, click.Option):
-                continue
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            if name != "bench":  # It hands on what it does not know.
+                yield from neighbours(one, *path, name)
+        return
+    for option in command.params:
+        if isinstance(option, click.Option):
             long = max(option.opts, key=len)
-            yield [name, long[:-1]]
-            yield [name, f"{long}=1"] if option.is_flag else [name, long]
+            yield [*path, long[:-1]]
+            yield [*path, f"{long}=1"] if option.is_flag else [*path, long]
 
 
 @pytest.mark.parametrize("arguments", [*neighbours()], ids=" ".join)

@@ -71,3 +71,10 @@ def session(url: URL, **settings: str) -> psycopg.Connection[Any]:
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     return connection
+
+
+def value(connection: psycopg.Connection[Any], query: str, *parameters: object) -> Any:
+    """The first column of a query's first row."""
+    row = connection.execute(query.encode(), parameters).fetchone()
+    assert row is not None
+    return row[0]

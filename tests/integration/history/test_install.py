@@ -18,7 +18,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install, remove
 from soleflip_assets.history.log import HistoryError, state_of
 from tests.conftest import Databases, connect
-from tests.integration.history.conftest import session, with_log
+from tests.integration.history.conftest import session, value, with_log
 from tests.integration.phase2.deaths import Crash, CrashError
 from tests.integration.phase2.deployment import ignore
 
@@ -223,7 +223,7 @@ def test_columns_may_come_and_go(databases_of_each_version: Databases) -> None:
     url = with_log(databases_of_each_version.legacy("production"))
     update = "UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = %s"
     with session(url) as shop:
-        (one,) = shop.execute("SELECT id FROM inventory.stock LIMIT 1").fetchone() or ()
+        one = value(shop, "SELECT id FROM inventory.stock LIMIT 1")
         shop.execute(update, [one])
         shop.execute(
             "ALTER TABLE inventory.stock ADD reserved_quantity integer DEFAULT 0, ADD mine text"

@@ -390,7 +390,7 @@ def test_log_is_what_the_model_says(
     with session(url) as connection:
         connection.execute(MEDDLING)
     LogMachine.shop = with_log(url)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         LogMachine,
         settings=settings(
             max_examples=examples,

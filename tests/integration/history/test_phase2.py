@@ -1,6 +1,5 @@
 """The log beside the rest of the platform: deployment, revert, retirement and restore do not disturb it."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install
 from soleflip_assets.history.log import state_of
 from soleflip_assets.metrics.mode import Mode, switch
-from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.phase2.steps import foresee
 from tests.conftest import Databases, connect
@@ -21,7 +19,7 @@ from tests.integration.history.conftest import session, with_log
 from tests.integration.history.test_checks import failing
 from tests.integration.history.test_install import differences
 from tests.integration.phase2.deployment import ignore, run_deployment
-from tests.integration.phase2.test_retirement import make_ready
+from tests.integration.phase2.test_retirement import IN_15_DAYS, make_ready, run_retire
 
 
 def write(url: URL) -> None:
@@ -64,10 +62,11 @@ def test_deployment_leaves_the_log_alone(logged: URL) -> None:
 
 
 def test_retirement_and_modes_leave_the_log_alone(logged: URL) -> None:
-    make_ready(logged, datetime.now(UTC))
+    make_ready(logged, IN_15_DAYS)
     with Deployer(create_database_engine(logged), ignore) as deployer:
         switch(deployer, Mode.INCREMENTAL)
-        assert retire(deployer, LEGACY_RETIREMENT)
+    assert run_retire(logged)
+    with Deployer(create_database_engine(logged), ignore) as deployer:
         switch(deployer, Mode.MATERIALIZED)
         assert state_of(deployer.connection).complete
     write(logged)

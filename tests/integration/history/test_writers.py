@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.integration.history.conftest import session
+from tests.integration.history.conftest import session, value
 from tests.integration.history.test_install import differences, number
 
 PLAIN = """
@@ -46,7 +46,7 @@ def test_writer_without_rights_on_the_log(logged: URL) -> None:
 
 def test_deleting_stock_logs_the_reservations_that_go_with_it(logged: URL) -> None:
     with session(logged) as shop:
-        (stock_id,) = shop.execute("SELECT id FROM inventory.stock LIMIT 1").fetchone() or ()
+        stock_id = value(shop, "SELECT id FROM inventory.stock LIMIT 1")
         for _ in range(2):
             shop.execute(
                 "INSERT INTO inventory.stock_reservation (stock_id, reserved_quantity, status, reserved_by) "
@@ -81,11 +81,9 @@ def test_whose_a_reservation_is_is_not_kept(logged: URL) -> None:
 def test_what_our_own_triggers_write_to_stock_is_a_version(logged: URL) -> None:
     """An old version of the application writes a legacy row, and the synchronisation writes it to stock."""
     with session(logged) as shop:
-        (stock_id,) = (
-            shop.execute(
-                "SELECT stock_id FROM inventory.stock_lifecycle GROUP BY 1 HAVING count(*) = 1 LIMIT 1"
-            ).fetchone()
-            or ()
+        stock_id = value(
+            shop,
+            "SELECT stock_id FROM inventory.stock_lifecycle GROUP BY 1 HAVING count(*) = 1 LIMIT 1",
         )
         before = last(shop)
         shop.execute(
