@@ -1,14 +1,18 @@
 """Dagster's daemon, also where the clock is set back: ``python -m soleflip_assets.commands.daemon run``.
 
-Dagster spaces the ticks of a sensor by the time of the last one. After the clock was set back by an hour, no
-sensor would look for an hour, not even the alerts. So a thread beside the daemon corrects times that lie in
-the future, when it starts and when the clock has gone back. It takes the options of ``dagster-daemon``. Here:
-that. Not here: what the alerts remember (alerts/state.py).
+Dagster spaces the ticks of a sensor by the time of the last one, and sleeps and beats by the clock. After
+that was set back by an hour, no sensor would look for an hour, not even the alerts. So a thread beside the
+daemon sees when the clock goes back, and begins the daemon anew in the same process; when it begins, times of
+sensors that lie in the future are corrected. It takes the options of ``dagster-daemon``. Here: that. Not
+here: what the alerts remember (alerts/state.py).
 """
 
 import logging
+import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -17,6 +21,7 @@ import dagster as dg
 LOOK_SECONDS = 5.0
 # What time servers correct, a little at a time, is none.
 _SET_BACK_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 def forget_the_future(instance: dg.DagsterInstance, now: float) -> list[str]:
@@ -45,32 +50,50 @@ def forget_the_future(instance: dg.DagsterInstance, now: float) -> list[str]:
     return names
 
 
-def _watch_the_clock() -> None:
-    ahead = float("inf")
+def watch_the_clock(
+    clock: Callable[[], float] = time.time, begin_anew: Callable[[], None] | None = None
+) -> None:
+    """Correct what lies in the future, then wait for the clock to go back.
+
+    Args:
+        clock: that Dagster goes by.
+        begin_anew: what to do then, if not to begin this process anew.
+    """
+    # How far it is ahead of a clock that nobody sets.
+    ahead = clock() - time.monotonic()
+    corrected = False
     while True:
-        # How far the clock is ahead of one that nobody sets.
-        found = time.time() - time.monotonic()
-        if found < ahead - _SET_BACK_SECONDS:
-            try:
-                with dg.DagsterInstance.get() as instance:
-                    names = forget_the_future(instance, time.time())
-            except Exception as error:  # noqa: BLE001 the storage is away: the next look is soon
-                logging.getLogger(__name__).warning(
-                    "The times of the sensors could not be looked at (%s)", type(error).__name__
-                )
-                found = ahead
-            else:
-                for name in names:
-                    logging.getLogger(__name__).warning(
-                        "The clock was set back: the sensor %s looks again at once.", name
-                    )
-        ahead = found
+        corrected = corrected or _correct(clock())
         time.sleep(LOOK_SECONDS)
+        found = clock() - time.monotonic()
+        if found < ahead - _SET_BACK_SECONDS:
+            _LOG.warning("The clock was set back by %.0f s: the daemon begins anew.", ahead - found)
+            (begin_anew or _begin_anew)()
+            return
+        ahead = found
+
+
+def _correct(now: float) -> bool:
+    """Whether it could be done."""
+    try:
+        with dg.DagsterInstance.get() as instance:
+            names = forget_the_future(instance, now)
+    except Exception as error:  # noqa: BLE001 the storage is away: the next attempt is soon
+        _LOG.warning("The times of the sensors could not be seen (%s).", type(error).__name__)
+        return False
+    for name in names:
+        _LOG.warning("The last look of the sensor %s lies in the future: it looks at once.", name)
+    return True
+
+
+def _begin_anew() -> None:
+    """The process stays, for whoever supervises it; all threads and connections end."""
+    os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])  # noqa: S606
 
 
 def main() -> None:
     """Run Dagster's command line with the thread beside it."""
-    threading.Thread(target=_watch_the_clock, daemon=True).start()
+    threading.Thread(target=watch_the_clock, daemon=True).start()
     (script,) = entry_points(group="console_scripts", name="dagster-daemon")
     script.load()()
 

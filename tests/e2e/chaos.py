@@ -272,7 +272,9 @@ class Chaos:
         hour = max([hour_of(clock.now()), *self.hours]) + HOUR
         with self.systemd.looks:
             clock.leap_to(hour - BEFORE)
-            awaited(lambda: self.production.topology.health("daemon").returncode == 0, 60)
+            awaited(
+                lambda: self.production.topology.health("daemon").returncode == 0, 60 * self.factor
+            )
         return hour
 
     def _wrong(self, looked: int) -> list[str]:

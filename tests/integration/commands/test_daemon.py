@@ -1,6 +1,10 @@
 """Sensors after the clock was set back."""
 
+import itertools
+import time
+
 import dagster as dg
+import pytest
 
 # Private, because only a running daemon has public ways of making a sensor's state.
 from dagster._core.definitions.run_request import InstigatorType
@@ -16,6 +20,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from soleflip_assets.commands import daemon
 from soleflip_assets.commands.daemon import forget_the_future
 
 NOW, LATER = 1_000_000.0, 1_003_600.0
@@ -48,3 +53,20 @@ def test_sensor_whose_last_look_lies_in_the_future_looks_again(
         assert (data.last_tick_timestamp, data.last_tick_start_timestamp) == (at, at)
         assert data.cursor == "remembered"
     assert forget_the_future(instance, NOW) == []
+
+
+def test_daemon_begins_anew_when_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not when it goes ahead, or only a little back."""
+    monkeypatch.setattr(daemon, "LOOK_SECONDS", 0.01)
+    corrected: list[float] = []
+
+    def correct(now: float) -> bool:
+        corrected.append(now)
+        return True
+
+    monkeypatch.setattr(daemon, "_correct", correct)
+    steps = itertools.chain([0, 0, 3600, 3599], itertools.repeat(-1))
+    begun: list[bool] = []
+    daemon.watch_the_clock(lambda: time.monotonic() + next(steps), lambda: begun.append(True))
+    assert begun == [True]
+    assert len(corrected) == 1
