@@ -42,6 +42,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Keep history": {
         "history": ("history", "Log what happens to stock, by month."),
+        "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
+        "partition": ("partition", "Keep a table that only grows in partitions by month."),
+        "dashboard": ("warehouse", "Draw the dashboard, one page that needs no network."),
     },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),

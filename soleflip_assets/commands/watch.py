@@ -97,8 +97,8 @@ def metrics(*, mode: str) -> None:
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """
     config = {"mode": mode.upper(), "dry_run": False}
-    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
-    switched = done.output("keep_metrics")
+    done = run("switch_metrics_mode", {"ops": {"switch_mode": {"config": config}}})
+    switched = done.output("switch_mode")
     conclude(
         f"inventory.stock_metrics_view is {mode}{'' if switched else ' already; nothing was changed'}.",
         run=done.link,

@@ -121,14 +121,14 @@ def test_every_command_has_its_section() -> None:
     assert re.findall(r"^  ([a-z][a-z-]+)  ", help_of(""), re.MULTILINE)[: len(listed)] == listed
 
 
-def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() -> None:
+def test_every_variable_that_is_read_is_named_in_the_help_and_in_its_page() -> None:
     sources = (FILES / "soleflip_assets").rglob("*.py")
     read = {name for path in sources for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
     assert len(read) > 10
     told = help_of("")
-    readme = (FILES / "README.md").read_text(encoding="utf-8")
+    page = (FILES / "docs" / "settings.md").read_text(encoding="utf-8")
     assert {name for name in read if name not in told} == set()
-    assert {name for name in read if f"`{name}`" not in readme} == set()
+    assert {name for name in read if f"`{name}`" not in page} == set()
 
 
 def test_bench_without_the_tools_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
