@@ -26,7 +26,7 @@ _MOST_ROWS = 1000
         ("soleflip warehouse load", "what was written since the last load"),
         ("soleflip warehouse status", "what it holds, and as of when"),
         (
-            'soleflip warehouse query "SELECT kind, count(*) FROM stock_event GROUP BY kind"',
+            'soleflip warehouse query "SELECT kind, count(*) FROM stock_event GROUP BY 1"',
             "ask it",
         ),
     )
