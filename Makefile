@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install tools up test lint audit format bench bench-quick screenshots session clusters lock clean
+.PHONY: help install tools up test lint audit format bench bench-quick screenshots session clusters spark lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,10 +13,11 @@ install: $(VENV)/.installed ## Create .venv and install what running needs, from
 
 # --without-pip: Debian's python3 has no ensurepip until python3-venv is installed; pip itself can
 # install into another interpreter since 22.3.
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock requirements-warehouse.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear --without-pip $(VENV)
 	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-warehouse.lock
 	$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
@@ -70,12 +71,17 @@ session: tools ## Renew docs/session.txt, a session of every command
 clusters: install ## Also install what runs on several machines (Kubernetes, Celery)
 	$(PIP_INSTALL) --require-hashes -r requirements-clusters.lock
 
+spark: install ## Also install Spark, the warehouse's engine for several machines (needs Java 17)
+	$(PIP_INSTALL) --require-hashes -r requirements-spark.lock
+
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
 lock: ## Compile the locks from pyproject.toml (needs uv)
 	$(COMPILE) --extra platform --group build -o requirements.lock
-	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra warehouse -c requirements.lock -o requirements-warehouse.lock
+	$(COMPILE) --extra spark -c requirements.lock -o requirements-spark.lock
+	$(COMPILE) --group dev -c requirements.lock -c requirements-warehouse.lock -o requirements-dev.lock
 	$(COMPILE) --extra clusters -c requirements.lock -o requirements-clusters.lock
 
 clean: ## Remove what install and the tests made; the data in .soleflip stays

@@ -7,28 +7,25 @@ the worst single wait of a read and of a write, how many waited longer than a qu
 the whole, and the heap of stock against a freshly written copy of it.
 """
 
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from benchmarks.harness import table
+from benchmarks.harness import table, traffic
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
 from soleflip_assets.deploying.deployer import Deployer
-from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 from soleflip_assets.ground.database import execute_statement
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.phase2.steps import VIEW_FILES, deploy
 
 # A second, each.
 READS = WRITES = 400
-CLIENTS = 8
 BEFORE_SECONDS = 3.0
 # pgbench writes its log in blocks: what counts is written once later transactions are.
 AFTER_SECONDS = 6.0
@@ -177,46 +174,12 @@ def _in_one_transaction(shop: Shop) -> None:
                 execute_statement(connection, statement.replace("WITH NO DATA", "WITH DATA"))
 
 
-@contextmanager
-def _traffic(url: URL, kind: str, rate: int, rows: int, folder: Path) -> Iterator[list[float]]:
-    """Run pgbench at a fixed rate for the length of the block.
-
-    Yields:
-        A list that holds the latencies, in milliseconds, once the block has ended.
-    """
-    script, log = folder / f"{kind}.sql", folder / f"{kind}.log"
-    script.write_text(SCRIPTS[kind])
-    latencies: list[float] = []
-    process = subprocess.Popen(
-        [
-            EMBEDDED_PROGRAMS / "pgbench", "--no-vacuum", f"--client={CLIENTS}", "--jobs=1", "--time=86400",
-            f"--rate={rate}", "--max-tries=100", "--log", f"--log-prefix={log}", f"--define=rows={rows}",
-            f"--file={script}", f"--host={url.query['host']}", f"--username={url.username}",
-            str(url.database),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield latencies
-        if process.poll() is not None:
-            assert process.stderr is not None
-            raise RuntimeError(process.stderr.read().decode())
-    finally:
-        process.kill()
-        process.wait()
-    for file in folder.glob(f"{log.name}*"):
-        # The last line may be half a line.
-        lines = file.read_text().splitlines()[:-1]
-        latencies += [int(line.split()[2]) / 1000 for line in lines]
-
-
 def _measure(shop: Shop, way: Callable[[Shop], None], folder: Path) -> Measured:
     """Deploy one way under load."""
     folder.mkdir()
     with ExitStack() as stack:
         waits = {
-            kind: stack.enter_context(_traffic(shop.url, kind, rate, shop.rows, folder))
+            kind: stack.enter_context(traffic(shop, kind, SCRIPTS[kind], rate, folder))
             for kind, rate in (("reads", READS), ("writes", WRITES))
         }
         time.sleep(BEFORE_SECONDS)

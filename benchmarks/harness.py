@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.shop import Connection, Shop
 from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS
 
 _PROBE_EACH_SECONDS = 0.005
+# Of each kind of traffic.
+_CLIENTS = 8
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,49 @@ def transactions_per_second(shop: Shop, script: str, clients: int, seconds: int)
         )  # fmt: skip
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("tps = "))
     return float(line.split()[2])
+
+
+@contextmanager
+def traffic(shop: Shop, kind: str, text: str, rate: int, folder: Path) -> Iterator[list[float]]:
+    """Run pgbench at a fixed rate for the length of the block.
+
+    What it measures counts from when a transaction was due, so a client that is held up hides no wait.
+
+    Args:
+        shop: on which database.
+        kind: a name for the files of it.
+        text: the script, in which ``:rows`` is the number of rows.
+        rate: transactions a second.
+        folder: for its files.
+
+    Yields:
+        A list that holds the latencies, in milliseconds, once the block has ended.
+    """
+    script, log = folder / f"{kind}.sql", folder / f"{kind}.log"
+    script.write_text(text)
+    latencies: list[float] = []
+    process = subprocess.Popen(
+        [
+            EMBEDDED_PROGRAMS / "pgbench", "--no-vacuum", f"--client={_CLIENTS}", "--jobs=1", "--time=86400",
+            f"--rate={rate}", "--max-tries=100", "--log", f"--log-prefix={log}", f"--define=rows={shop.rows}",
+            f"--file={script}", f"--host={shop.url.query['host']}", f"--username={shop.url.username}",
+            str(shop.url.database),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield latencies
+        if process.poll() is not None:
+            assert process.stderr is not None
+            raise RuntimeError(process.stderr.read().decode())
+    finally:
+        process.kill()
+        process.wait()
+    for file in folder.glob(f"{log.name}*"):
+        # The last line may be half a line.
+        lines = file.read_text().splitlines()[:-1]
+        latencies += [int(line.split()[2]) / 1000 for line in lines]
 
 
 def size_of(connection: Connection, relation: str) -> float:

@@ -15,12 +15,15 @@ from benchmarks import (
     dump,
     history,
     hourly,
+    marts,
+    partitions,
     pg_cron,
     plots,
     queries,
     read_model,
     refresh,
     synchronisation,
+    warehouse,
     writers,
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
@@ -40,8 +43,11 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "history": history.run,
     "checks": checks.run,
     "hourly": hourly.run,
+    "warehouse": warehouse.run,
+    "marts": marts.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
 QUICK = ("queries", "refresh", "read_model", "writers")

@@ -3,7 +3,9 @@
 To add a domain, add a folder with a ``definitions.py`` and name it here.
 """
 
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 
 import dagster as dg
 
@@ -13,15 +15,19 @@ from soleflip_assets.dumps import definitions as dumps
 from soleflip_assets.ground.database import Database, OwnerDatabase
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
 from soleflip_assets.ground.state_folder import StateFolder
+from soleflip_assets.health import definitions as health
 from soleflip_assets.history import definitions as history
 from soleflip_assets.housekeeping import definitions as housekeeping
 from soleflip_assets.metrics import definitions as metrics
 from soleflip_assets.monitoring import definitions as monitoring
+from soleflip_assets.partitioning import definitions as partitioning
 from soleflip_assets.phase2 import definitions as phase2
 from soleflip_assets.reservations import definitions as reservations
 from soleflip_assets.running.executor import in_process
 
-DOMAINS = [dumps, metrics, phase2, reservations, history, monitoring, alerts, housekeeping]
+DOMAINS = [
+    dumps, metrics, phase2, reservations, history, partitioning, monitoring, alerts, health, housekeeping,
+]  # fmt: skip
 
 # Everything by the clock works as the orchestrator; what deploys, retires or restores names the owner.
 database = Database(url=dg.EnvVar(DATABASE_URL))
@@ -45,7 +51,17 @@ defs: dg.Definitions
 
 @cache
 def _merged() -> dg.Definitions:
-    return dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS))
+    return dg.Definitions.merge(shared, *(domain.defs for domain in DOMAINS), *_of_extras())
+
+
+def _of_extras() -> Iterator[dg.Definitions]:
+    """Those of domains whose packages may be left out."""
+    if find_spec("pyiceberg"):
+        from soleflip_assets.marts import definitions as marts  # noqa: PLC0415 it needs the extra
+        from soleflip_assets.warehouse import definitions as warehouse  # noqa: PLC0415 it needs the extra
+
+        yield warehouse.defs
+        yield marts.defs
 
 
 def __getattr__(name: str) -> dg.Definitions:

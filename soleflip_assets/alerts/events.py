@@ -15,6 +15,9 @@ from soleflip_assets.ground.errors import innermost
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
 from soleflip_assets.running.slow import slow_runs
 
+# The page that sums up what is alerted here: it would tell every fault a second time.
+HEALTH_KEY = dg.AssetKey(["operations", "health"])
+
 # Events of one tick; a backlog is worked off tick by tick.
 BATCH = 1000
 # An id is drawn before its row is committed: an event this young may have an older one behind it
@@ -80,7 +83,9 @@ def read_events(instance: dg.DagsterInstance, after: int, now: float, limit: int
 
     scheduled = _scheduled_runs(instance, records)
     return Batch(
-        observations=[_observation(record, scheduled) for record in records],
+        observations=[
+            _observation(record, scheduled) for record in records if not _tells_it_again(record)
+        ],
         after=records[-1].storage_id if records else after,
         succeeded=frozenset(
             record.event_log_entry.job_name or ""
@@ -139,6 +144,19 @@ def _scheduled_runs(
     return frozenset(run.run_id for run in runs if any(tag in run.tags for tag in _SCHEDULED_BY))
 
 
+def _tells_it_again(record: dg.EventLogRecord) -> bool:
+    """Whether another event tells of the same fault: a run fails because a check did, or all is not well."""
+    event = record.event_log_entry.dagster_event
+    assert event is not None
+    if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return bool(event.asset_check_evaluation_data.asset_key == HEALTH_KEY)
+    if event.event_type != dg.DagsterEventType.RUN_FAILURE or event.event_specific_data is None:
+        return False
+    step = event.job_failure_data.first_step_failure_event
+    error = step.step_failure_data.error if step else None
+    return error is not None and error.cls_name == "DagsterAssetCheckFailedError"
+
+
 def _observation(record: dg.EventLogRecord, scheduled: frozenset[str]) -> Observation:
     entry = record.event_log_entry
     event = entry.dagster_event
@@ -178,6 +196,8 @@ def _numbers(metadata: Any) -> str:
     told = []
     for name, metadata_value in metadata.items():
         value = metadata_value.value
+        if isinstance(metadata_value, dg.MarkdownMetadataValue | dg.UrlMetadataValue):
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             continue
         text = (

@@ -3,15 +3,15 @@
 Plain text, which every service shows. Here: words. Not here: whether and to whom they are sent.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 
 from soleflip_assets.alerts.state import Alert, Kind, News, Severity
-from soleflip_assets.ground.settings import FILES, Settings
+from soleflip_assets.ground import runbook
+from soleflip_assets.ground.settings import Settings
 
-_RUNBOOK = "docs/runbook.md"
+# The code location's name, as workspace.yaml has it.
+LOCATION = "soleflip"
 
 # Sections of the runbook for what has none of its own name.
 _SECTIONS = {
@@ -115,31 +115,32 @@ def _is_stopped(alert: Alert) -> bool:
 
 def _paragraph(alert: Alert, kind: Kind) -> list[str]:
     mark = "✗" if alert.recovered_at is None else "✓"
-    lines = [f"{mark} {_what(alert)}: {alert.severity.name}, {_since(alert)}"]
+    lines = [f"{mark} {told(alert)}: {alert.severity.name}, {_since(alert)}"]
     if kind is Kind.FLAPPING:
         lines.append("  It fails and recovers again and again. The next message comes when it has")
         lines.append("  stayed one way for three hours.")
     if alert.detail:
         lines.append(f"  {alert.detail}")
     if alert.recovered_at is None:
-        section = _section(alert)
+        section = runbook_section(alert)
         lines.append(f"  {alert.meaning}")
-        if step := _first_steps().get(section):
+        if step := runbook.first_step(section):
             lines.append(f"  First: {step}")
-        lines.append(f"  More: {Settings.from_environment().runbook_url}#{section}")
+        lines.append(f"  More: {runbook.address(section)}")
+        if page := page_of(alert):
+            lines.append(f"  Look: {_ui_url()}{page}")
     return lines
 
 
-@cache
-def _first_steps() -> dict[str, str]:
-    """The first step of each section of the runbook that has numbered ones, on one line."""
-    runbook = (FILES / _RUNBOOK).read_text(encoding="utf-8")
-    steps = {}
-    for section in re.split(r"^## ", runbook, flags=re.MULTILINE)[1:]:
-        if step := re.search(r"^1\. (.+(?:\n   .+)*)", section, re.MULTILINE):
-            named = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", step[1])
-            steps[section.partition("\n")[0]] = " ".join(named.split())
-    return steps
+def page_of(alert: Alert) -> str:
+    """The path of the page of the UI that shows an alert; empty where only its run's page does."""
+    kind, _, rest = alert.subject.partition(":")
+    if kind == "check":
+        asset, _, name = rest.partition(":")
+        return f"/assets/{asset}?view=checks&checkDetail={name}"
+    if kind in ("schedule", "sensor"):
+        return f"/locations/{LOCATION}/{kind}s/{rest}"
+    return {"stopped": "/automation", "runs": "/runs"}.get(kind, "")
 
 
 def _since(alert: Alert) -> str:
@@ -154,7 +155,8 @@ def _name(alert: Alert) -> str:
     return alert.subject.rpartition(":")[2]
 
 
-def _what(alert: Alert) -> str:
+def told(alert: Alert) -> str:
+    """What an alert is about, in a few words."""
     kind, _, rest = alert.subject.partition(":")
     if kind == "check":
         asset, _, name = rest.partition(":")
@@ -170,8 +172,8 @@ def _what(alert: Alert) -> str:
     }[kind]
 
 
-def _section(alert: Alert) -> str:
-    """By what it is a check of, else by its kind; a check's own otherwise."""
+def runbook_section(alert: Alert) -> str:
+    """The section on an alert: by what it is a check of, else by its kind; a check's own otherwise."""
     kind, _, rest = alert.subject.partition(":")
     asset = f"{kind}:{rest.rpartition(':')[0]}"
     return _SECTIONS.get(asset) or _SECTIONS.get(kind) or _name(alert)

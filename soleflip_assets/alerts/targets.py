@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from soleflip_assets.alerts.bounded import within
@@ -31,9 +32,11 @@ _WITHOUT_ESCAPES = 0.9
 
 
 class Send(Protocol):
-    """Send a message; whether it was taken."""
+    """Send a message; whether it was taken. A file goes along where the service takes one."""
 
-    def __call__(self, title: str, body: str, severity: Severity | None) -> bool: ...  # noqa: D102
+    def __call__(  # noqa: D102
+        self, title: str, body: str, severity: Severity | None, file: Path | None = None
+    ) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,12 @@ def targets_from_environment(log: Callable[[str], None]) -> list[Target]:
 
 
 def _log_target(log: Callable[[str], None]) -> Target:
-    def send(title: str, body: str, severity: Severity | None) -> bool:  # noqa: ARG001
+    def send(
+        title: str,
+        body: str,
+        severity: Severity | None,  # noqa: ARG001
+        file: Path | None = None,  # noqa: ARG001
+    ) -> bool:
         log(f"{title}\n{body}\n(Set {ALERT_URLS} to have this sent: see docs/runbook.md#alerts.)")
         return True
 
@@ -117,10 +125,14 @@ def _apprise_sender(number: int, scheme: str, url: str, name: str) -> tuple[Send
         Severity.ERROR: apprise.NotifyType.FAILURE,
     }
 
-    def send(title: str, body: str, severity: Severity | None) -> bool:
+    def send(title: str, body: str, severity: Severity | None, file: Path | None = None) -> bool:
+        attached = str(file) if file and service[0].attachment_support else None
+
         def notify() -> bool:
             text = apprise.NotifyFormat.TEXT
-            return bool(service.notify(body, title, kinds[severity], body_format=text))
+            return bool(
+                service.notify(body, title, kinds[severity], body_format=text, attach=attached)
+            )
 
         return within(_SEND_TIMEOUT_SECONDS, name, notify)
 

@@ -96,13 +96,26 @@ def monitor_checks(monitors: Sequence[Monitor]) -> dg.AssetSelection:
     return dg.AssetSelection.checks(*(monitor.spec.key for monitor in monitors))
 
 
-def build_monitors(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefinition:
-    """Monitors that are looked through together, as one step on one connection.
+def build_monitors(name: str, monitors: Sequence[Monitor]) -> list[dg.AssetChecksDefinition]:
+    """Monitors that are looked through together: a step for each asset, on one connection.
+
+    One step for all would wait for all of their assets, and not look where one of them could not be made.
 
     Args:
-        name: of the step.
+        name: what the steps are called, followed by the asset.
         monitors: in the order in which they look.
     """
+    keys = dict.fromkeys(monitor.asset_key for monitor in monitors)
+    return [
+        _step(
+            "_".join((name, *key.path)),
+            [monitor for monitor in monitors if monitor.asset_key == key],
+        )
+        for key in keys
+    ]
+
+
+def _step(name: str, monitors: Sequence[Monitor]) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=name, specs=[monitor.spec for monitor in monitors], can_subset=True)
     def watch(

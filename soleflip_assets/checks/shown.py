@@ -16,9 +16,12 @@ from dagster import BetaWarning
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.deploying.catalog import State
 from soleflip_assets.deploying.changes import Outcome
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.sql_files import SqlFile
 
 OWNERS = ["team:inventory-data"]
+# What comes before the first step.
+FIRST = " First: "
 
 
 class Markdown(str):
@@ -43,20 +46,53 @@ def check_result(
         asset_key=spec.asset_key,
         check_name=spec.name,
         severity=severity,
-        description=None if answer.passed else explanation(advice, answer.observed),
-        metadata=metadata_of(answer.observed),
+        description=None if answer.passed else explanation(spec.name, advice, answer.observed),
+        metadata={
+            **({} if answer.passed else {"what_to_do": what_to_do(spec.name)}),
+            **metadata_of(answer.observed),
+        },
     )
 
 
-def explanation(meaning: str, observed: Mapping[str, Any]) -> str:
-    """What a failure means, with the first ids that are wrong: the UI shows a list only after a click."""
+def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """A result as the event log keeps it, for who records it past a check's own step."""
+    assert result.asset_key is not None
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=str(result.check_name),
+        passed=bool(result.passed),
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+
+
+def what_to_do(section: str) -> dg.MetadataValue[Any]:
+    """A link to a section of the runbook, for a page of the UI."""
+    return dg.MetadataValue.url(runbook.link(section))
+
+
+def explanation(section: str, meaning: str, observed: Mapping[str, Any]) -> str:
+    """What a failure means, the first ids that are wrong, and what to do first.
+
+    Args:
+        section: of the runbook.
+        meaning: of the failure, in a sentence.
+        observed: what was compared. The UI shows its ``examples`` only after a click.
+    """
     examples = observed.get("examples")
-    return f"{meaning} For instance: {', '.join(map(str, examples))}." if examples else meaning
+    instance = f" For instance: {', '.join(map(str, examples))}." if examples else ""
+    step = runbook.first_step(section)
+    return f"{meaning}{instance}" + (f"{FIRST}{step}" if step else "")
 
 
 def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """What was observed, for the UI: numbers stay numbers, so that it plots them."""
-    return {name: _metadata(value) for name, value in observed.items()}
+    """What was observed, for the UI: numbers stay numbers, so that it plots them; no examples are no news."""
+    return {
+        name: _metadata(value)
+        for name, value in observed.items()
+        if not (name == "examples" and value is None)
+    }
 
 
 def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return a type
@@ -68,7 +104,7 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
         case Decimal() if value == value.to_integral_value():
             return dg.MetadataValue.int(int(value))
         case Decimal() | float():
-            return dg.MetadataValue.float(float(value))
+            return dg.MetadataValue.float(round(float(value), 3))
         case datetime():
             return dg.MetadataValue.timestamp(value)
         case list():
@@ -142,5 +178,9 @@ def outcome_metadata(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue[
     }
     return {
         "steps_applied": dg.MetadataValue.int(sum(outcome.applied for outcome in outcomes)),
-        **{state: dg.MetadataValue.json(names) for state, names in found.items()},
+        **{
+            state: dg.MetadataValue.text(", ".join(names))
+            for state, names in found.items()
+            if names
+        },
     }

@@ -42,6 +42,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Keep history": {
         "history": ("history", "Log what happens to stock, by month."),
+        "warehouse": ("warehouse", "Load the history into the warehouse, and ask it."),
+        "partition": ("partition", "Keep a table that only grows in partitions by month."),
+        "dashboard": ("warehouse", "Draw the dashboard, one page that needs no network."),
     },
     "Take back": {
         "revert": ("take_back", "Take Phase 2 back, with all that was written since."),
@@ -70,7 +73,8 @@ class _Commands(Mapping[str, click.Command]):
         if name not in self._loaded:
             module = import_module(f"soleflip_assets.commands.{self._modules[name]}")
             command = cast("click.Command", getattr(module, name.replace("-", "_")))
-            command.params += how_much()
+            for one in _within(command):
+                one.params += how_much()
             self._loaded[name] = command
         return self._loaded[name]
 
@@ -79,6 +83,15 @@ class _Commands(Mapping[str, click.Command]):
 
     def __len__(self) -> int:
         return len(self._modules)
+
+
+def _within(command: click.Command) -> Iterator[click.Command]:
+    """What does something: a command itself, or those of a group."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            yield from _within(one)
+    else:
+        yield command
 
 
 class _Sections(click.Group):

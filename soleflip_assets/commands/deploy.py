@@ -5,8 +5,10 @@ import click
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.commands.terminal import conclude, counted, examples
 from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
-from soleflip_assets.phase2.assets import PREFLIGHT_KEY, REPORT_KEY
+from soleflip_assets.phase2.assets import PREFLIGHT_KEY
+from soleflip_assets.phase2.countdown import REPORT_KEY
 from soleflip_assets.phase2.preference import SIDES
 
 
@@ -46,7 +48,7 @@ def deploy(*, check: bool, prefer: str | None) -> None:
     """
     config = {"resources": {"preference": {"config": {"prefer": prefer}}}} if prefer else None
     if check:
-        _conclude_check(run("check_phase2", config))
+        _conclude_check(run("preflight_phase2", config))
         return
     done = run("deploy_phase2", config)
     rows = int(done.metadata(*STOCK.key.path)["dagster/row_count"])
@@ -60,8 +62,8 @@ def deploy(*, check: bool, prefer: str | None) -> None:
         else f"Phase 2 was deployed already, nothing had to be changed: {counted(rows, 'stock row')}"
     )
     conclude(
-        f"{what}, {counted(done.passed, 'check')} passed.",
-        report=done.metadata(*REPORT_KEY.path)["path"],
+        f"{what}, {done.checked}.",
+        report=Settings.from_environment().reports / done.metadata(*REPORT_KEY.path)["file"],
         run=done.link,
         then="`soleflip verify` proves it at any time; `soleflip up` keeps it fresh and watched",
     )

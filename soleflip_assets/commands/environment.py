@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -35,6 +36,7 @@ from soleflip_assets.ground.settings import (
 )
 from soleflip_assets.ground.urls import rendered
 from soleflip_assets.sample.sample import create_legacy_schema, fill
+from soleflip_assets.sample.trade import furnish
 
 _DATABASE = "soleflip"
 _DAGSTER_DATABASE = "dagster"
@@ -171,3 +173,5 @@ def _fill_if_empty(url: URL, sample: Sample) -> None:
         if not query_one(connection, "monitoring/server.sql")["has_stock"]:
             create_legacy_schema(connection)
             fill(connection, sample)
+            if sample == "production":
+                furnish(connection, datetime.now(UTC))

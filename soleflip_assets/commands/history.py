@@ -1,14 +1,21 @@
 """``soleflip history``: the log of stock as commands. Not here: how any of it is done (history/)."""
 
 import json
+from datetime import UTC, datetime
 
 import click
+from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
 from soleflip_assets.commands.terminal import conclude, counted, examples, fail, say, tell
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.history.log import LOGS, move_overflow
 from soleflip_assets.history.report import history_status
+from soleflip_assets.months.month import Month
+from soleflip_assets.months.partitions import make_months
+from soleflip_assets.sample.trade import remember
 
 
 @click.group(
@@ -35,18 +42,22 @@ def history() -> None:
     epilog=examples(("soleflip history install", "while the shop goes on; safe to run again"))
 )
 @as_owner
-def install() -> None:
+@click.pass_obj
+def install(environment: Environment) -> None:
     """Log every write from now on.
 
     Makes the tables with three months ahead, then the triggers, then a baseline of the rows that are there;
     readers and writers go on. Where triggers were dropped or switched off it makes them again, and the log
-    begins anew. Needs nothing of Phase 2. Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+    begins anew. Needs nothing of Phase 2. The sample also gets the events of two years. Works as the owner
+    (SOLEFLIP_OWNER_DATABASE_URL).
 
     Writes: tables and functions in schema inventory_ops, four triggers each on stock and stock_reservation.
 
     Exits with 1 when a column has a type that the log cannot take, or a step failed; run again, it resumes.
     """
     done = run("install_history")
+    if environment.embedded:
+        _tell_the_past(environment.database_url)
     new = done.output("install_log")
     conclude(
         "Every write to stock is logged from now on."
@@ -55,6 +66,19 @@ def install() -> None:
         run=done.link,
         then="`soleflip history status` shows the months",
     )
+
+
+def _tell_the_past(url: URL) -> None:
+    """Let the sample's log say what happened before it began, in months of its own."""
+    engine = create_database_engine(url)
+    with engine.begin() as connection:
+        first = remember(connection)
+    if first is None:
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for log in LOGS:
+            make_months(connection, log, Month.of(first).to(Month.of(datetime.now(UTC))))
+        move_overflow(connection)
 
 
 @history.command(epilog=examples(("soleflip history remove", "install it again at any time")))

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from soleflip_assets.checks.shown import FIRST
 from soleflip_assets.commands.terminal import counted, is_verbose, mark, say, tell
 from soleflip_assets.ground.errors import innermost, is_of_a_check, is_ours
 from soleflip_assets.ground.settings import Settings
@@ -91,7 +92,8 @@ def numbers_of(check: dg.AssetCheckEvaluation) -> str:
     told = [
         f"{name.replace('_', ' ').replace('/', ' ')} {text}"
         for name, value in check.metadata.items()
-        if name != _EXAMPLES and (text := _shown(value, _SHORT if check.passed else _LINE))
+        if name not in (_EXAMPLES, "what_to_do")
+        and (text := _shown(value, _SHORT if check.passed else _LINE))
     ]
     return ", ".join(told)
 
@@ -127,7 +129,8 @@ def refusals(checks: Sequence[dg.AssetCheckEvaluation]) -> Iterator[str]:
         return
     if len(failed) == 1:
         (check,) = failed
-        why = (check.description or "it is not as it should be").rstrip(".")
+        # What to do first is told above, with the numbers.
+        why = (check.description or "it is not as it should be").partition(FIRST)[0].rstrip(".")
         yield f"{check.check_name} failed: {why}; see {_section(check)}."
         return
     names = ", ".join(check.check_name for check in failed)
@@ -141,7 +144,8 @@ def _section(check: dg.AssetCheckEvaluation) -> str:
     """Where the runbook says what to do."""
     is_preflight = check.asset_key.to_user_string() == _PREFLIGHT
     section = "preflight" if is_preflight else check.check_name
-    return f"{Settings.from_environment().runbook_url}#{section}"
+    # The page that `soleflip up` serves is there only while it runs.
+    return f"{Settings.from_environment().runbook_url or 'docs/runbook.md'}#{section}"
 
 
 def _line(entry: dg.EventLogEntry) -> str | None:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from soleflip_assets import definitions
 from soleflip_assets.commands.narration import Narrator, refusals
-from soleflip_assets.commands.terminal import tell
+from soleflip_assets.commands.terminal import counted, listed, tell
 from soleflip_assets.commands.waiting import waiting_told
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.running.lost import end_lost_runs
@@ -59,9 +59,12 @@ class JobRun:
         return f"{self.run_id[:8]} (`soleflip up` shows it, under Runs)"
 
     @property
-    def passed(self) -> int:
-        """How many checks passed."""
-        return sum(check.passed for check in self.checks)
+    def checked(self) -> str:
+        """What came of the checks, for a verdict: one that only warns leaves a run a success."""
+        failed = [check.check_name for check in self.checks if not check.passed]
+        if not failed:
+            return f"{counted(len(self.checks), 'check')} passed"
+        return f"{len(failed)} of {len(self.checks)} checks did not pass ({listed(failed)})"
 
     def output(self, op: str) -> Any:
         """What an op gave; for runs that succeeded."""

@@ -51,8 +51,8 @@ def revert(*, remake_legacy: bool) -> None:
     Exits with 1 when it refuses or a step failed; run again, it resumes.
     """
     config = {"dry_run": False, "remake_legacy": remake_legacy}
-    done = run("revert_phase2", {"ops": {"take_back": {"config": config}}})
-    if not done.output("take_back"):
+    done = run("revert_phase2", {"ops": {"undo_phase2": {"config": config}}})
+    if not done.output("undo_phase2"):
         conclude("Phase 2 is not deployed here: there was nothing to take back.", run=done.link)
         return
     conclude(

@@ -25,6 +25,7 @@ from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.health import UnhealthyError, require_code_server
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
 from soleflip_assets.commands.terminal import complain
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.private_files import private_file, private_folder
@@ -35,6 +36,8 @@ Tell = Callable[[str], None]
 _HOST = "127.0.0.1"
 _SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 
+# Whether all is well.
+_HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
@@ -54,6 +57,17 @@ _READINESS = """
   instance { daemonHealth { daemonStatus(daemonType: "SCHEDULER") { healthy } } }
 }
 """
+
+
+_RECORDED = """
+{
+  assetOrError(assetKey: {path: ["operations", "health"]}) {
+    ... on Asset { assetMaterializations(limit: 1) { timestamp } }
+  }
+}
+"""
+# The first look comes within seconds of the daemon; a page without it is no reason to wait for longer.
+_FIRST_LOOK_SECONDS = 30
 
 
 def require_free_port(port: int) -> None:
@@ -80,7 +94,8 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
         environment: prepared; its variables are inherited by the processes started here.
         port: of the UI.
         household: where they are written down.
-        tell: gets the lines for the terminal; the last one before the wait is the URL.
+        tell: gets the lines for the terminal; the last one before the wait is the URL of the page that says
+            whether all is well.
 
     Returns:
         The exit code: 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
@@ -125,8 +140,9 @@ def _tell_url(port: int, tell: Tell, *, deployed: bool) -> None:
             "The deployment failed, as told above; the UI shows what it met. Mend that and start again."
         )
     tell(f"The lineage: http://{_HOST}:{port}{_LINEAGE}")
-    tell("Ctrl-C stops it. The UI:")
-    tell(f"http://{_HOST}:{port}")
+    tell(f"The runbook: http://{_HOST}:{port}{runbook.PATH}")
+    tell("Ctrl-C stops it. Whether all is well:")
+    tell(f"http://{_HOST}:{port}{_HEALTH}")
 
 
 class _Processes:
@@ -264,6 +280,8 @@ def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threadin
     processes.start("daemon", sys.executable, "-m", "soleflip_assets.commands.daemon",
                     "run", *workspace)  # fmt: skip
     _await(lambda: _is_ready(port), processes, stopping)
+    deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+    _await(lambda: _health_is_recorded(port) or time.monotonic() > deadline, processes, stopping)
 
 
 def _answers(socket_path: str) -> bool:
@@ -295,15 +313,8 @@ def _is_ready(port: int) -> bool:
     Raises:
         StartupError: the code does not load.
     """
-    request = urllib.request.Request(
-        f"http://{_HOST}:{port}/graphql",
-        data=json.dumps({"query": _READINESS}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
-            answer: dict[str, Any] = json.load(response)["data"]
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    answer = _ask(port, _READINESS)
+    if answer is None:
         return False
     entries = answer["workspaceOrError"]["locationEntries"]
     for entry in entries:
@@ -311,3 +322,24 @@ def _is_ready(port: int) -> bool:
             raise StartupError(f"Dagster cannot load the code: {error.strip().splitlines()[-1]}")
     loaded = bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return loaded and bool(answer["instance"]["daemonHealth"]["daemonStatus"]["healthy"])
+
+
+def _health_is_recorded(port: int) -> bool:
+    """Whether the page that is printed last has something to show."""
+    answer = _ask(port, _RECORDED)
+    return bool(answer and answer["assetOrError"].get("assetMaterializations"))
+
+
+def _ask(port: int, query: str) -> dict[str, Any] | None:
+    """What the UI answers; None if it does not yet."""
+    request = urllib.request.Request(
+        f"http://{_HOST}:{port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 our own address
+            answer: dict[str, Any] = json.load(response)["data"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+    return answer

@@ -29,7 +29,10 @@ def usage_in_sentences(
         raise
     except click.ClickException as error:
         invoked = context.invoked_subcommand if context else None
-        refuse(sentence(error, " ".join(filter(None, [path, invoked]))))
+        known = getattr(error, "ctx", None)
+        # Click leaves it out where a value lacks, or is one too many.
+        where = known.command_path if known else " ".join(filter(None, [path, invoked]))
+        refuse(sentence(error, where))
     except KeyboardInterrupt:
         sys.exit(EXIT_CTRL_C)
 

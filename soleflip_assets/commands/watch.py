@@ -54,8 +54,7 @@ def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: 
     done = run("refresh_stock_metrics")
     rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])
     conclude(
-        f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, "
-        f"{counted(done.passed, 'check')} passed.",
+        f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, {done.checked}.",
         run=done.link,
         then="nothing; `soleflip status` says who refreshes hourly",
     )
@@ -98,8 +97,8 @@ def metrics(*, mode: str) -> None:
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """
     config = {"mode": mode.upper(), "dry_run": False}
-    done = run("switch_metrics_mode", {"ops": {"keep_metrics": {"config": config}}})
-    switched = done.output("keep_metrics")
+    done = run("switch_metrics_mode", {"ops": {"switch_mode": {"config": config}}})
+    switched = done.output("switch_mode")
     conclude(
         f"inventory.stock_metrics_view is {mode}{'' if switched else ' already; nothing was changed'}.",
         run=done.link,

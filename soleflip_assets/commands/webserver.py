@@ -2,7 +2,7 @@
 
 Takes the options and the environment of ``dagster-webserver``, of which it replaces one function: that which
 serves the app once it is made. Without the replaced one nothing is served. Here: starting. Not here: what is
-let through (guard.py).
+let through (guard.py), or what is shown beside Dagster's pages (pages.py).
 """
 
 import sys
@@ -13,6 +13,8 @@ from dagster_webserver import cli
 from dagster_webserver.app import create_app_from_workspace_process_context
 
 from soleflip_assets.commands.guard import Guard, origins
+from soleflip_assets.commands.pages import Pages
+from soleflip_assets.ground import runbook
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import Settings
 
@@ -48,7 +50,7 @@ def _serve(context: Any, host: str | None, port: int | None, *options: Any) -> N
     host, port = host or cli.DEFAULT_WEBSERVER_HOST, port or cli.DEFAULT_WEBSERVER_PORT
     path_prefix, log_level, live_data_poll_rate = options
     app = create_app_from_workspace_process_context(context, path_prefix, live_data_poll_rate)
-    guarded = Guard(app, own_origins(host, port))
+    guarded = Guard(Pages(app, path_prefix + runbook.PATH), own_origins(host, port))
     uvicorn.run(guarded, host=host, port=port, log_level=log_level, server_header=False)
 
 

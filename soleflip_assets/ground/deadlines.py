@@ -157,6 +157,13 @@ WATCH = Deadline(
     "The slowest counts a million rows in one; a tick has 60 s for three of them.",
     "PostgreSQL (statement_timeout)",
 )
+LOAD_STATEMENT = Deadline(
+    "a statement that reads for the warehouse",
+    15,
+    "min",
+    "A month of a very large log; five million events take one minute.",
+    "PostgreSQL (statement_timeout)",
+)
 DEPLOY_LOCK = Deadline(
     "a deployment's wait for a lock, each of 30 times",
     2,
@@ -176,6 +183,13 @@ REFRESH_LOCK = Deadline(
     10,
     "min",
     "A refresh takes 10 s at a million rows; who waits longer waits for something that hangs.",
+    "PostgreSQL (lock_timeout)",
+)
+WAREHOUSE_LOCK = Deadline(
+    "a load's wait for another one",
+    10,
+    "min",
+    "A full load takes one at five million events; who waits longer waits for something that hangs.",
     "PostgreSQL (lock_timeout)",
 )
 EXPIRY_LOCK = Deadline(

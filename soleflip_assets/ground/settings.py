@@ -37,6 +37,11 @@ FILES_DAYS = "SOLEFLIP_KEEP_FILES_DAYS"
 DUMPS = "SOLEFLIP_KEEP_DUMPS"
 REPORTS = "SOLEFLIP_KEEP_REPORTS"
 HISTORY_MONTHS = "SOLEFLIP_KEEP_HISTORY_MONTHS"
+WAREHOUSE = "SOLEFLIP_WAREHOUSE"
+WAREHOUSE_ENGINE = "SOLEFLIP_WAREHOUSE_ENGINE"
+WAREHOUSE_TABLES = "SOLEFLIP_WAREHOUSE_TABLES"
+WAREHOUSE_DAYS = "SOLEFLIP_KEEP_WAREHOUSE_DAYS"
+WEEKLY_FIGURES = "SOLEFLIP_WEEKLY_FIGURES"
 PORT = "PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -47,6 +52,7 @@ LONGEST_REFRESH = "SOLEFLIP_LONGEST_REFRESH_MINUTES"
 LONGEST_DEPLOYMENT = "SOLEFLIP_LONGEST_DEPLOYMENT_HOURS"
 
 _LAST_PORT = 65535
+_TABLE = re.compile(r"\w+=\w+\.\w+")
 
 
 def _files() -> Path:
@@ -80,6 +86,19 @@ def _web_address(variable: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _engine(value: str) -> str:
+    if value != "duckdb" and not value.startswith("spark://"):
+        raise ValueError("set it to duckdb, or to the URL of a Spark master, spark://host:7077")
+    return value
+
+
+def _tables(value: str) -> str:
+    for part in filter(None, value.split(",")):
+        if not _TABLE.fullmatch(part.strip()):
+            raise ValueError("write it as brand=catalog.brand,sales_order=sales.order")
+    return value
+
+
 def _number(value: Any, unit: str) -> int:
     if not (text := str(value)).isdecimal() or int(text) < 1:
         raise ValueError(f"set it to a number of {unit}")
@@ -89,6 +108,12 @@ def _number(value: Any, unit: str) -> int:
 def _sample(value: Any) -> Any:
     if value not in get_args(Sample):
         raise ValueError(f"set it to one of {', '.join(get_args(Sample))}")
+    return value
+
+
+def _on_or_off(value: Any) -> Any:
+    if value not in ("on", "off"):
+        raise ValueError("set it to on or off")
     return value
 
 
@@ -176,6 +201,11 @@ class Settings(BaseSettings):
         validation_alias=HEARTBEAT_URL,
         description="called after each good refresh, for an outside monitor",
     )
+    weekly_figures: Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)] = Field(
+        default="off",
+        validation_alias=WEEKLY_FIGURES,
+        description="whether who gets the alerts gets the week's figures on Monday morning: on or off",
+    )
     ui_url: Annotated[str, _web_address(UI_URL)] = Field(
         default="http://127.0.0.1:3000",
         validation_alias=UI_URL,
@@ -187,10 +217,11 @@ class Settings(BaseSettings):
         validation_alias=VIEWERS_URL,
         description="where people look at the UI who may change nothing; its host is answered, too",
     )
-    runbook_url: str = Field(
-        default="docs/runbook.md",
+    runbook_url: str | None = Field(
+        default=None,
         validation_alias=RUNBOOK_URL,
-        description="where docs/runbook.md is to be read; alerts link to its sections",
+        description="where docs/runbook.md is to be read, if not at /runbook of the UI; alerts and red "
+        "checks link to its sections",
     )
     freshness_warn_minutes: Minutes = Field(
         default=75, validation_alias=WARN_MINUTES, description="age of the metrics that warns"
@@ -236,6 +267,29 @@ class Settings(BaseSettings):
         validation_alias=HISTORY_MONTHS,
         description="how many months of the log of stock are kept before the present one, older ones being "
         "archived; not set, all",
+    )
+    warehouse: str | None = Field(
+        default=None,
+        validation_alias=WAREHOUSE,
+        description="folder, or URI of an object store as s3://bucket/prefix, of the warehouse's files; not "
+        f"set, warehouse in {HOME}",
+    )
+    warehouse_engine: Annotated[str, AfterValidator(_engine)] = Field(
+        default="duckdb",
+        validation_alias=WAREHOUSE_ENGINE,
+        description="who computes on the warehouse: duckdb, in the process, or a Spark master, "
+        "spark://host:7077",
+    )
+    warehouse_tables: Annotated[str, AfterValidator(_tables)] = Field(
+        default="",
+        validation_alias=WAREHOUSE_TABLES,
+        description="where the application keeps what the warehouse loads beside the history, if elsewhere "
+        "than usual: brand=catalog.brand,sales_order=sales.order",
+    )
+    keep_warehouse_days: Days = Field(
+        default=7,
+        validation_alias=WAREHOUSE_DAYS,
+        description="how long what the warehouse held before can still be read",
     )
     port: Port = Field(
         default=3000, validation_alias=PORT, description="port of the UI of `soleflip up`"
@@ -334,6 +388,21 @@ class Settings(BaseSettings):
     def archive(self) -> Path:
         """Where months that leave a table are kept, as Parquet."""
         return self.home / "archive"
+
+    @property
+    def warehouse_places(self) -> dict[str, str]:
+        """Where the application keeps a table, as ``schema.name``, if elsewhere than usual."""
+        parts = (part.strip().split("=") for part in self.warehouse_tables.split(",") if part)
+        return dict(parts)
+
+    @property
+    def warehouse_folder(self) -> str:
+        """The folder or URI of the warehouse's files."""
+        if self.warehouse is None:
+            return str(self.home / "warehouse")
+        if "://" in self.warehouse:
+            return self.warehouse.rstrip("/")
+        return str(Path(self.warehouse).expanduser().resolve())
 
     @property
     def reports(self) -> Path:

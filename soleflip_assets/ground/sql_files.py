@@ -29,6 +29,11 @@ HEADER_WORDS: Mapping[str, str] = MappingProxyType(
         # Of each of several questions that share a file.
         "check": "The name of the next question; what follows is said of that one.",
         "proves": "What should be so.",
+        # Of a mart.
+        "reads": "The tables of the warehouse and the marts that it is made from.",
+        "grain": "The columns that one row is of.",
+        "unknown": "What it cannot know, and how that is shown.",
+        "columns": "Each column with what it means.",
         # Of a headline query.
         "index": "The index that was built for it.",
     }
@@ -121,6 +126,17 @@ class SqlFile:
         each statement is a transaction of its own, so a lock is held for one statement only.
         """
         return list(_split(self.text))
+
+
+def as_bound(statement: str, mark: str, after: str = "") -> str:
+    """A statement whose ``:names`` are written as another driver takes them.
+
+    Args:
+        statement: one of ours.
+        mark: what comes before a name: ``$`` for DuckDB, ``%(`` for psycopg.
+        after: what comes after it.
+    """
+    return _PARAMETER.sub(lambda found: f"{mark}{found[1]}{after}", statement)
 
 
 def _fields(lines: Sequence[str]) -> dict[str, str]:

@@ -28,3 +28,8 @@ class StateFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     def reports(self) -> Path:
         """Deployment reports."""
         return Path(self.path) / "reports"
+
+    @property
+    def dashboard(self) -> Path:
+        """The page of the marts."""
+        return self.reports / "dashboard.html"

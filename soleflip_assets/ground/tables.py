@@ -147,8 +147,8 @@ STOCK_METRICS = Table(
         _STOCK_ID,
         Column("available_quantity", "integer", "Units not reserved", nullable=False),
         Column("reserved_quantity", "integer", "Units reserved", nullable=False),
-        Column("total_cost", "numeric(12,2)", "EUR, with VAT"),
-        Column("expected_profit", "numeric(15,2)", "EUR"),
+        Column("total_cost", "numeric(12,2)", "The price of one unit, EUR with VAT"),
+        Column("expected_profit", "numeric(15,2)", "Of one unit, EUR"),
         Column(
             "last_calculated_at", "timestamp with time zone", "When it was computed", nullable=False
         ),
@@ -195,7 +195,7 @@ STOCK_BEFORE: Sequence[Column] = (
     Column("notes", "text", "Free text"),
     Column("external_ids", "jsonb", "Ids in other systems, by name"),
     Column("delivery_date", "timestamp with time zone", "When it arrived"),
-    Column("gross_purchase_price", "numeric(10,2)", "With VAT, EUR"),
+    Column("gross_purchase_price", "numeric(10,2)", "Per unit, with VAT, EUR"),
     Column("vat_amount", "numeric(10,2)", "EUR"),
     Column("vat_rate", "numeric(5,2)", "Percent; 19.00 is usual"),
     Column("shelf_life_days", "integer", "Days"),
@@ -238,7 +238,9 @@ STOCK = Table(
 
 STOCK_METRICS_VIEW = Table(
     "stock_metrics_view",
-    "Metrics of every stock row, computed at the last refresh. Replaces stock_metrics.",
+    "Metrics of every stock row, computed at the last refresh, and what all of it amounts to. Replaces "
+    "stock_metrics. Money is EUR with VAT; total_cost and expected_profit are those of one unit, and the "
+    "value at cost is units times price.",
     (
         Column("stock_id", "uuid", "The stock row", sources=["stock.id"]),
         Column("total_quantity", "integer", "Units there are", sources=["stock.quantity"]),
@@ -252,12 +254,15 @@ STOCK_METRICS_VIEW = Table(
             "reserved_quantity", "integer", "Units reserved", sources=["stock.reserved_quantity"]
         ),
         Column(
-            "total_cost", "numeric(10,2)", "EUR, with VAT", sources=["stock.gross_purchase_price"]
+            "total_cost",
+            "numeric(10,2)",
+            "The price of one unit, EUR with VAT: times total_quantity it is the value of the row",
+            sources=["stock.gross_purchase_price"],
         ),
         Column(
             "expected_profit",
             "numeric",
-            "EUR; NULL where the return is not positive or not known",
+            "Of one unit, EUR; NULL where the return is not positive or not known",
             sources=["stock.gross_purchase_price", "stock.roi_percentage"],
         ),
         Column("last_calculated_at", "timestamp with time zone", "When the refresh began"),

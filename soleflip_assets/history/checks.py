@@ -79,4 +79,4 @@ def _monitors() -> list[Monitor]:
 
 
 MONITORS = _monitors()
-checks = [build_monitors("monitor_history", MONITORS)]
+checks = build_monitors("monitor_history", MONITORS)

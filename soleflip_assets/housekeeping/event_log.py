@@ -31,11 +31,13 @@ class Pruned:
         log_events: events of the step-by-step log of old runs.
         runs: runs older than that.
         run_events: the events that were left of them.
+        runless_events: what was recorded without a run, as sensors do twice a minute and every five.
     """
 
     log_events: int
     runs: int
     run_events: int
+    runless_events: int
 
 
 def prune(connection: Connection, retention: Retention, alerts: State | None, now: float) -> Pruned:
@@ -51,10 +53,12 @@ def prune(connection: Connection, retention: Retention, alerts: State | None, no
     """
     log = list(_log_batches(connection, now - retention.log.total_seconds()))
     runs = list(_run_batches(connection, now - retention.runs.total_seconds(), alerts))
+    runless = list(_runless_batches(connection, now - retention.log.total_seconds(), alerts))
     return Pruned(
         log_events=sum(batch["events"] for batch in log),
         runs=sum(batch["runs"] for batch in runs),
         run_events=sum(batch["events"] for batch in runs),
+        runless_events=sum(batch["events"] for batch in runless),
     )
 
 
@@ -105,4 +109,20 @@ def _run_batches(
         )
         yield batch
         if batch["runs"] < RUNS_OF_BATCH:
+            return
+
+
+def _runless_batches(
+    connection: Connection, before: float, alerts: State | None
+) -> Iterator[RowMapping]:
+    while True:
+        batch = query_one(
+            connection,
+            "housekeeping/prune_runless.sql",
+            before=before,
+            batch=EVENTS_OF_BATCH,
+            alerts_after=alerts.after if alerts else _LAST_ID,
+        )
+        yield batch
+        if batch["events"] < EVENTS_OF_BATCH:
             return

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.alerts.sensor import remembered
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.amounts import megabytes
 from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
@@ -55,18 +56,20 @@ def prune_event_log(
         if not config.dry_run:
             vacuum(connection)
         after = bytes_of_event_log(connection)
+    deleted = pruned.log_events + pruned.run_events + pruned.runless_events
     context.log.info(
         f"{'would delete' if config.dry_run else 'deleted'} {pruned.runs:,} runs with "
-        f"{pruned.run_events:,} events, and {pruned.log_events:,} events of the logs of younger runs"
+        f"{pruned.run_events:,} events, {pruned.log_events:,} events of the logs of younger runs, and "
+        f"{pruned.runless_events:,} that were recorded without a run"
     )
     return dg.Output(
-        pruned.log_events + pruned.run_events,
+        deleted,
         metadata={
             "dry_run": config.dry_run,
             "runs_deleted": pruned.runs,
-            "events_deleted": pruned.log_events + pruned.run_events,
-            "bytes": after,
-            "bytes_freed": before - after,
+            "events_deleted": deleted,
+            "megabytes": megabytes(after),
+            "megabytes_freed": megabytes(before - after),
         },
     )
 
@@ -111,7 +114,7 @@ def delete_old_files(
         metadata={
             "dry_run": config.dry_run,
             "files_deleted": len(files),
-            "bytes_freed": freed,
+            "megabytes_freed": megabytes(freed),
             "dumps_left_alone": len(dumps.untouched),
         },
     )

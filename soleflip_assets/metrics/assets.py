@@ -16,6 +16,7 @@ from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, query_one, run_statement
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
+from soleflip_assets.metrics.figures import figures_metadata
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
 from soleflip_assets.running.limits import REPEATED_TAG
@@ -76,18 +77,21 @@ def stock_metrics_view(
         row = query_one(connection, "metrics/last_refresh.sql")
     if not config.refresh:
         row = _refreshed_by_pg_cron(database, row)
+    with database.connect() as connection:
+        shown = figures_metadata(connection)
     context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
         # out of date from the first hour on.
         data_version=dg.DataVersion(VIEW_STEP.checksum),
         metadata={
+            **shown,
             "dagster/row_count": row["total_records"],
             "dagster/size_bytes": row["bytes"],
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
-            "refresh_seconds": row["refresh_seconds"],
+            "refresh_seconds": _rounded(row["refresh_seconds"]),
             # Of the figures that it replaced: those that it made are always new.
-            "age_when_replaced_seconds": row["age_when_replaced_seconds"],
+            "replaced_age_seconds": _rounded(row["replaced_age_seconds"]),
             **outcome_metadata(outcomes),
             "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
             "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
@@ -105,6 +109,10 @@ def _was_done_before(context: dg.AssetExecutionContext, connection: Connection) 
     asked_seconds_ago = time.time() - first.create_timestamp.timestamp()
     row = query_one(connection, "metrics/last_refresh.sql")
     return bool(row["age_seconds"] < asked_seconds_ago)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _refresh(database: Database) -> None:

@@ -5,8 +5,6 @@ Not here: how any of it is done.
 
 import dagster as dg
 
-from soleflip_assets.checks.monitors import monitor_checks
-from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.deploying.deployment import Deployment
@@ -15,7 +13,6 @@ from soleflip_assets.ground.database import Database, query_one
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
-from soleflip_assets.metrics.freshness import FRESHNESS
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import REPEATED, Priority, run_tags
@@ -23,11 +20,11 @@ from soleflip_assets.running.lost import unfinished_run
 
 refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
-    # The freshness, so that its alert recovers at once; what else is watched of the view is for the day.
-    selection=dg.AssetSelection.assets(STOCK_METRICS_VIEW.key).without_checks()
-    | validation_checks(STOCK_METRICS_VIEW.key)
-    | monitor_checks(FRESHNESS),
-    description="Refresh inventory.stock_metrics_view, validate it and see that it is fresh.",
+    # All of its checks, the monitors' too: the UI shows a check that did not run since the last
+    # materialization as not evaluated, and so would turn a red one grey.
+    selection=dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
+    | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
+    description="Refresh inventory.stock_metrics_view and run all of its checks.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=in_process,
     tags=run_tags(deadlines.REFRESH, Priority.REFRESH),
@@ -72,14 +69,12 @@ class ModeConfig(dg.Config):
         dry_run: say how it is kept now; change nothing.
     """
 
-    mode: Mode
+    mode: Mode = Mode.MATERIALIZED
     dry_run: bool = True
 
 
 @dg.op(pool=REFRESH_POOL)
-def keep_metrics(
-    context: dg.OpExecutionContext, config: ModeConfig, deployment: Deployment
-) -> bool:
+def switch_mode(context: dg.OpExecutionContext, config: ModeConfig, deployment: Deployment) -> bool:
     """Keep the view in the mode that is asked for.
 
     Returns:
@@ -111,7 +106,7 @@ def keep_metrics(
 )
 def switch_metrics_mode() -> None:
     """One step: a switch that died is resumed."""
-    keep_metrics()
+    switch_mode()
 
 
 @dg.op(pool=REFRESH_POOL)

@@ -13,6 +13,7 @@ from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.monitoring.watch import WATCHED
+from soleflip_assets.partitioning import monitor as partitions
 from soleflip_assets.phase2 import countdown
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
@@ -27,6 +28,7 @@ DAILY = [
     monitor_of_file("refresh_duration_steady"),
     monitor_of_file("triggers_not_bypassed"),
     monitor_of_file("no_foreign_code"),
+    partitions.MONITOR,
 ]
 
 # Nobody writes there, and comparing them reads all of them.
@@ -37,9 +39,9 @@ WEEKLY = [monitor_of_file("index_usage")]
 MONITORS = [*WATCHED, *DAILY, *WEEKLY]
 
 checks = [
-    build_monitors("monitor_always", WATCHED),
-    build_monitors("monitor_daily", DAILY),
-    build_monitors("monitor_weekly", WEEKLY),
+    *build_monitors("monitor_always", WATCHED),
+    *build_monitors("monitor_daily", DAILY),
+    *build_monitors("monitor_weekly", WEEKLY),
 ]
 
 watch_daily = dg.define_asset_job(

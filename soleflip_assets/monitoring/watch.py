@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from soleflip_assets.checks.monitors import monitor_of_file
+from soleflip_assets.checks.shown import evaluation
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import Database, query_one
@@ -130,17 +131,5 @@ def report(
         last = memory.reported.get(name)
         if last and last.verdict == verdict and now - last.at < REPORT_AGAIN_SECONDS:
             continue
-        instance.report_runless_asset_event(_evaluation(result))
+        instance.report_runless_asset_event(evaluation(result))
         memory.reported[name] = Reported(verdict=verdict, at=now)
-
-
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
-    assert result.asset_key is not None
-    return dg.AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=str(result.check_name),
-        passed=bool(result.passed),
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-    )

@@ -5,6 +5,7 @@ Here: the graph and its metadata. Not here: how any of it is done; an asset call
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,25 +18,26 @@ from soleflip_assets.checks.shown import (
     metadata_of,
     outcome_metadata,
     sql_metadata,
+    what_to_do,
 )
 from soleflip_assets.checks.validations import build_asset_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.dumps.dump import Dump, take_dump
+from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.database import Database, OwnerDatabase, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
 from soleflip_assets.phase2 import steps
 from soleflip_assets.phase2.adoption import found_in, state_of
-from soleflip_assets.phase2.countdown import count_down_to_retirement
+from soleflip_assets.phase2.countdown import REPORT_KEY, count_down_to_retirement
 from soleflip_assets.phase2.preference import Preference
 from soleflip_assets.phase2.preflight import EXPECTATIONS, Finding, Preflight, run_preflight
 from soleflip_assets.phase2.report import write_report
 
 PREFLIGHT_KEY = dg.AssetKey(["phase2", "preflight"])
 DUMP_KEY = dg.AssetKey(["operations", "database_dump"])
-REPORT_KEY = dg.AssetKey(["phase2", "deployment_report"])
 DUMP_STEP = "database_dump"
 
 
@@ -152,7 +154,11 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
         check_name=finding.question.name,
         severity=severity,
         description=None if finding.as_expected else finding.question.advice,
-        metadata={"effect": finding.effect.value, **metadata_of(finding.observed)},
+        metadata={
+            **({} if finding.as_expected else {"what_to_do": what_to_do("preflight")}),
+            "effect": finding.effect.value,
+            **metadata_of(finding.observed),
+        },
     )
 
 
@@ -162,7 +168,8 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
     group_name="operations",
     kinds={"postgres", "file"},
     owners=OWNERS,
-    description="pg_dump of the whole database, taken before Phase 2 changes anything.",
+    description="pg_dump of the whole database, taken before Phase 2 changes anything; a file of the folder "
+    "`dumps` in SOLEFLIP_HOME.",
 )
 def database_dump(
     context: dg.AssetExecutionContext,
@@ -182,12 +189,12 @@ def database_dump(
         with deployer.recorded(DUMP_STEP, checksum="") as details:
             dump = take_dump(owner_database.engine, state.dumps)
             details.update(_dump_details(dump))
-        context.log.info(f"dumped {dump.bytes / 1e6:,.1f} MB in {dump.seconds:.1f} s: {dump.path}")
+        context.log.info(f"dumped {told_bytes(dump.bytes)} in {dump.seconds:.1f} s: {dump.path}")
         entry = deployer.entries[DUMP_STEP]
     taken_at: datetime = entry["started_at"]
     return dg.MaterializeResult(
         metadata={
-            "path": dg.MetadataValue.path(entry["details"]["path"]),
+            "file": Path(entry["details"]["path"]).name,
             "sha256": entry["details"]["sha256"],
             "dagster/size_bytes": entry["details"]["bytes"],
             "seconds": entry["details"]["seconds"],
@@ -282,7 +289,8 @@ def stock(
     group_name="reports",
     kinds={"markdown"},
     owners=OWNERS,
-    description="What the deployment changed, how that was proven, and the way back; all measured.",
+    description="What the deployment changed, how that was proven, and the way back; all measured. The same "
+    "text is a file of the folder `reports` in SOLEFLIP_HOME.",
 )
 def deployment_report(
     context: dg.AssetExecutionContext, database: Database, state: StateFolder
@@ -293,7 +301,7 @@ def deployment_report(
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(path.read_text(encoding="utf-8")),
-            "path": dg.MetadataValue.path(path),
+            "file": path.name,
         }
     )
 

@@ -1,4 +1,6 @@
-"""How long until the old tables may be dropped: two asset checks on stock.
+"""How long until the old tables may be dropped: two asset checks of the deployment report.
+
+The report is made when all else of a deployment is done: earlier, no gate could say since when it counts.
 
 They pass whatever they find, since a table that is kept is no fault: what they are for is in their metadata,
 one line for each gate, and the days until the last one opens. Not here: the gates (retirement.py).
@@ -13,7 +15,6 @@ from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.database import Database
-from soleflip_assets.ground.tables import STOCK
 from soleflip_assets.phase2.retirement import (
     BACKUP_RETIREMENT,
     LEGACY_RETIREMENT,
@@ -21,12 +22,14 @@ from soleflip_assets.phase2.retirement import (
     ask_gates,
 )
 
+REPORT_KEY = dg.AssetKey(["phase2", "deployment_report"])
+
 _RETIREMENTS = {
     "legacy_tables_retirement": LEGACY_RETIREMENT,
     "backup_tables_retirement": BACKUP_RETIREMENT,
 }
 
-SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for name in _RETIREMENTS))
+SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(REPORT_KEY, name) for name in _RETIREMENTS))
 
 
 @dg.multi_asset_check(
@@ -34,7 +37,7 @@ SELECTION = dg.AssetSelection.checks(*(dg.AssetCheckKey(STOCK.key, name) for nam
     specs=[
         dg.AssetCheckSpec(
             name,
-            asset=STOCK.key,
+            asset=REPORT_KEY,
             description=f"What is still to come before {', '.join(retirement.names)} may be dropped.",
         )
         for name, retirement in _RETIREMENTS.items()
@@ -50,7 +53,7 @@ def count_down_to_retirement(
         for name in _RETIREMENTS.keys() & selected:
             yield dg.AssetCheckResult(
                 passed=True,
-                asset_key=STOCK.key,
+                asset_key=REPORT_KEY,
                 check_name=name,
                 metadata=_countdown(connection, _RETIREMENTS[name]),
             )
@@ -64,13 +67,14 @@ def _countdown(connection: Connection, retirement: Retirement) -> dict[str, Any]
             "dropped_at": dg.MetadataValue.timestamp(moment) if moment else dg.MetadataValue.null(),
             "told": f"They {ledger.told_retired(retired)}.",
         }
-    if not ledger.exists(connection):
+    if ledger.deployed_at(connection) is None:
         return {"state": "Phase 2 is not deployed"}
     gates = ask_gates(connection, retirement)
     opens = max((gate.until for gate in gates if gate.until), default=None)
-    left = opens - datetime.now(UTC) if opens else None
+    left = max((opens - datetime.now(UTC)).total_seconds(), 0) / 86_400 if opens else 0.0
     return {
         "state": "may be dropped" if all(gate.is_open for gate in gates) else "waits",
-        "days_left": max(left.total_seconds(), 0) / 86_400 if left else 0.0,
+        "days_left": round(left, 1),
+        **({"earliest": dg.MetadataValue.timestamp(opens)} if opens else {}),
         **{gate.question.name: str(gate) for gate in gates},
     }

@@ -4,10 +4,10 @@ import dagster as dg
 
 from soleflip_assets.phase2.assets import assets, checks
 from soleflip_assets.phase2.jobs import (
-    check_phase2,
     deploy_phase2,
     drop_backup_tables,
     drop_legacy_tables,
+    preflight_phase2,
     resync_stock,
     revert_phase2,
     verify_phase2,
@@ -19,7 +19,7 @@ defs = dg.Definitions(
     asset_checks=checks,
     resources={"preference": Preference()},
     jobs=[
-        check_phase2,
+        preflight_phase2,
         deploy_phase2,
         verify_phase2,
         revert_phase2,

@@ -1,4 +1,4 @@
-"""The jobs of Phase 2: check, deploy, verify, take back, retire.
+"""The jobs of Phase 2: look before, deploy, verify, revert, retire.
 
 Here: which assets and checks a job is made of, and one op for what makes no asset. Not here: how any of it is
 done.
@@ -12,7 +12,8 @@ from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
-from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY, REPORT_KEY
+from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY
+from soleflip_assets.phase2.countdown import REPORT_KEY
 from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import BACKUP_RETIREMENT, LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
@@ -23,10 +24,10 @@ _TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_
 _validations = validation_checks(*_TABLES)
 _preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
 
-check_phase2 = dg.define_asset_job(
-    "check_phase2",
+preflight_phase2 = dg.define_asset_job(
+    "preflight_phase2",
     selection=dg.AssetSelection.assets(PREFLIGHT_KEY) | _preflight_checks,
-    description="Look for all that is known to stop a deployment and change nothing.",
+    description="Before a deployment: look for all that is known to stop one, and change nothing.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
@@ -45,7 +46,7 @@ deploy_phase2 = dg.define_asset_job(
 verify_phase2 = dg.define_asset_job(
     "verify_phase2",
     selection=_validations,
-    description="Run every validation of Phase 2 and change nothing.",
+    description="After a deployment: run every validation, and change nothing.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
 )
@@ -64,7 +65,9 @@ class RevertConfig(dg.Config):
 
 
 @dg.op
-def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: Deployment) -> bool:
+def undo_phase2(
+    context: dg.OpExecutionContext, config: RevertConfig, deployment: Deployment
+) -> bool:
     """Take Phase 2 back.
 
     Returns:
@@ -85,7 +88,7 @@ def take_back(context: dg.OpExecutionContext, config: RevertConfig, deployment: 
 )
 def revert_phase2() -> None:
     """One step: a revert that died is resumed."""
-    take_back()
+    undo_phase2()
 
 
 class ResyncConfig(dg.Config):

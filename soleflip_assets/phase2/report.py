@@ -15,6 +15,7 @@ from soleflip_assets.checks.question import ask_all
 from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
+from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
 from soleflip_assets.ground.private_files import private_folder, write_private_file
@@ -74,7 +75,7 @@ def _overview(
     if dump:
         rows += [
             ("Dump", f"`{dump['path']}`"),
-            ("Dump size", f"{dump['bytes']:,} bytes in {dump['seconds']:.1f} s"),
+            ("Dump size", f"{told_bytes(dump['bytes'])} in {dump['seconds']:.1f} s"),
             ("Dump SHA-256", f"`{dump['sha256']}`"),
         ]
     return (
@@ -125,13 +126,13 @@ def _schema_changes(connection: Connection) -> str:
         ),
     )
     indexes = markdown_table(
-        ("Index", "Definition", "Valid", "Bytes"),
+        ("Index", "Definition", "Valid", "Size"),
         (
             (
                 row["name"],
                 f"`{row['definition']}`",
                 "yes" if row["valid"] else "**no**",
-                f"{row['bytes']:,}",
+                told_bytes(row["bytes"]),
             )
             for row in query_file(connection, "report/indexes.sql")
         ),
@@ -140,7 +141,7 @@ def _schema_changes(connection: Connection) -> str:
     return (
         f"## Schema changes\n\n### Columns\n\n{columns}\n\n### Indexes\n\n{indexes}\n\n### View\n\n"
         f"Materialized view `inventory.stock_metrics_view`: {view['rows']:,} records, "
-        f"{view['bytes']:,} bytes, refreshed {_time(view['last_refresh'])} by "
+        f"{told_bytes(view['bytes'])}, refreshed {_time(view['last_refresh'])} by "
         "`SELECT inventory.refresh_stock_metrics();`"
     )
 
@@ -201,12 +202,12 @@ def _validations(connection: Connection) -> str:
 
 def _backups(connection: Connection) -> str:
     return "## Backups\n\n" + markdown_table(
-        ("Table", "Records", "Bytes", "Content", "Copied"),
+        ("Table", "Records", "Size", "Content", "Copied"),
         (
             (
                 row["backup"],
                 f"{row['rows']:,}",
-                f"{row['bytes']:,}",
+                told_bytes(row["bytes"]),
                 f"`{row['content']}`",
                 _time(row["copied_at"]),
             )

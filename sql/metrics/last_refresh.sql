@@ -24,7 +24,7 @@ SELECT
       LIMIT 2
     ) AS refresh
     HAVING count(*) = 2
-  ) AS age_when_replaced_seconds,
+  ) AS replaced_age_seconds,
   -- In incremental mode the view takes no room, its read model does.
   pg_total_relation_size('inventory.stock_metrics_view')
     + coalesce(pg_total_relation_size(to_regclass('inventory_ops.stock_metrics_read_model')), 0) AS bytes

@@ -54,7 +54,7 @@ SELECT
   'WARN' AS severity,
   since.stats_reset,
   totals.indexes,
-  totals.bytes,
+  totals.megabytes,
   totals.unused,
   totals.invalid,
   updates.updates AS stock_updates,
@@ -66,7 +66,7 @@ CROSS JOIN updates
 CROSS JOIN (
   SELECT
     count(*) AS indexes,
-    sum(usage.bytes) AS bytes,
+    round(sum(usage.bytes) / 1e6, 3)::float8 AS megabytes,
     count(*) FILTER (WHERE usage.verdict LIKE 'unused:%') AS unused,
     count(*) FILTER (WHERE NOT usage.valid) AS invalid,
     jsonb_object_agg(usage.name, usage.scans) AS scans,
@@ -78,7 +78,7 @@ CROSS JOIN (
         'tuples read', usage.tuples_read,
         'tuples fetched', usage.tuples_fetched,
         'last scan', usage.last_scan,
-        'bytes', usage.bytes,
+        'MB', round(usage.bytes / 1e6, 3),
         'verdict', usage.verdict
       )
       ORDER BY usage.scans DESC, usage.name

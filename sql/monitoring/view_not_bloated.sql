@@ -34,8 +34,8 @@ sizes AS (
 SELECT
   coalesce(sizes.bytes <= greatest(4 * sizes.bytes_needed, 2 * 1024 * 1024), true) AS passed,
   'WARN' AS severity,
-  sizes.bytes,
-  sizes.index_bytes,
-  sizes.bytes_needed,
-  (sizes.bytes::float8 / nullif(sizes.bytes_needed, 0))::float8 AS times_needed
+  round(sizes.bytes / 1e6, 3)::float8 AS megabytes,
+  round(sizes.index_bytes / 1e6, 3)::float8 AS index_megabytes,
+  round(sizes.bytes_needed / 1e6, 3)::float8 AS megabytes_needed,
+  round(sizes.bytes::numeric / nullif(sizes.bytes_needed, 0), 2)::float8 AS times_needed
 FROM sizes;

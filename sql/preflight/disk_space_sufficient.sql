@@ -21,9 +21,10 @@ WITH needed AS (
 SELECT
   coalesce(needed.server_bytes <= CAST(:server_free AS bigint), true)
     AND needed.dumps_bytes <= CAST(:dumps_free AS bigint) AS passed,
-  needed.server_bytes AS server_bytes_needed,
-  coalesce(CAST(:server_free AS bigint)::text, 'not known: the server''s disk cannot be seen from here')
-    AS server_bytes_free,
-  needed.dumps_bytes AS dumps_bytes_needed,
-  CAST(:dumps_free AS bigint) AS dumps_bytes_free
+  round(needed.server_bytes / 1e6, 1)::float8 AS server_megabytes_needed,
+  coalesce(
+    round(CAST(:server_free AS bigint) / 1e6, 1)::text, 'not known: the server''s disk cannot be seen from here'
+  ) AS server_megabytes_free,
+  round(needed.dumps_bytes / 1e6, 1)::float8 AS dumps_megabytes_needed,
+  round(CAST(:dumps_free AS bigint) / 1e6, 1)::float8 AS dumps_megabytes_free
 FROM needed;

@@ -62,9 +62,10 @@ _LEFT = {
     " AND application_name <> 'writer' AND state_change < now() - interval '20 s'",
 }
 _TAKEN_SLOTS = "SELECT count(*) FROM concurrency_slots WHERE run_id IS NOT NULL"
+# Those that a look opens are closed at once.
 _CONNECTIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    " AND application_name <> 'writer' AND pid <> pg_backend_pid()"
+    " AND application_name <> 'writer' AND state_change < now() - interval '20 s'"
 )
 _TRIGGERS = (
     "SELECT tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"

@@ -47,6 +47,8 @@ AFTER = """
 metrics --mode incremental
 refresh
 metrics --mode materialized
+history install
+history status
 housekeeping --dry-run
 restore --drill
 restore {dump}

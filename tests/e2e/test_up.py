@@ -24,6 +24,7 @@ ASSETS = {
     "inventory/stock",
     "inventory/stock_metrics_view",
     "phase2/deployment_report",
+    "operations/health",
 }
 LEGACY = {"inventory/stock_financial", "inventory/stock_lifecycle", "inventory/stock_metrics"}
 
@@ -87,9 +88,16 @@ def nodes(up: Up) -> dict[str, dict[str, Any]]:
 
 
 def test_url_is_printed_last_and_answers(up: Up) -> None:
-    assert up.lines[-1] == f"http://127.0.0.1:{up.port}"
+    """That of the page that says whether all is well."""
+    assert up.lines[-1] == f"http://127.0.0.1:{up.port}/assets/operations/health"
     with urllib.request.urlopen(up.lines[-1], timeout=30) as response:  # noqa: S310 our own address
         assert response.status == 200
+
+
+def test_runbook_is_served_where_red_checks_link_to(up: Up) -> None:
+    assert f"The runbook: http://127.0.0.1:{up.port}/runbook" in up.lines
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/runbook", timeout=30) as response:
+        assert '<h2 id="financial_data_consistent">' in response.read().decode()
 
 
 def test_every_asset_of_the_graph_is_there(nodes: dict[str, dict[str, Any]]) -> None:

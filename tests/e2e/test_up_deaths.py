@@ -55,7 +55,7 @@ def test_one_up_a_home_which_serves_what_is_red_and_leaves_nothing_when_killed(
 
     third = Up(home)
     try:
-        assert third.await_url() == f"http://127.0.0.1:{third.port}"
+        assert third.await_url() == f"http://127.0.0.1:{third.port}/assets/operations/health"
         assert any("financial_data_consistent" in line and "✗" in line for line in third.lines)
         assert any(line.startswith("The deployment failed") for line in third.lines)
     finally:

@@ -96,17 +96,18 @@ def test_wrong_usage(soleflip: Soleflip, home: Path, typed: str) -> None:
     assert [*home.iterdir()] == []
 
 
-def neighbours() -> Iterator[list[str]]:
+def neighbours(command: click.Command = main, *path: str) -> Iterator[list[str]]:
     """Of each option of each command: its name with a letter too few, and a value too many or too few."""
-    for name, command in main.commands.items():
-        if name == "bench":  # It hands on what it does not know.
-            continue
-        for option in command.params:
-            if not isinstance(option, click.Option):
-                continue
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            if name != "bench":  # It hands on what it does not know.
+                yield from neighbours(one, *path, name)
+        return
+    for option in command.params:
+        if isinstance(option, click.Option):
             long = max(option.opts, key=len)
-            yield [name, long[:-1]]
-            yield [name, f"{long}=1"] if option.is_flag else [name, long]
+            yield [*path, long[:-1]]
+            yield [*path, f"{long}=1"] if option.is_flag else [*path, long]
 
 
 @pytest.mark.parametrize("arguments", [*neighbours()], ids=" ".join)

@@ -54,16 +54,16 @@ def _op(name: str, **config: Any) -> Config:
     return {"ops": {name: {"config": config}}}
 
 
-INCREMENTAL = _op("keep_metrics", mode="INCREMENTAL", dry_run=False)
-MATERIALIZED = _op("keep_metrics", mode="MATERIALIZED", dry_run=False)
-REVERT = _op("take_back", dry_run=False)
+INCREMENTAL = _op("switch_mode", mode="INCREMENTAL", dry_run=False)
+MATERIALIZED = _op("switch_mode", mode="MATERIALIZED", dry_run=False)
+REVERT = _op("undo_phase2", dry_run=False)
 DROP_LEGACY = _op("retire_legacy_tables", dry_run=False)
 DROP_BACKUPS = _op("retire_backup_tables", dry_run=False)
 REMOVE_LOG = _op("remove_log", dry_run=False)
 PRUNE_LOG = _op("prune_log", dry_run=False, keep_months=0)
 
 # A life of the platform, in which every job has its turn.
-BEFORE = ["check_phase2", "deploy_phase2"]
+BEFORE = ["preflight_phase2", "deploy_phase2"]
 BY_THE_CLOCK = [
     "verify_phase2",
     "refresh_stock_metrics",
@@ -74,8 +74,10 @@ BY_THE_CLOCK = [
     "housekeeping",
     "make_history_months",
 ]
+# Once there is a history.
+OF_THE_WAREHOUSE = ["load_warehouse", "rebuild_warehouse", "compare_warehouse"]
 BY_THE_OWNER: list[tuple[str, Config]] = [
-    ("check_phase2", {}),
+    ("preflight_phase2", {}),
     ("deploy_phase2", {}),
     ("switch_metrics_mode", INCREMENTAL),
     ("remove_history", REMOVE_LOG),
@@ -252,7 +254,7 @@ def _overdue(logins: Logins) -> None:
 def test_no_job_is_forgotten() -> None:
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
 
-    assert jobs == {*BY_THE_CLOCK, *(name for name, _ in BY_THE_OWNER)}
+    assert jobs == {*BY_THE_CLOCK, *OF_THE_WAREHOUSE, *(name for name, _ in BY_THE_OWNER)}
 
 
 def test_every_job_succeeds_with_its_role(
@@ -282,7 +284,7 @@ def test_every_job_succeeds_with_its_role(
     _two_months_pass(legacy)
     for job, config in BY_THE_OWNER[3:-1]:
         succeed(orchestrator, owner, job, config)
-    for job in BY_THE_CLOCK:
+    for job in [*BY_THE_CLOCK, *OF_THE_WAREHOUSE]:
         succeed(orchestrator, nowhere, job)
 
 

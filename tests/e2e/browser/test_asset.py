@@ -15,7 +15,7 @@ SOURCES = {
     "total_cost": "stock.gross_purchase_price",
     "expected_profit": "stock.gross_purchase_price, stock.roi_percentage",
 }
-PLOTS = ("dagster/row_count", "age_when_replaced_seconds", "refresh_seconds", "dagster/size_bytes")
+PLOTS = ("dagster/row_count", "replaced_age_seconds", "refresh_seconds", "dagster/size_bytes")
 
 
 def test_view_says_what_it_is_and_that_it_is_right(ui: Ui) -> None:
@@ -38,7 +38,7 @@ def test_materialize_refreshes_the_view_and_records_its_column_lineage(ui: Ui) -
     page = ui.page
     ui.open(f"/runs/{ui.launch('materialization Materialize')}")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
-    expect(page.get_by_text("9 checks", exact=True)).to_be_visible()
+    expect(page.get_by_text("10 checks", exact=True)).to_be_visible()
 
     page.get_by_placeholder("Filter…").fill("type:ASSET_MATERIALIZATION")
     page.get_by_role("button", name="View full message").click()
@@ -50,7 +50,7 @@ def test_materialize_refreshes_the_view_and_records_its_column_lineage(ui: Ui) -
 @pytest.fixture
 def refreshes(up: Up) -> None:
     """Some more for the picture; one has been there since the deployment."""
-    for _ in range(12 if "SCREENSHOTS" in os.environ else 0):
+    for _ in range(4 if "SCREENSHOTS" in os.environ else 0):
         refresh_step(up, up.graphql(LAUNCH_REFRESH)["launchRun"]["run"]["runId"])
 
 

@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 
 from tests.e2e.browser.ui import Ui
 
-# The sensor and the schedules.
-AUTOMATIONS = 8
+# Sensors and schedules.
+AUTOMATIONS = 9
 
 
 def test_everything_by_the_clock_is_on(ui: Ui) -> None:

@@ -15,7 +15,7 @@ def test_changed_price_turns_its_check_red_and_back(ui: Ui) -> None:
     ui.open_check(STOCK, "financial_data_consistent", height=800)
     page = ui.page
     expect(ui.row("inconsistent", "0")).to_be_visible()
-    with _price_changed(ui.up.database_url) as stock_id:
+    with price_changed(ui.up.database_url) as stock_id:
         ui.execute("execute Execute all")
         expect(ui.row("inconsistent", "1")).to_be_visible()
         expect(ui.row("consistent", "1171")).to_be_visible()
@@ -33,7 +33,7 @@ def _result(verdict: str) -> re.Pattern[str]:
 
 
 @contextmanager
-def _price_changed(url: URL) -> Iterator[str]:
+def price_changed(url: URL) -> Iterator[str]:
     """A price of stock_financial is not the one of stock, past the triggers, and then is again.
 
     Yields:
@@ -67,7 +67,7 @@ def test_index_report_is_rendered_as_a_table(ui: Ui) -> None:
     ui.open_check(STOCK, "index_usage", width=1600)
     report = ui.show("usage", "Markdown")
     expect(report.get_by_role("table")).to_have_count(1)
-    for heading in ("index", "scans", "tuples read", "bytes", "verdict"):
+    for heading in ("index", "scans", "tuples read", "MB", "verdict"):
         expect(report.get_by_role("columnheader", name=heading, exact=True)).to_be_visible()
     for index in ("stock_pkey", "idx_stock_reserved", "idx_stock_status_history"):
         expect(report.get_by_role("row", name=index)).to_be_visible()

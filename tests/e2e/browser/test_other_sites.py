@@ -21,7 +21,9 @@ from tests.e2e.processes import Up
 SETUP = """
 const ui = '%(ui)s', name = '%(name)s', here = location.origin;
 const mutation = `mutation { launchRun(executionParams: {
-  selector: {repositoryLocationName: "soleflip", repositoryName: "__repository__", jobName: "check_phase2"},
+  selector: {
+    repositoryLocationName: "soleflip", repositoryName: "__repository__", jobName: "preflight_phase2"
+  },
   executionMetadata: {tags: [{key: "attempt", value: "${name}"}]}
 }) { __typename } }`;
 const body = JSON.stringify({query: mutation});
@@ -208,7 +210,7 @@ def test_link_of_another_site_opens_the_ui(tab: Page, up: Up, site: Site) -> Non
     with tab.expect_websocket():
         tab.evaluate("to => { location.href = to }", f"http://127.0.0.1:{up.port}/runs")
         tab.wait_for_url("**/runs")
-        tab.get_by_text("check_phase2").or_(tab.get_by_text("deploy_phase2")).first.wait_for()
+        tab.get_by_text("preflight_phase2").or_(tab.get_by_text("deploy_phase2")).first.wait_for()
 
 
 def test_attempts_are_those_of_the_security_page() -> None:

@@ -4,12 +4,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.e2e.processes import Up, awaited
 
 _STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+# The boxes around an element that end to the left of where it does, and do not show the rest.
+_CUT_BY = """element => {
+  const right = element.getBoundingClientRect().right, cut = [];
+  if (right > window.innerWidth + 1) cut.push("window");
+  for (let box = element.parentElement; box; box = box.parentElement) {
+    const hides = getComputedStyle(box).overflowX !== "visible";
+    if (hides && box.getBoundingClientRect().right + 1 < right) cut.push(box.className || box.tagName);
+  }
+  return cut;
+}"""
 
 STOCK = "inventory/stock"
 VIEW = "inventory/stock_metrics_view"
@@ -22,17 +33,29 @@ class Ui:
     Attributes:
         page: Playwright's.
         up: what serves it.
+        width: of the window, where a test does not say: what is small is readable as a picture in README.
+        height: likewise.
     """
 
     page: Page
     up: Up
+    width: int = 1180
+    height: int = 900
 
-    def open(self, path: str, *, width: int = 1180, height: int = 900) -> None:
-        """Go to a page, in a window of a size: what is small is readable as a picture in README."""
-        self.page.set_viewport_size({"width": width, "height": height})
+    @property
+    def is_light(self) -> bool:
+        """Whether the browser asks for light pages."""
+        return bool(self.page.evaluate("matchMedia('(prefers-color-scheme: light)').matches"))
+
+    def open(self, path: str, *, width: int | None = None, height: int | None = None) -> None:
+        """Go to a page, in a window of a size."""
+        size: ViewportSize = {"width": width or self.width, "height": height or self.height}
+        self.page.set_viewport_size(size)
         self.page.goto(f"http://127.0.0.1:{self.up.port}{path}")
 
-    def open_check(self, asset: str, check: str, *, width: int = 1180, height: int = 900) -> None:
+    def open_check(
+        self, asset: str, check: str, *, width: int | None = None, height: int | None = None
+    ) -> None:
         """Go to the page of a check."""
         self.open(f"/assets/{asset}?view=checks&checkDetail={check}", width=width, height=height)
 
@@ -67,6 +90,12 @@ class Ui:
         row = self.page.get_by_role("row").filter(has=cell)
         row.last.get_by_text(f"[Show {kind}]").click()
         return self.page.get_by_role("dialog").last
+
+    def require_whole(self, part: Locator) -> None:
+        """Make sure that nothing of a part is cut off at the right, by the window or by a box around it."""
+        expect(part).to_be_visible()
+        part.scroll_into_view_if_needed()
+        assert part.evaluate(_CUT_BY) == []
 
     def keep(self, name: str, part: Locator | None = None) -> None:
         """Write a picture of the window, or of a part of it, if somebody asked for pictures.

@@ -23,7 +23,7 @@ def _look(
     url = databases.deployed("production").render_as_string(hide_password=False)
     defs = dg.Definitions(
         assets=[dg.AssetSpec(STOCK_METRICS_VIEW.key)],
-        asset_checks=[build_monitors("watch", [monitor_of_file("view_is_fresh", lambda: seconds)])],
+        asset_checks=build_monitors("watch", [monitor_of_file("view_is_fresh", lambda: seconds)]),
         jobs=[dg.define_asset_job("watch_freshness", dg.AssetSelection.all_asset_checks())],
         resources={"database": Database(url=url)},
     )
@@ -46,7 +46,7 @@ def test_alert_arrives_when_nothing_was_refreshed_grows_worse_and_recovers(
     first = sink.messages[0]["message"]
     assert "total_records 1,172" in first
     assert "The hourly refresh is paused, stuck or dead" in first
-    assert "docs/runbook.md#view_is_fresh" in first
+    assert "/runbook#view_is_fresh" in first
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_what_cannot_be_judged_is_left_alone_and_said(
     manifest_path(foreign).write_text(manifest_path(foreign).read_text().replace(ours, theirs))
     left = {*folder.iterdir()}
     unfinished = folder / "dead.unfinished"
-    unfinished.write_text("half a dump")
+    unfinished.write_text("half a dump" * 1000)
     make_old(unfinished, days=2)
 
     told = keep_house(instance)["delete_old_files"]
@@ -171,7 +171,7 @@ def test_what_cannot_be_judged_is_left_alone_and_said(
     assert {*folder.iterdir()} == left
     assert told["dumps_left_alone"] == 3
     assert told["files_deleted"] == 1
-    assert told["bytes_freed"] == len("half a dump")
+    assert told["megabytes_freed"] == 0.011
 
 
 def test_no_dump_goes_where_no_ledger_says_what_is_needed(
@@ -195,7 +195,7 @@ def test_no_dump_goes_where_no_ledger_says_what_is_needed(
 def test_reports_go_by_age_and_count(instance: dg.DagsterInstance, home: Path) -> None:
     reports = [home / "reports" / f"phase2_{number}.md" for number in range(3)]
     for number, report in enumerate(reports):
-        report.write_text("# Phase 2")
+        report.write_text("# Phase 2" * 1000)
         make_old(report, days=500 - number)
     young = home / "reports" / "phase2_young.md"
     young.write_text("# Phase 2")
@@ -206,7 +206,7 @@ def test_reports_go_by_age_and_count(instance: dg.DagsterInstance, home: Path) -
     told = keep_house(instance)["delete_old_files"]
 
     assert [*(home / "reports").iterdir()] == [young]
-    assert (told["files_deleted"], told["bytes_freed"]) == (3, 3 * len("# Phase 2"))
+    assert (told["files_deleted"], told["megabytes_freed"]) == (3, 0.027)
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +294,7 @@ def test_what_runs_wrote_to_their_terminals_goes_with_their_log(
     old, young, linked = (f"{digit * 8}-1111-4111-8111-{digit * 12}" for digit in "abc")
     for name in (old, young, "another"):
         (storage / name / "compute_logs").mkdir(parents=True)
-        (storage / name / "compute_logs" / "1.err").write_text("x" * 100)
+        (storage / name / "compute_logs" / "1.err").write_text("x" * 1000)
     (storage / linked).symlink_to(home)
     for name in (old, "another"):
         os.utime(storage / name, (time.time() - 11 * DAY,) * 2)
@@ -305,8 +305,43 @@ def test_what_runs_wrote_to_their_terminals_goes_with_their_log(
     did = keep_house(instance)["delete_old_files"]
 
     assert (would["files_deleted"], did["files_deleted"]) == (1, 1)
-    assert did["bytes_freed"] >= 100
+    assert did["megabytes_freed"] >= 0.001
     assert not (storage / old).exists()
     assert all((storage / name).exists() for name in (young, linked, "another"))
     assert (home / "dumps").exists()
     (storage / linked).unlink()
+
+
+def test_what_sensors_record_without_a_run_does_not_grow_for_ever(
+    home: Path, instance: dg.DagsterInstance, dagster_database: psycopg.Connection[Any]
+) -> None:
+    """The page of the health alone is 576 events a day. The newest of each kind stays, however old it is."""
+    page = dg.AssetKey(["a", "page"])
+    for number in range(5):
+        instance.report_runless_asset_event(dg.AssetMaterialization(page))
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=page, check_name="well", passed=number % 2 == 0, metadata={}
+            )
+        )
+    of_the_page = [page.to_string()]
+    dagster_database.execute(
+        "UPDATE event_logs SET timestamp = timestamp - interval '40 days' WHERE run_id = ''"
+    )
+
+    would = keep_house(instance, dry_run=True)["prune_event_log"]["events_deleted"]
+    assert keep_house(instance)["prune_event_log"]["events_deleted"] == would >= 8
+
+    left = dagster_database.execute(
+        "SELECT dagster_event_type, count(*) FROM event_logs WHERE run_id = '' AND id IN ("
+        " SELECT max(id) FROM event_logs WHERE run_id = '' GROUP BY dagster_event_type) GROUP BY 1"
+    ).fetchall()
+    assert len(left) == 2
+    assert instance.get_latest_materialization_event(page) is not None
+    key = dg.AssetCheckKey(page, "well")
+    assert instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key].event
+    evaluations = dagster_database.execute(
+        "SELECT count(*) FROM asset_check_executions WHERE asset_key = %s", of_the_page
+    ).fetchone()
+    assert evaluations == (1,)
+    assert keep_house(instance)["prune_event_log"]["events_deleted"] == 0

@@ -557,10 +557,11 @@ def test_database_that_goes_away_fails_the_run_and_no_check(
         execute_statement(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
 
     monkeypatch.setitem(ended.__dict__, "look", end_session)
+    (daily,) = (step for step in checks if step.node_def.name == "monitor_daily_inventory_stock")
     defs = dg.Definitions(
         assets=[dg.AssetSpec(key) for key in {monitor.asset_key for monitor in MONITORS}],
-        asset_checks=[checks[1]],
-        jobs=[dg.define_asset_job("watch", dg.AssetSelection.checks(*checks[1].check_keys))],
+        asset_checks=[daily],
+        jobs=[dg.define_asset_job("watch", dg.AssetSelection.checks(*daily.check_keys))],
         resources={"database": Database(url=url.render_as_string(hide_password=False))},
     )
 

@@ -359,7 +359,7 @@ def test_full_disk_stops(
     found = deviations(connection)["disk_space_sufficient"]
 
     assert found.stops
-    assert found.observed["dumps_bytes_free"] == dumps
+    assert found.observed["dumps_megabytes_free"] == round(dumps / 1e6, 1)
 
 
 def test_disk_that_cannot_be_seen_is_said_to_be_unknown(
@@ -371,7 +371,7 @@ def test_disk_that_cannot_be_seen_is_said_to_be_unknown(
 
     (disk,) = (one for one in findings if one.question.name == "disk_space_sufficient")
     assert disk.as_expected
-    assert "not known" in disk.observed["server_bytes_free"]
+    assert "not known" in disk.observed["server_megabytes_free"]
 
 
 def test_reports_every_column_expected_against_found(connection: Connection) -> None:
@@ -481,7 +481,7 @@ def test_job_fails_when_a_finding_stops(connection: Connection) -> None:
 def test_job_goes_on_when_a_finding_warns(connection: Connection) -> None:
     execute(connection, DIRT["reporting view"][0])
 
-    assert run_job("check_phase2").success
+    assert run_job("preflight_phase2").success
 
 
 def test_orphans_once_gone_leave_the_way_free(connection: Connection) -> None:

@@ -537,7 +537,9 @@ def test_job_reverts_when_told_to(
         job = defs.resolve_job_def("revert_phase2")
         for dry_run in (None, False):
             config = (
-                {"ops": {"take_back": {"config": {"dry_run": dry_run}}}} if dry_run is False else {}
+                {"ops": {"undo_phase2": {"config": {"dry_run": dry_run}}}}
+                if dry_run is False
+                else {}
             )
             assert job.execute_in_process(instance=instance, run_config=config).success
             assert _has_view(deployed) == (dry_run is None)

@@ -42,8 +42,12 @@ def test_failure_says_what_the_numbers_since_when_the_meaning_the_runbook_and_th
     assert "consistent 1,171, inconsistent 1" in body
     assert "since 2025-11-29 00:00:00 UTC" in body
     assert "stock_financial holds figures that stock does not." in body
-    assert "First: Compare the rows of `examples` in both tables; decide which" in body
-    assert "More: docs/runbook.md#financial_data_consistent" in body
+    assert (
+        "First: `soleflip resync --dry-run` lists each fact that differs, with both values." in body
+    )
+    assert "More: https://dagster.example/runbook#financial_data_consistent" in body
+    page = "assets/inventory/stock?view=checks&checkDetail=financial_data_consistent"
+    assert f"Look: https://dagster.example/{page}" in body
     assert "https://dagster.example/runs/6f0d" in body
 
 

@@ -108,8 +108,11 @@ def test_examples_fit_into_80_columns(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name])
 def test_command_can_be_quiet_and_verbose(name: str) -> None:
-    told = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {"-q", "--quiet", "-v", "--verbose"} <= told
+    """Or, of a group, each of its commands."""
+    command = COMMANDS[name]
+    for one in [*command.commands.values()] if isinstance(command, click.Group) else [command]:
+        told = {option for parameter in one.params for option in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose"} <= told
 
 
 def test_every_command_has_its_section() -> None:
@@ -118,14 +121,14 @@ def test_every_command_has_its_section() -> None:
     assert re.findall(r"^  ([a-z][a-z-]+)  ", help_of(""), re.MULTILINE)[: len(listed)] == listed
 
 
-def test_every_variable_that_is_read_is_named_in_the_help_and_in_the_readme() -> None:
+def test_every_variable_that_is_read_is_named_in_the_help_and_in_its_page() -> None:
     sources = (FILES / "soleflip_assets").rglob("*.py")
     read = {name for path in sources for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
     assert len(read) > 10
     told = help_of("")
-    readme = (FILES / "README.md").read_text(encoding="utf-8")
+    page = (FILES / "docs" / "settings.md").read_text(encoding="utf-8")
     assert {name for name in read if name not in told} == set()
-    assert {name for name in read if f"`{name}`" not in readme} == set()
+    assert {name for name in read if f"`{name}`" not in page} == set()
 
 
 def test_bench_without_the_tools_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,17 @@ from soleflip_assets.alerts.state import Observation, State
 from soleflip_assets.checks.validations import VALIDATIONS, validation_spec
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.history.checks import MONITORS as OF_HISTORY
+from soleflip_assets.marts.assets import marts
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.warehouse.checks import SPECS as WAREHOUSE_CHECKS
 
 RUNBOOK = (FILES / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE))
 SPECS = [
     *(validation_spec(check) for check in VALIDATIONS),
     *(check.spec for check in [*MONITORS, *OF_HISTORY]),
+    *WAREHOUSE_CHECKS,
+    *marts.check_specs,
 ]
 CHECKS = [(spec.asset_key.to_user_string(), spec.name) for spec in SPECS]
 SUBJECTS = [
@@ -36,7 +40,7 @@ def test_alert_links_to_a_section_that_is_there_and_says_its_first_step(subject:
     (news,) = state.news("sink", lambda _: True, 0)
 
     body = compose(news).body
-    link = re.search(r"docs/runbook\.md#(\S+)", body)
+    link = re.search(r"http://127.0.0.1:3000/runbook#(\S+)", body)
 
     assert link is not None
     assert link[1] in SECTIONS

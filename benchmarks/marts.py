@@ -1,0 +1,200 @@
+"""The marts: each in DuckDB on the warehouse's files, against the same question asked of PostgreSQL.
+
+PostgreSQL reads the very files of sql/marts, over views of the shop's own tables: ids stay uuid there, and
+what is made of other marts reads them as tables that are analyzed. Its indexes are those that the log has.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from benchmarks.harness import change, table
+from benchmarks.results import Section
+from benchmarks.shop import Shop, Stage, vacuumed
+from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.ground.database import run_file
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.history.install import install
+from soleflip_assets.marts.building import build
+from soleflip_assets.marts.catalogue import MARTS, Mart
+from soleflip_assets.marts.making import Making
+from soleflip_assets.metrics.mode import Mode
+from soleflip_assets.warehouse.engine import duckdb_engine
+from soleflip_assets.warehouse.loading import load
+from soleflip_assets.warehouse.shop import Shop as Source
+from soleflip_assets.warehouse.store import Warehouse
+from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES
+
+# With the baseline: five events a stock row.
+WRITES = 4
+CHANGES = 1_000
+ROUNDS = 3
+
+_FUNNEL = "reservation_funnel"
+# Of the warehouse's words, those that PostgreSQL lacks.
+_WORDS = """
+CREATE SCHEMA asked;
+CREATE DOMAIN asked.double AS double precision;
+CREATE FUNCTION asked.regexp_extract(text, text, integer) RETURNS text LANGUAGE sql IMMUTABLE
+  RETURN coalesce((regexp_match($1, $2))[$3], '');
+CREATE VIEW asked.load_state AS
+SELECT
+  now() AS loaded_at,
+  now() AS log_began_at,
+  current_database()::text AS database,
+  '1'::text AS system_identifier;
+"""
+_TRADE = """
+INSERT INTO platform.marketplace VALUES (md5('stockx')::uuid, 'StockX', 'stockx', 9.5);
+INSERT INTO sales."order" (
+  id, inventory_item_id, platform_id, status, sold_at, gross_sale, net_proceeds, platform_fee,
+  payout_received, payout_date
+)
+SELECT
+  gen_random_uuid(), id, md5('stockx')::uuid, 'completed', now() - random() * interval '700 days',
+  gross_purchase_price * 1.3, gross_purchase_price * 1.2, gross_purchase_price * 0.1, true, now()
+FROM inventory.stock
+WHERE random() < 0.4;
+DELETE FROM inventory.stock_reservation;
+INSERT INTO inventory.stock_reservation (stock_id, reserved_quantity, status, created_at)
+SELECT id, 1, 'pending', now() - random() * interval '700 days' FROM inventory.stock;
+UPDATE inventory.stock_reservation SET status = 'active', updated_at = now();
+UPDATE inventory.stock_reservation
+SET updated_at = now(), status = CASE WHEN random() < 0.6 THEN 'fulfilled' ELSE 'released' END;
+"""
+
+
+def run(stage: Stage) -> Section:
+    """Measure, on a copy of the shop that trades and whose history is kept."""
+    shop = stage.copy(stage.deployed(Mode.MATERIALIZED), "with_trade")
+    with Deployer(create_database_engine(shop.url), log=stage.tell) as deployer:
+        install(deployer)
+    _trade(stage, shop)
+    vacuumed(shop)
+    stage.server.create_database("marts_catalog")
+    warehouse = Warehouse(str(stage.folder / "marts"), stage.server.url("marts_catalog"))
+    _load(warehouse, shop)
+    by_duckdb = _by_duckdb(stage, warehouse)
+    with create_database_engine(shop.url).begin() as connection:
+        by_postgres = _by_postgres(stage, connection)
+    with shop.connect() as connection:
+        change(connection, shop, CHANGES)
+    _load(warehouse, shop)
+    whole = _all_and_the_page(warehouse, stage.folder)
+    stage.drop(shop)
+    return _section(shop.rows, by_duckdb, by_postgres, whole)
+
+
+def _trade(stage: Stage, shop: Shop) -> None:
+    with create_database_engine(shop.url).begin() as connection:
+        run_file(connection, "sample/61_trade.sql")
+    with shop.connect() as connection:
+        for statement in filter(str.strip, _TRADE.split(";\n")):
+            connection.execute(statement)
+        for number in range(WRITES):
+            stage.tell(f"writing to every stock row: {number + 1} of {WRITES}")
+            connection.execute(
+                "UPDATE inventory.stock SET quantity = quantity + 1, updated_at = now()"
+            )
+
+
+def _load(warehouse: Warehouse, shop: Shop) -> None:
+    for _ in load(warehouse, Source(shop.url), lambda _: None):
+        pass
+
+
+def _by_duckdb(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
+    found = {}
+    with duckdb_engine(warehouse) as engine:
+        for mart in MARTS:
+            stage.tell(f"{mart.name} by DuckDB")
+            rounds = []
+            for _ in range(ROUNDS):
+                begun = time.perf_counter()
+                engine.query(mart.select)
+                rounds.append(time.perf_counter() - begun)
+            found[mart.name] = statistics.median(rounds)
+            build(warehouse, engine, mart)
+    return found
+
+
+def _by_postgres(stage: Stage, connection: Connection) -> dict[str, float]:
+    """In one transaction, whose settings are the server's own but for the time zone."""
+    for statement in (_WORDS, *_views(), "SET LOCAL search_path = asked, pg_catalog",
+                      "SET LOCAL TimeZone = 'UTC'", "SET LOCAL statement_timeout = 0"):  # fmt: skip
+        connection.exec_driver_sql(statement)
+    found = {}
+    for mart in MARTS:
+        stage.tell(f"{mart.name} by PostgreSQL")
+        found[mart.name] = _asked(connection, mart)
+    return found
+
+
+def _asked(connection: Connection, mart: Mart) -> float:
+    rounds = []
+    for number in range(ROUNDS):
+        if number:
+            connection.exec_driver_sql(f"DROP TABLE asked.{mart.name}")
+        begun = time.perf_counter()
+        connection.exec_driver_sql(
+            f"CREATE UNLOGGED TABLE asked.{mart.name} AS {mart.select}".replace("%", "%%")
+        )
+        rounds.append(time.perf_counter() - begun)
+    connection.exec_driver_sql(f"ANALYZE asked.{mart.name}")
+    return statistics.median(rounds)
+
+
+def _views() -> Iterator[str]:
+    for log in LOGS:
+        columns = ", ".join(_column(name) for name in log.columns)
+        both = " UNION ALL ".join(
+            f"SELECT {columns} FROM inventory_ops.{log.name}{part}" for part in ("", "_overflow")
+        )
+        yield f"CREATE VIEW asked.{log.name} AS {both}"
+    for known in SHOP_TABLES:
+        schema, name = known.source.split(".")
+        columns = ", ".join(f'"{known.source_of(column)}" AS {column}' for column in known.columns)
+        yield f'CREATE VIEW asked.{known.name} AS SELECT {columns} FROM {schema}."{name}"'
+
+
+def _column(name: str) -> str:
+    if name == "changed":
+        return "array_to_string(changed, ',') AS changed"
+    return f"{name}::text AS {name}" if name == "listed_on_platforms" else name
+
+
+def _all_and_the_page(warehouse: Warehouse, folder: Path) -> float:
+    begun = time.perf_counter()
+    making = Making(warehouse)
+    made = list(making.make(MARTS))
+    (folder / "dashboard.html").write_text(making.page(), encoding="utf-8")
+    seconds = time.perf_counter() - begun
+    assert all(one.repeated == 0 and all(each.equal for each in one.compared) for one in made)
+    return seconds
+
+
+def _section(
+    rows: int, by_duckdb: dict[str, float], by_postgres: dict[str, float], whole: float
+) -> Section:
+    times = {name: by_postgres[name] / by_duckdb[name] for name in by_duckdb}
+    others = {name: found for name, found in times.items() if name != _FUNNEL}
+    slowest = min(others, key=others.__getitem__)
+    values = {
+        "marts_times": others[slowest],
+        "marts_funnel_times": times[_FUNNEL],
+        "marts_and_dashboard_seconds": whole,
+    }
+    lines = [
+        [name, f"{by_postgres[name]:.3f}", f"{by_duckdb[name]:.3f}", f"{times[name]:.1f}"]
+        for name in sorted(times, key=times.__getitem__)
+    ]
+    told = (
+        f"{rows:,} stock rows with {WRITES + 1} events each, median of {ROUNDS}. DuckDB is at least "
+        f"**{others[slowest]:.1f} times** as fast ({slowest}), the funnel {times[_FUNNEL]:.1f} times. All "
+        f"marts, their checks and the page, after {CHANGES:,} changes: **{whole:.1f} s**."
+    )
+    header = ["mart", "PostgreSQL, s", "DuckDB, s", "times"]
+    return Section("Marts", f"{told}\n\n{table(header, lines)}", values)

@@ -1,0 +1,1 @@
+"""One page that says whether all is well: the asset operations/health."""

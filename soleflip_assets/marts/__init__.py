@@ -1,0 +1,1 @@
+"""What the warehouse's tables tell: the marts, their pictures, and the dashboard."""

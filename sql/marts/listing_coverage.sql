@@ -1,0 +1,96 @@
+-- Where what is on hand is offered, and for how long; and what is offered nowhere.
+--
+-- Reads: stock_item, load_state
+-- Grain: platform
+-- Unknown: a listing that carries no date (listed_at or timestamp) is counted and has no age.
+-- Columns: platform: where it is listed and active, by its listings or its status, or nowhere; items: rows of stock on hand
+--   that are; units: of these; share_of_items: percent of all that is on hand; undated: of these, age unknown; median_days:
+--   since it was listed; over_90_days: items that were listed longer ago.
+-- Locks: none; it reads the warehouse.
+
+WITH place AS (
+  -- An item has at most so many listings; the longest list that was seen has four.
+  SELECT ten.n AS n
+  FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12)) AS ten (n)
+),
+
+-- PostgreSQL writes jsonb in one way: the objects of a list stand between "}, {".
+listing AS (
+  SELECT
+    stock_item.stock_id AS stock_id,
+    stock_item.quantity AS units,
+    split_part(stock_item.listings, '}, {', place.n) AS text
+  FROM stock_item
+  CROSS JOIN place
+  WHERE stock_item.state = 'on hand' AND split_part(stock_item.listings, '}, {', place.n) LIKE '%"platform": "%'
+),
+
+named AS (
+  SELECT
+    listing.stock_id AS stock_id,
+    listing.units AS units,
+    regexp_extract(listing.text, '"platform": "([^"]*)"', 1) AS platform,
+    CASE
+      WHEN regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) <> ''
+        THEN cast(regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) AS date)
+    END AS listed_day
+  FROM listing
+  WHERE listing.text LIKE '%"status": "active"%' OR listing.text NOT LIKE '%"status": %'
+  UNION ALL
+  -- The status alone may say it, too: listed_stockx.
+  SELECT
+    stock_item.stock_id AS stock_id,
+    stock_item.quantity AS units,
+    replace(stock_item.status, 'listed_', '') AS platform,
+    cast(NULL AS date) AS listed_day
+  FROM stock_item
+  WHERE stock_item.state = 'on hand' AND substring(stock_item.status, 1, 7) = 'listed_'
+),
+
+active AS (
+  SELECT
+    named.stock_id AS stock_id,
+    named.platform AS platform,
+    max(named.units) AS units,
+    -- Of several listings on one platform, since the first.
+    min(named.listed_day) AS listed_day
+  FROM named
+  GROUP BY named.stock_id, named.platform
+),
+
+offered AS (
+  SELECT active.platform AS platform, active.units AS units, active.listed_day AS listed_day
+  FROM active
+  UNION ALL
+  SELECT 'nowhere' AS platform, stock_item.quantity AS units, cast(NULL AS date) AS listed_day
+  FROM stock_item
+  LEFT JOIN active ON active.stock_id = stock_item.stock_id
+  WHERE stock_item.state = 'on hand' AND active.stock_id IS NULL
+),
+
+aged AS (
+  SELECT
+    offered.platform AS platform,
+    offered.units AS units,
+    cast(cast(load_state.loaded_at AS date) - offered.listed_day AS integer) AS days
+  FROM offered
+  CROSS JOIN load_state
+),
+
+on_hand AS (
+  SELECT count(stock_item.stock_id) AS items
+  FROM stock_item
+  WHERE stock_item.state = 'on hand'
+)
+
+SELECT
+  aged.platform AS platform,
+  count(aged.platform) AS items,
+  cast(sum(aged.units) AS bigint) AS units,
+  cast(count(aged.platform) AS double) * 100 / max(on_hand.items) AS share_of_items,
+  cast(sum(CASE WHEN aged.days IS NULL AND aged.platform <> 'nowhere' THEN 1 ELSE 0 END) AS bigint) AS undated,
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY aged.days) AS median_days,
+  cast(sum(CASE WHEN aged.days > 90 THEN 1 ELSE 0 END) AS bigint) AS over_90_days
+FROM aged
+CROSS JOIN on_hand
+GROUP BY aged.platform;
