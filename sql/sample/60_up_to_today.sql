@@ -74,7 +74,9 @@ SET
   updated_at = counted.updated_at,
   shelf_life_days = counted.shelf_life_days,
   profit_per_shelf_day = round(
-    stock.gross_purchase_price * stock.roi_percentage / 100 / nullif(counted.shelf_life_days, 0), 2
+    CASE WHEN stock.roi_percentage > 0 THEN stock.gross_purchase_price * (stock.roi_percentage / 100) END
+    / nullif(counted.shelf_life_days, 0),
+    2
   )
 FROM counted
 WHERE stock.id = counted.id;
