@@ -56,8 +56,7 @@ def install(environment: Environment) -> None:
     Exits with 1 when a column has a type that the log cannot take, or a step failed; run again, it resumes.
     """
     done = run("install_history")
-    if environment.embedded:
-        _tell_the_past(environment.database_url)
+    _tell_the_past(environment.settings.owner_database_url or environment.database_url)
     new = done.output("install_log")
     conclude(
         "Every write to stock is logged from now on."
@@ -69,7 +68,7 @@ def install(environment: Environment) -> None:
 
 
 def _tell_the_past(url: URL) -> None:
-    """Let the sample's log say what happened before it began, in months of its own."""
+    """Let the sample's log say what happened before it began, in months of its own; no other shop has one."""
     engine = create_database_engine(url)
     with engine.begin() as connection:
         first = remember(connection)

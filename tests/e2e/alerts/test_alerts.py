@@ -163,7 +163,7 @@ def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_
     assert "check financial_data_consistent of inventory/stock" in failure["message"]
     assert "consistent 1,171" in failure["message"]
     assert "inconsistent 1" in failure["message"]
-    assert "docs/runbook.md#financial_data_consistent" in failure["message"]
+    assert "/runbook#financial_data_consistent" in failure["message"]
     assert f"http://127.0.0.1:{shop.up.port}/runs/{run_id}" in failure["message"]
     assert recovery["title"].startswith("[SoleFlip] recovered: ")
     assert status.returncode == 1

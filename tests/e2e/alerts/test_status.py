@@ -17,7 +17,7 @@ def test_without_a_daemon_it_exits_with_1_and_says_what_is_dead(
     assert "the daemon SENSOR is dead" in status["dead"]
     # All of them have one cause and one remedy: one sentence.
     (told,) = result.stderr.splitlines()
-    assert "7 of 7 daemons are dead" in told
+    assert "8 of 8 daemons are dead" in told
     assert "start `soleflip up`" in told
     assert status["last_refresh"]["rows"] == 1172
     assert status["last_alert"] is None

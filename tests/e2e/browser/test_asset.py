@@ -5,6 +5,7 @@ import os
 import pytest
 from playwright.sync_api import expect
 
+from soleflip_assets.metrics.figures import FIGURES
 from tests.e2e.browser.ui import VIEW, Ui
 from tests.e2e.processes import Up
 from tests.e2e.test_up import LAUNCH_REFRESH, refresh_step
@@ -15,7 +16,13 @@ SOURCES = {
     "total_cost": "stock.gross_purchase_price",
     "expected_profit": "stock.gross_purchase_price, stock.roi_percentage",
 }
-PLOTS = ("dagster/row_count", "replaced_age_seconds", "refresh_seconds", "dagster/size_bytes")
+PLOTS = (
+    "dagster/row_count",
+    "replaced_age_seconds",
+    "refresh_seconds",
+    "dagster/size_bytes",
+    *FIGURES,
+)
 
 
 def test_view_says_what_it_is_and_that_it_is_right(ui: Ui) -> None:
