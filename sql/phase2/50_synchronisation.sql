@@ -594,6 +594,14 @@ DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   legacy regclass;
 BEGIN
+  -- A foreign key that cascades has come before us. To look costs a DELETE 30 us a row; to ask for constraints, 75 us of 155.
+  IF current_setting('transaction_isolation') = 'read committed'
+    AND NOT EXISTS (SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = gone)
+    AND NOT EXISTS (SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = gone)
+    AND NOT EXISTS (SELECT FROM inventory.stock_metrics AS metrics WHERE metrics.stock_id = gone)
+  THEN
+    RETURN;
+  END IF;
   FOR legacy IN
     SELECT mirror.relation
     FROM unnest(
