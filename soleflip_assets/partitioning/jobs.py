@@ -43,13 +43,13 @@ class PartitionConfig(dg.Config):
         dry_run: only say what stands in the way, what would change and what would be done.
     """
 
-    table: str
+    table: str = ""
     column: str = ""
     keep: str = ""
     archive: bool = False
     undo: bool = False
     wait: bool = False
-    dry_run: bool = False
+    dry_run: bool = True
 
 
 @dg.op(description="Convert the table, or take it back; or only say what that would meet and do.")
@@ -57,6 +57,11 @@ def partition(
     context: dg.OpExecutionContext, config: PartitionConfig, owner_database: OwnerDatabase
 ) -> None:
     """One table; what went wrong is a sentence."""
+    if not config.table:
+        raise dg.Failure(
+            "No table is named: launch this with table: logging.event_store, or another one, and the column.",
+            allow_retries=False,
+        )
     log = context.log.info
     try:
         if config.archive:
@@ -117,7 +122,8 @@ def tell_plan(connection: Connection, config: PartitionConfig, log: Log) -> None
 @dg.job(
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
-    description="Turn a table that only grows into partitions by month, online, or take that back.",
+    description="Turn a table that only grows into partitions by month, online, or take that back. "
+    "A dry run unless configured otherwise.",
 )
 def partition_table() -> None:
     """One step."""

@@ -367,23 +367,25 @@ def test_jobs_convert_keep_and_refuse_in_a_sentence(
         return str(failure.user_failure_data.description)
 
     event_store = {"table": EVENTS, "column": "timestamp"}
+    really = {"dry_run": False}
     with connect(url) as connection:
-        assert run(partition_table, "partition", **event_store, dry_run=True) == ""
+        assert "No table is named" in run(partition_table, "partition")
+        assert run(partition_table, "partition", **event_store) == ""
         assert partitions(connection, EVENTS) == []
         assert run(keep_partitions, "keep") == ""
         assert "of type integer" in run(
-            partition_table, "partition", table=EVENTS, column="version"
+            partition_table, "partition", table=EVENTS, column="version", **really
         )
-        assert run(partition_table, "partition", **event_store, keep="60d") == ""
+        assert run(partition_table, "partition", **event_store, **really, keep="60d") == ""
         assert str(managed(connection).keep) == "60d"
-        assert run(partition_table, "partition", **event_store, keep="12mo") == ""
+        assert run(partition_table, "partition", **event_store, **really, keep="12mo") == ""
         assert str(managed(connection).keep) == "12mo"
         assert "take it back first" in run(
-            partition_table, "partition", table=EVENTS, column="created_at"
+            partition_table, "partition", table=EVENTS, column="created_at", **really
         )
         assert run(keep_partitions, "keep") == ""
-        assert run(partition_table, "partition", table=EVENTS, undo=True) == ""
+        assert run(partition_table, "partition", table=EVENTS, undo=True, **really) == ""
         assert partitions(connection, EVENTS) == []
         assert "not kept in partitions" in run(
-            partition_table, "partition", table=EVENTS, undo=True
+            partition_table, "partition", table=EVENTS, undo=True, **really
         )
