@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.database import query_one, run_statement
 from soleflip_assets.ground.retrying import LockedOutError, retrying
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.phase2.trial import is_refusal, words_of
 
 STEP = "backfill"
 _FUNCTION = SqlFile("phase2/60_backfill_function.sql")
@@ -67,7 +69,7 @@ def backfill(deployer: Deployer, preference: Preference, *, anew: bool = False) 
         The progress at the end.
 
     Raises:
-        DeploymentError: a row stayed locked through all tries.
+        DeploymentError: a row stayed locked through all tries, or was refused.
     """
     entry = deployer.entries.get(STEP)
     progress = _resumed(entry["details"]) if entry else Progress()
@@ -114,6 +116,8 @@ def _batch(
 ) -> int:
     """One batch and its record, in one transaction; a smaller one after each try that met a locked row.
 
+    One that is refused is halved, so that all rows before the one at fault are done and that one is named.
+
     Returns:
         The number of rows visited; 0 at the end.
     """
@@ -147,6 +151,17 @@ def _batch(
         raise DeploymentError(
             f"A stock row after {progress.after} stayed locked through {error.attempts} tries: end the long "
             "transaction that pg_stat_activity shows, then run this again; it resumes from here."
+        ) from error
+    except DBAPIError as error:
+        if not is_refusal(error):
+            raise
+        if size > 1:
+            return _batch(connection, preference, number, progress, size // 2)
+        row = query_one(connection, "backfill/next_row.sql", after=progress.after)
+        connection.rollback()
+        raise DeploymentError(
+            f"Stock row {row['id']} could not be written: {words_of(error)}. A trigger or constraint of the "
+            "shop's refused it: let it pass, or disable it, then run this again; it resumes from here."
         ) from error
 
 

@@ -7,11 +7,11 @@ stops. Not here: what any of them looks for.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
@@ -25,11 +25,14 @@ from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
 from soleflip_assets.phase2.adoption import Found, found_in, in_the_way
 from soleflip_assets.phase2.steps import preferred
+from soleflip_assets.phase2.trial import refused_writes
 
 _COLUMNS = "columns"
 # Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
 # always named in full.
 _REPAIRED_EXAMPLES = 5
+
+_Seen = TypeVar("_Seen")
 
 
 class Effect(Enum):
@@ -138,7 +141,7 @@ def effect_of(expectation: Question, *, begun: bool) -> Effect:
 
 
 def run_preflight(connection: Connection, dumps: Path, prefer: str | None = None) -> Preflight:
-    """Look for everything that is known to go wrong; change nothing.
+    """Look for everything that is known to go wrong; keep no change.
 
     Args:
         connection: SoleFlip's database, as who deploys.
@@ -177,7 +180,8 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
     revert = next(
         (entries[file.name] for file in sql_files("revert") if file.name in entries), None
     )
-    found, in_way = _looked_for(connection)
+    unknown: tuple[Found, list[str]] = Found("not known"), []
+    found, in_way = _if_allowed(lambda: (found_in(connection), in_the_way(connection)), unknown)
     return {
         "newer": ledger.newer_version(connection),
         "present": ledger.VERSION,
@@ -188,6 +192,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
         "adopting": bool(found.columns) and ledger.EXPANSION not in entries,
         "reserved_is_live": "reserved_quantity" in found.columns,
         "in_the_way": in_way,
+        "refused": _if_allowed(lambda: refused_writes(connection), list[str]()),
         "set_aside": [str(part) for part in found.parts if part.aside]
         if ledger.EXPANSION not in entries
         else [],
@@ -200,14 +205,14 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
     }
 
 
-def _looked_for(connection: Connection) -> tuple[Found, list[str]]:
-    """What there is of Phase 2, and in its way; nothing to who may not look: privileges_sufficient tells."""
+def _if_allowed(look: Callable[[], _Seen], otherwise: _Seen) -> _Seen:
+    """What a look finds; nothing to who may not look: privileges_sufficient tells."""
     try:
-        return found_in(connection), in_the_way(connection)
+        return look()
     except DBAPIError as error:
         if not isinstance(error.orig, InsufficientPrivilege):
             raise
-        return Found("not known"), []
+        return otherwise
 
 
 def _is_finished(entries: Mapping[str, Any], step: str) -> bool:

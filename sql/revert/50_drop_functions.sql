@@ -21,6 +21,7 @@ BEGIN
           'give_financial',
           'give_lifecycle',
           'give_metrics',
+          'hand_down',
           'leave_trace',
           'must_wait',
           'newest_financial',

@@ -12,8 +12,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soleflip_assets.checks.question import Question
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.definitions import defs
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, DeploymentError
+from soleflip_assets.ground.retrying import LockedOutError
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.phase2 import preflight
@@ -28,6 +30,11 @@ FIRST = "(SELECT id FROM inventory.stock ORDER BY id LIMIT 1)"
 # Of a resource that has another one.
 DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 BYPASSED = "SET session_replication_role = replica;"
+
+TRIGGER = (
+    "CREATE FUNCTION public.guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;"
+    "CREATE TRIGGER guard BEFORE UPDATE ON inventory.stock FOR EACH ROW EXECUTE FUNCTION public.guard();"
+)
 
 
 class Dirt(NamedTuple):
@@ -161,6 +168,14 @@ DIRT = {
     "rule on a legacy table": Dirt(
         "CREATE RULE quiet AS ON INSERT TO inventory.stock_metrics DO INSTEAD NOTHING",
         "legacy_rows_writable", STOPS, "stock_metrics: rule quiet",
+    ),
+    "trigger that refuses": Dirt(
+        TRIGGER.format(body="RAISE EXCEPTION 'stock is closed';"),
+        "writes_arrive", STOPS, "stock: trigger guard refused the update of stock row ",
+    ),
+    "trigger that discards": Dirt(
+        TRIGGER.format(body="RETURN NULL;"),
+        "writes_arrive", STOPS, "stock: trigger guard discarded the update of stock row ",
     ),
     "shelf life that differs": Dirt(
         "UPDATE inventory.stock_lifecycle SET shelf_life_days = 4711 WHERE stock_id = " + FIRST,
@@ -431,6 +446,100 @@ def test_changes_nothing(connection: Connection) -> None:
 
     with pytest.raises(DBAPIError, match="read-only"):
         connection.exec_driver_sql("CREATE TABLE public.proof ()")
+
+
+def test_trial_leaves_nothing_behind(connection: Connection) -> None:
+    """What the shop's trigger wrote is gone, told nobody, and no row is new. Its sequence moved on."""
+    execute(
+        connection,
+        "CREATE SEQUENCE public.calls; CREATE TABLE public.log (id uuid);"
+        + TRIGGER.format(
+            body="PERFORM nextval('public.calls'); INSERT INTO public.log VALUES (NEW.id); "
+            "NOTIFY guarded; RETURN NEW;"
+        ),
+    )
+    versions = " UNION ALL ".join(
+        f"SELECT array_agg(ctid::text || xmin::text ORDER BY ctid) FROM inventory.{table}"
+        for table in ("stock", "stock_lifecycle", "stock_financial", "stock_metrics")
+    )
+    before = connection.exec_driver_sql(versions).scalars().all()
+    execute(connection, "LISTEN guarded")
+
+    assert deviations(connection) == {}
+
+    assert connection.exec_driver_sql("SELECT last_value FROM public.calls").scalar_one() > 1
+    assert connection.exec_driver_sql(versions).scalars().all() == before
+    assert connection.exec_driver_sql("SELECT count(*) FROM public.log").scalar_one() == 0
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    assert list(driver.notifies(timeout=0)) == []
+
+
+def test_trial_passes_over_a_row_that_somebody_holds(connection: Connection) -> None:
+    """And tries another one of that status."""
+    execute(connection, TRIGGER.format(body="RETURN NULL;"))
+    held = "SELECT id::text FROM inventory.stock WHERE status = 'in_stock' ORDER BY ctid LIMIT 5 FOR UPDATE"
+    with connection.engine.begin() as other:
+        locked = other.exec_driver_sql(held).scalars().all()
+        connection.exec_driver_sql("SET lock_timeout = '1ms'")
+        (tried,) = (
+            one
+            for one in deviations(connection)["writes_arrive"].observed["examples"]
+            if "(status in_stock)" in one
+        )
+
+    assert len(locked) == 5
+    assert not any(stock_id in tried for stock_id in locked)
+
+
+def test_trigger_that_cannot_be_tried_is_no_finding(connection: Connection) -> None:
+    """It waits for a lock that somebody holds: that says nothing of it."""
+    execute(
+        connection,
+        "CREATE TABLE public.log (id uuid);"
+        + TRIGGER.format(body="LOCK TABLE public.log; RETURN NEW;"),
+    )
+    with connection.engine.begin() as other:
+        other.exec_driver_sql("LOCK TABLE public.log")
+        with pytest.raises(LockedOutError, match="not free in 5 tries"):
+            run_preflight(connection, Path())
+
+
+def test_trigger_made_after_the_deployment_only_warns(deployed: URL) -> None:
+    with connect(deployed) as connection:
+        execute(connection, TRIGGER.format(body="RETURN NULL;"))
+        finding = deviations(connection)["writes_arrive"]
+
+    assert (finding.effect, finding.passed) == (WARNS, False)
+
+
+def test_row_that_a_trigger_refuses_in_the_backfill_is_named(connection: Connection) -> None:
+    """One of many of its status, which no trial met. The next run resumes once it is let through."""
+    url = connection.engine.url
+    (refused,) = connection.exec_driver_sql(
+        "SELECT stock_id::text FROM inventory.stock_lifecycle WHERE listed_on_platforms IS NOT NULL "
+        "ORDER BY stock_id OFFSET 7 LIMIT 1"
+    ).one()
+    execute(
+        connection,
+        TRIGGER.format(
+            body=f"IF NEW.id = '{refused}' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW;"
+        ),
+    )
+    with pytest.raises(
+        DeploymentError, match=rf"^Stock row {refused} could not be written: not this one\."
+    ):
+        run_deployment(url)
+    left = connection.exec_driver_sql(
+        "SELECT count(*) FROM inventory.stock JOIN inventory.stock_lifecycle AS l ON l.stock_id = stock.id "
+        f"WHERE stock.id < '{refused}' AND stock.listed_on_platforms IS DISTINCT FROM l.listed_on_platforms"
+    ).scalar_one()
+    assert left == 0
+
+    execute(connection, "ALTER TABLE inventory.stock DISABLE TRIGGER guard")
+    run_deployment(url)
+
+    assert all(one.ask(connection).passed for one in VALIDATIONS)
 
 
 @pytest.fixture

@@ -118,6 +118,53 @@ SHOPS = {
         f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
         + trigger("AFTER UPDATE", "INSERT INTO public.log VALUES (NEW.id); RETURN NULL;")
     ),
+    "trigger that refuses": Shop(
+        trigger("BEFORE UPDATE", "RAISE EXCEPTION 'stock is closed';"), "writes_arrive"
+    ),
+    "trigger that refuses what is sold": Shop(
+        f"UPDATE inventory.stock SET status = 'sold' WHERE id <> '{S}';"
+        + trigger(
+            "BEFORE UPDATE",
+            "IF OLD.status = 'sold' THEN RAISE EXCEPTION 'sold is sold'; END IF; RETURN NEW;",
+        ),
+        "writes_arrive",
+    ),
+    "trigger that refuses at the commit": Shop(
+        trigger("AFTER UPDATE", "RAISE EXCEPTION 'stock is closed';")
+        .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
+        .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"),
+        "writes_arrive",
+    ),
+    "trigger that discards": Shop(trigger("BEFORE UPDATE", "RETURN NULL;"), "writes_arrive"),
+    "trigger that puts back": Shop(trigger("BEFORE UPDATE", "RETURN OLD;"), "writes_arrive"),
+    "trigger that discards a legacy row": Shop(
+        "DELETE FROM inventory.stock_lifecycle;"
+        + trigger("BEFORE INSERT", "RETURN NULL;", "stock_lifecycle"),
+        "writes_arrive",
+    ),
+    "trigger that discards what changes nothing": Shop(
+        "CREATE TRIGGER same BEFORE UPDATE ON inventory.stock FOR EACH ROW "
+        "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    ),
+    "trigger that computes the shelf life": Shop(
+        trigger("BEFORE UPDATE", "NEW.shelf_life_days := 30; RETURN NEW;")
+    ),
+    "trigger that is disabled": Shop(
+        trigger("BEFORE UPDATE", "RETURN NULL;")
+        + "ALTER TABLE inventory.stock DISABLE TRIGGER application"
+    ),
+    "trigger that guards the status": Shop(
+        trigger("BEFORE UPDATE OF status", "RAISE EXCEPTION 'the status is decided elsewhere';")
+    ),
+    "no foreign key": Shop(
+        "ALTER TABLE inventory.stock_lifecycle DROP CONSTRAINT stock_lifecycle_stock_id_fkey"
+    ),
+    "no foreign keys": Shop(
+        each("ALTER TABLE {table} DROP CONSTRAINT CONSTRAINT_OF")
+        .replace("CONSTRAINT_OF", "stock_financial_stock_id_fkey", 1)
+        .replace("CONSTRAINT_OF", "stock_lifecycle_stock_id_fkey", 1)
+        .replace("CONSTRAINT_OF", "stock_metrics_stock_id_fkey", 1)
+    ),
     "row security": Shop("ALTER TABLE inventory.stock ENABLE ROW LEVEL SECURITY"),
     "row security for its owner, too": Shop(
         "ALTER TABLE inventory.stock ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",

@@ -245,6 +245,74 @@ def test_legacy_rows_may_come_before_their_stock_row(
         assert differences(connection) == []
 
 
+WITHOUT_FOREIGN_KEYS = "; ".join(
+    f"ALTER TABLE inventory.{table} DROP CONSTRAINT {table}_stock_id_fkey" for table in LEGACY
+)
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        (f"DELETE FROM inventory.stock WHERE id = '{S}'", {OTHER}),
+        ("DELETE FROM inventory.stock", set()),
+        (
+            f"UPDATE inventory.stock SET id = '{OTHER[:-1]}3' WHERE id = '{S}'",
+            {OTHER, OTHER[:-1] + "3"},
+        ),
+    ],
+)
+def test_legacy_rows_go_where_their_stock_row_goes_without_a_foreign_key(
+    databases: Databases, statement: str, left: set[str], isolation: str
+) -> None:
+    engine = changed_shop(databases, WITHOUT_FOREIGN_KEYS)
+    with engine.connect() as connection:
+        run(connection, f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+        run(connection, statement)
+        connection.commit()
+
+        for table in LEGACY:
+            assert {str(row["stock_id"]) for row in rows(connection, table)} == left
+        assert differences(connection) == []
+        assert [name for name, passed in verdicts(connection).items() if not passed] == []
+
+
+def test_row_that_comes_back_in_the_same_statement_keeps_its_legacy_rows(
+    databases: Databases,
+) -> None:
+    """A unique key that is deferred lets two rows exchange their ids."""
+    engine = changed_shop(
+        databases,
+        WITHOUT_FOREIGN_KEYS
+        + "; ALTER TABLE inventory.stock_reservation DROP CONSTRAINT stock_reservation_stock_id_fkey"
+        "; ALTER TABLE inventory.stock DROP CONSTRAINT stock_pkey, ADD PRIMARY KEY (id) DEFERRABLE",
+    )
+    with engine.connect() as connection:
+        run(
+            connection,
+            f"UPDATE inventory.stock SET id = CASE id WHEN '{S}' THEN '{OTHER}'::uuid ELSE '{S}' END",
+        )
+        connection.commit()
+
+        for table in LEGACY:
+            assert {str(row["stock_id"]) for row in rows(connection, table)} == {S, OTHER}
+
+
+def test_foreign_key_that_refuses_goes_on_refusing(databases: Databases) -> None:
+    """Until the end of the transaction, by when whoever deletes has to have deleted the legacy rows."""
+    engine = changed_shop(
+        databases,
+        WITHOUT_FOREIGN_KEYS
+        + "; ALTER TABLE inventory.stock_metrics ADD FOREIGN KEY (stock_id) REFERENCES inventory.stock "
+        "DEFERRABLE INITIALLY DEFERRED",
+    )
+    with engine.connect() as connection:
+        run(connection, f"DELETE FROM inventory.stock WHERE id = '{S}'")
+        with pytest.raises(DBAPIError) as refused:
+            connection.commit()
+        assert getattr(refused.value.orig, "sqlstate", None) == "23503"
+
+
 INSERT_METRICS = (
     "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
     f"VALUES ('{S}', 0, {{}})"

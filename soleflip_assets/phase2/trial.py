@@ -1,0 +1,105 @@
+"""The trial: what the shop's own triggers make of the writes of Phase 2.
+
+Each write at which such a trigger is called is made on a stock row of each status, in a transaction that is
+rolled back. Here: which refused or discarded it. Not here: what follows from that, which
+sql/preflight/writes_arrive.sql says.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import psycopg
+from sqlalchemy import Connection, RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from soleflip_assets.deploying import ledger
+from soleflip_assets.ground.database import query_file, query_one, run_file, undone
+from soleflip_assets.ground.retrying import retrying
+
+_ATTEMPTS = 5
+# Classes of SQLSTATE: connection, serialization, resources, locks, deadlines, disks, faults of the server.
+_SAY_NOTHING_OF_THE_DATA = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+
+
+def refused_writes(connection: Connection) -> list[str]:
+    """Try what Phase 2 writes; keep nothing.
+
+    Args:
+        connection: SoleFlip's database, as who deploys.
+
+    Returns:
+        Each write that a trigger of the shop's refused or discarded, as a sentence with the row.
+
+    Raises:
+        LockedOutError: a trigger waited in vain for a lock that somebody holds.
+        sqlalchemy.exc.DBAPIError: it could not be tried; that says nothing of the triggers.
+    """
+    if ledger.retired(connection, "drop_legacy_tables"):
+        return []
+    writes = query_file(connection, "trial/triggers.sql")
+    if not writes:
+        return []
+    found = []
+    for known in query_file(connection, "trial/statuses.sql"):
+        status = known["status"]
+        found += retrying(partial(_tried, connection, writes, status), attempts=_ATTEMPTS)
+    return found
+
+
+def is_refusal(error: DBAPIError) -> bool:
+    """Whether a statement was refused for what it writes, by a trigger or a constraint."""
+    state = error.orig.sqlstate if isinstance(error.orig, psycopg.Error) else None
+    return state is not None and state[:2] not in _SAY_NOTHING_OF_THE_DATA
+
+
+def words_of(error: DBAPIError) -> str:
+    """What PostgreSQL said, on one line; without values, which it tells as detail."""
+    assert isinstance(error.orig, psycopg.Error)
+    return error.orig.diag.message_primary or str(error.orig).strip()
+
+
+def _tried(
+    connection: Connection, writes: Sequence[RowMapping], status: str | None, _attempt: int
+) -> list[str]:
+    """All writes on a row of a status, which nobody else waits for longer than they take."""
+    with undone(connection):
+        run_file(connection, "trial/session.sql")
+        rows = query_file(connection, "trial/row.sql", status=status)
+        outcomes = [_outcome(connection, write, row) for write in writes for row in rows]
+    return [outcome for outcome in outcomes if outcome]
+
+
+def _outcome(connection: Connection, write: RowMapping, row: RowMapping) -> str | None:
+    """What became of one write; None if it arrived, or was none that a trigger had to do with."""
+    path = f"trial/{write['command']}_{write['relation']}.sql"
+    where = f"the {write['command']} of stock row {row['id']} (status {row['status']})"
+    try:
+        with undone(connection):
+            seen = query_one(connection, path, id=row["id"])
+    except DBAPIError as error:
+        if not is_refusal(error):
+            raise
+        names = _raised_by(write, error)
+        return f"{write['relation']}: {names} refused {where}: {words_of(error)}" if names else None
+    if seen["arrived"] < seen["tried"]:
+        return f"{write['relation']}: {_triggers(write['discarding'])} discarded {where}"
+    return None
+
+
+def _raised_by(write: RowMapping, error: DBAPIError) -> str:
+    """The triggers that an error came out of; none where the statement itself was wrong.
+
+    Then the table is not as expected, or has a constraint, which other expectations tell.
+    """
+    assert isinstance(error.orig, psycopg.Error)
+    context = error.orig.diag.context or ""
+    called = [
+        name
+        for name, function in zip(write["names"], write["functions"], strict=True)
+        if f"{function}()" in context
+    ]
+    return _triggers(called or write["names"]) if context else ""
+
+
+def _triggers(names: Sequence[str]) -> str:
+    return f"trigger{'s' if len(names) > 1 else ''} {', '.join(names)}"

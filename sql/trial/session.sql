@@ -1,0 +1,12 @@
+-- How the trial behaves towards others, until its transaction is rolled back.
+--
+-- It gives up a row that somebody holds after 300 ms, like the backfill. Deferred triggers are called at once: what they
+-- refuse would be refused at the commit, which the trial never comes to.
+--
+-- Locks: none.
+
+SELECT
+  set_config('lock_timeout', '300ms', true),
+  set_config('statement_timeout', '10s', true);
+
+SET CONSTRAINTS ALL IMMEDIATE;
