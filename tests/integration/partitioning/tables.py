@@ -169,9 +169,12 @@ _DESCRIBED = {
         refobjid = CAST(:t AS regclass) AND deptype IN ('a', 'i') ORDER BY 1""",
     "publications": """
         SELECT pubname, pg_get_expr(prqual, prrelid),
-               ARRAY(SELECT attname::text FROM pg_attribute
-                     WHERE attrelid = prrelid AND attnum = ANY (string_to_array(prattrs::text, '
-                     ')::smallint[]) ORDER BY 1)
+               ARRAY(
+                 SELECT attname::text FROM pg_attribute
+                 WHERE attrelid = prrelid
+                   AND attnum = ANY (string_to_array(prattrs::text, ' ')::smallint[])
+                 ORDER BY 1
+               )
         FROM pg_publication_rel JOIN pg_publication ON pg_publication.oid = prpubid
         WHERE prrelid = CAST(:t AS regclass) ORDER BY 1""",
 }
