@@ -7,6 +7,7 @@ Not here: whether a check sees every fault (tests/integration/checks, tests/inte
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -22,6 +23,8 @@ from soleflip_assets.ground.settings import FILES
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.months.month import Month
+from soleflip_assets.partitioning.conversion import convert
 from tests.conftest import Databases, connect
 from tests.e2e.documents import RUN, Block, Shell, blocks
 from tests.e2e.processes import clean_environment
@@ -143,6 +146,15 @@ class Remedy:
         return f"{self.check}-{'-'.join(map(str, self.blocks))}"
 
 
+def month_is_gone(shop: Connection) -> None:
+    """A table in partitions by month, of which somebody dropped a month to come."""
+    shop.exec_driver_sql(
+        "CREATE TABLE public.tick (id bigint PRIMARY KEY, seen_at timestamptz NOT NULL)"
+    )
+    convert(shop.engine, "public.tick", "seen_at", lambda _: None, keep=None, archive=False)
+    shop.exec_driver_sql(f"DROP TABLE public.tick_{(Month.of(datetime.now(UTC)) + 2).suffix}")
+
+
 REMEDIES = [
     Remedy("financial_data_consistent",
            past_the_triggers(changed("stock", "gross_purchase_price = 1, roi_percentage = NULL", "id")), [0]),
@@ -179,6 +191,7 @@ REMEDIES = [
     Remedy("stock_metrics_view_schema_as_deployed",
            by_hand("DROP INDEX inventory.idx_stock_metrics_view_available"), [0]),
     Remedy("headline_queries_use_indexes", by_hand("DROP INDEX inventory.idx_stock_value"), [0, 1]),
+    Remedy("partitions_kept", month_is_gone, [0]),
     Remedy("index_usage",
            by_hand("UPDATE pg_index SET indisvalid = false"
                    " WHERE indexrelid = 'inventory.idx_stock_value'::regclass"), [0]),
