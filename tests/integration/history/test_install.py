@@ -11,13 +11,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from soleflip_assets.deploying.deployer import Deployer
+from soleflip_assets.deploying.deployer import AnotherDeployerError, Deployer
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install, remove
 from soleflip_assets.history.log import HistoryError, state_of
 from tests.conftest import Databases, connect
+from tests.e2e.processes import awaited
 from tests.integration.history.conftest import session, value, with_log
 from tests.integration.phase2.deaths import Crash, CrashError
 from tests.integration.phase2.deployment import ignore
@@ -79,12 +81,21 @@ def writing(url: URL) -> Iterator[None]:
             writer.result()
 
 
+def _deployer(engine: Engine) -> Deployer | None:
+    """The one deployer, once nobody else is."""
+    try:
+        return Deployer(engine, ignore)
+    except AnotherDeployerError:
+        return None
+
+
 def try_to_install(url: URL, number: int, when: str) -> bool:
     """Install, dying at the n-th change; whether it came to its end."""
     engine = create_database_engine(url)
     crash = Crash(engine, CHANGES, number, when)
     try:
-        with Deployer(engine, ignore) as deployer:
+        # The server may not have noticed yet that the one before has died.
+        with awaited(lambda: _deployer(engine)) as deployer:
             install(deployer)
     except CrashError:
         return False
