@@ -80,6 +80,10 @@ query Run($id: ID!) {
 """
 
 
+# What the clock makes first: months of the log by the day, warehouse and marts after the first refresh.
+BY_THE_CLOCK = ("history/", "marts/", "warehouse/", "operations/partitioned_tables")
+
+
 @pytest.fixture(scope="module")
 def nodes(up: Up) -> dict[str, dict[str, Any]]:
     """The assets that the UI knows, by key."""
@@ -107,11 +111,15 @@ def test_every_asset_of_the_graph_is_there(nodes: dict[str, dict[str, Any]]) -> 
 def test_every_asset_is_materialized_and_the_legacy_ones_observed(
     nodes: dict[str, dict[str, Any]],
 ) -> None:
-    """No grey node in the lineage."""
-    materialized = {key for key, node in nodes.items() if node["assetMaterializations"]}
+    """No grey node in the lineage of Phase 2."""
+    materialized = {
+        key
+        for key, node in nodes.items()
+        if node["assetMaterializations"] and not key.startswith(BY_THE_CLOCK)
+    }
     observed = {key for key, node in nodes.items() if node["assetObservations"]}
     assert observed >= LEGACY
-    assert materialized == nodes.keys() - LEGACY
+    assert materialized == {key for key in nodes if not key.startswith(BY_THE_CLOCK)} - LEGACY
 
 
 def test_every_check_has_passed(nodes: dict[str, dict[str, Any]]) -> None:
@@ -119,6 +127,7 @@ def test_every_check_has_passed(nodes: dict[str, dict[str, Any]]) -> None:
     statuses = {
         (key, check["name"]): (check["executionForLatestMaterialization"] or {}).get("status")
         for key, node in nodes.items()
+        if not key.startswith(BY_THE_CLOCK)
         for check in node["assetChecksOrError"]["checks"]
     }
     assert len(statuses) >= 11
