@@ -124,7 +124,8 @@ def _paragraph(alert: Alert, kind: Kind) -> list[str]:
     if alert.recovered_at is None:
         section = runbook_section(alert)
         lines.append(f"  {alert.meaning}")
-        if step := runbook.first_step(section):
+        # A check's own description ends with it.
+        if (step := runbook.first_step(section)) and step not in alert.meaning:
             lines.append(f"  First: {step}")
         lines.append(f"  More: {runbook.address(section)}")
         if page := page_of(alert):

@@ -164,6 +164,7 @@ def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_
     assert "consistent 1,171" in failure["message"]
     assert "inconsistent 1" in failure["message"]
     assert "/runbook#financial_data_consistent" in failure["message"]
+    assert failure["message"].count("First: ") == 1
     assert f"http://127.0.0.1:{shop.up.port}/runs/{run_id}" in failure["message"]
     assert recovery["title"].startswith("[SoleFlip] recovered: ")
     assert status.returncode == 1
