@@ -168,7 +168,7 @@ def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_
     assert f"http://127.0.0.1:{shop.up.port}/runs/{run_id}" in failure["message"]
     assert recovery["title"].startswith("[SoleFlip] recovered: ")
     assert status.returncode == 1
-    assert re.search(r"last alert: \S+ \[SoleFlip\] ERROR: ", status.stdout)
+    assert re.search(r"last alert: [^\[]+ \[SoleFlip\] ERROR: ", status.stdout)
     assert re.search(r"json#\w{8} refused alerts", status.stdout)
     assert "hunter2" not in status.stdout + status.stderr
 
