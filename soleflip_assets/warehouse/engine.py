@@ -7,12 +7,14 @@ is the same for both. Here: which engine, and DuckDB. Not here: Spark (spark.py)
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 
+from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.sql_files import as_bound
 from soleflip_assets.warehouse.state import LogState
@@ -78,12 +80,21 @@ class Relation:
 
 @contextmanager
 def open_engine(warehouse: Warehouse) -> Iterator[Engine]:
-    """The engine that the environment names, on all tables as they are now."""
+    """The engine that the environment names, on all tables as they are now.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
     engine = Settings.from_environment().warehouse_engine
     if engine == "duckdb":
         with duckdb_engine(warehouse) as opened:
             yield opened
         return
+    if find_spec("pyspark") is None:
+        raise ConfigurationError(
+            f"SOLEFLIP_WAREHOUSE_ENGINE is {engine}, and Spark is not installed here: `make spark` or "
+            "pip install 'soleflip-assets[platform,warehouse,spark]' brings it."
+        )
     from soleflip_assets.warehouse.spark import spark_engine  # noqa: PLC0415 480 MB that few have
 
     with spark_engine(warehouse, engine) as opened:
