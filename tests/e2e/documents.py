@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import dedent
 
 from click.testing import CliRunner
 
@@ -67,7 +68,7 @@ def blocks(document: str) -> list[Block]:
                 Block(
                     f"{document}:{number}",
                     fence[1],
-                    "\n".join(text),
+                    dedent("\n".join(text)),
                     not_run[1] if not_run else "",
                     int(days[1]) if days else 0,
                 )

@@ -27,7 +27,7 @@ from soleflip_assets.months.month import Month
 from soleflip_assets.partitioning.conversion import convert
 from tests.conftest import Databases, connect
 from tests.e2e.documents import RUN, Block, Shell, blocks
-from tests.e2e.processes import clean_environment
+from tests.e2e.processes import SOLEFLIP, clean_environment
 
 # Dagster's own use of what it deprecates; Apprise imports imghdr.
 pytestmark = [
@@ -227,7 +227,7 @@ def shell(shop: URL, databases: Databases, tmp_path: Path) -> Shell:
     environment = clean_environment(
         SOLEFLIP_HOME=str(tmp_path), SOLEFLIP_DATABASE_URL=url, DAGSTER_POSTGRES_URL=storage
     )
-    environment["PATH"] = f"{EMBEDDED_PROGRAMS}:{environment['PATH']}"
+    environment["PATH"] = f"{SOLEFLIP.parent}:{EMBEDDED_PROGRAMS}:{environment['PATH']}"
     restored = databases.deployed("busy").render_as_string(hide_password=False)
     return Shell(environment, {"RESTORED": restored}, url, lambda _: None)
 
