@@ -20,7 +20,8 @@ from soleflip_assets.alerts.sensor import remembered
 from soleflip_assets.alerts.state import Alert, Severity
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines, runbook
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.figures import FIGURES
 from soleflip_assets.metrics.freshness import FRESHNESS
@@ -198,7 +199,7 @@ def _ask(database: Database) -> tuple[bool | None, float | None, list[Fault]]:
 
 def _figures(instance: dg.DagsterInstance) -> dict[str, float]:
     """Those of the last refresh that Dagster recorded, which is at most an hour old; asking costs a scan."""
-    event = instance.get_latest_materialization_event(STOCK_METRICS_VIEW.key)
+    event = instance.get_latest_materialization_event(key_of(STOCK_METRICS_VIEW))
     recorded: Mapping[str, Any] = {}
     if event is not None and event.asset_materialization is not None:
         recorded = event.asset_materialization.metadata

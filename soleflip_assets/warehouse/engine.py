@@ -17,6 +17,7 @@ import pyarrow as pa
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.sql_files import as_bound
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, StoredTable, Warehouse
 from soleflip_assets.warehouse.tables import (
@@ -144,7 +145,9 @@ def relations(warehouse: Warehouse) -> Iterator[Relation]:
     stored = {name: warehouse.find(name) for name in warehouse.tables}
     loaded: Sequence[Log | ShopTable] = (*LOGS, *SHOP_TABLES)
     for table in loaded:
-        yield _relation(table.name, stored.pop(f"{RAW}.{table.name}", None), table.schema)
+        yield _relation(
+            table.name, stored.pop(f"{RAW}.{table.name}", None), schema_of(table.columns)
+        )
     for name, found in stored.items():
         if found is not None and not name.startswith(f"{RAW}."):
             yield _relation(name.partition(".")[2], found, found.schema)
@@ -170,7 +173,7 @@ def _relation(name: str, table: StoredTable | None, schema: pa.Schema) -> Relati
 
 def _load_state(table: StoredTable | None) -> Relation:
     state = LogState.of(table.properties) if table else None
-    row: dict[str, Any] = dict.fromkeys(LOAD_STATE.names)
+    row: dict[str, Any] = dict.fromkeys(LOAD_STATE)
     if table and state:
         row = {
             "loaded_at": state.loaded_at,
@@ -178,7 +181,8 @@ def _load_state(table: StoredTable | None) -> Relation:
             "database": state.source.database,
             "system_identifier": state.source.system_identifier,
         }
-    return Relation("load_state", LOAD_STATE, rows=pa.Table.from_pylist([row], LOAD_STATE))
+    schema = schema_of(LOAD_STATE)
+    return Relation("load_state", schema, rows=pa.Table.from_pylist([row], schema))
 
 
 def _register(

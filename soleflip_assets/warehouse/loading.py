@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from pyiceberg.manifest import DataFile
 
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.shop import Found, LogReading, Shop
 from soleflip_assets.warehouse.state import LogState, TableState
 from soleflip_assets.warehouse.store import RAW, StoredTable, Warehouse, WarehouseError
@@ -134,7 +135,9 @@ class LogLoad:
             )
             table = state = None
         if table is None:
-            table = self._warehouse.create(self._name, self._log.schema, by_month_of=EVENT_TIME)
+            table = self._warehouse.create(
+                self._name, schema_of(self._log.columns), by_month_of=EVENT_TIME
+            )
         whole = LogState(found.source, found.snapshot, found.taken_at, tuple(found.months))
         if state is None:
             self._tell(f"{self._name} is empty: loading all of it")
@@ -215,7 +218,7 @@ def load_table(
     """
     began = time.monotonic()
     name = f"{RAW}.{table.name}"
-    stored = warehouse.find(name) or warehouse.create(name, table.schema)
+    stored = warehouse.find(name) or warehouse.create(name, schema_of(table.columns))
     state = TableState.of(stored.properties)
     if not again and state and found.version and state.version == found.version:
         return Loaded(table.name, 0, time.monotonic() - began)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME, WAREHOUSE
 from soleflip_assets.warehouse.checks import AFTER_LOAD, SPECS
 from soleflip_assets.warehouse.jobs import daily_warehouse_comparison, warehouse_after_refresh
