@@ -21,7 +21,10 @@ WORK = (
     ("process", "never"),
     [
         ("from soleflip_assets.definitions import defs", WORK),
-        ("import soleflip_assets.commands.start", (*WORK, "dagster")),
+        (
+            "import soleflip_assets.commands.start",
+            (*WORK, "dagster", "grpc", "sqlalchemy.ext.asyncio"),
+        ),
         ("import soleflip_assets.commands.warden", (*WORK, "dagster", "sqlalchemy", "psycopg")),
     ],
     ids=["code server", "soleflip up", "warden"],
