@@ -136,7 +136,7 @@ def carry_again(
             "facts": len(result.cured),
             "left": len(result.left),
             "read_model_rows": result.read_model or 0,
-            **({"record": dg.MetadataValue.path(record)} if record else {}),
+            **({"record": record.name} if record else {}),
         },
     )
 
