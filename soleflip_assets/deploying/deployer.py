@@ -104,6 +104,7 @@ class Deployer(AbstractContextManager["Deployer"]):
         self.engine = engine
         self.log = log
         self._foundation: list[Outcome] | None = None
+        self._parameters: dict[str, str] = {}
         self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             require_own_session(self.connection)
@@ -283,8 +284,13 @@ class Deployer(AbstractContextManager["Deployer"]):
             needed = [statement for statement in unit if statement.startswith("COMMENT ")]
         if not needed or not (wrong or rerun):
             return
-        # Compared again on each try: a try that failed may have left an invalid index.
-        self._retrying(lambda: self._execute_unit(needed, look()), _timeouts_ms(unit))
+        seen = [wrong]
+
+        def execute() -> None:
+            # Compared again before another try: one that failed may have left an invalid index.
+            self._execute_unit(needed, seen.pop() if seen else look())
+
+        self._retrying(execute, _timeouts_ms(unit))
         if still := self._retrying(look):
             raise DeploymentError(
                 f"{', '.join(str(one.object) for one in still)} is not what its statement makes it: "
@@ -450,8 +456,12 @@ class Deployer(AbstractContextManager["Deployer"]):
             ) from error
 
     def _set(self, **parameters: str) -> None:
+        # A deployment asks for the same ones some 300 times.
+        if parameters.items() <= self._parameters.items():
+            return
         calls = ", ".join("set_config(%s, %s, false)" for _ in parameters)
         self.connection.exec_driver_sql(f"SELECT {calls}", tuple(chain(*parameters.items())))
+        self._parameters |= parameters
 
 
 def _may_rerun(file: SqlFile) -> bool:
