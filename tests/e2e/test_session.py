@@ -132,13 +132,15 @@ class Recorder:
     def up(self) -> None:
         """`soleflip up`, looked at from another terminal, to its end by Ctrl-C."""
         running = self.start("up")
-        running.until(f"http://127.0.0.1:{self.port}\n")
-        others = Recorder.__new__(Recorder)
-        others.__dict__ |= self.__dict__ | {"shown": []}
-        others.type(f"health webserver --port {self.port}")
-        others.type("status")
-        others.type("up")
-        running.press_ctrl_c()
+        try:
+            running.until(f"http://127.0.0.1:{self.port}/assets/operations/health\n")
+            others = Recorder.__new__(Recorder)
+            others.__dict__ |= self.__dict__ | {"shown": []}
+            others.type(f"health webserver --port {self.port}")
+            others.type("status")
+            others.type("up")
+        finally:
+            running.press_ctrl_c()
         shown, code = running.ended()
         self.keep("up", shown.rstrip() + "\n^C", code)
         self.remark("In another terminal, meanwhile:")
