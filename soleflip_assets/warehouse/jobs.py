@@ -51,7 +51,8 @@ def compare_with_shop(context: dg.OpExecutionContext, database: Database) -> dg.
     comparison = work.comparison()
     for spec in CHECKS:
         answer = comparison.answer(spec.name, spec.asset_key.path[-1])
-        context.log.info(f"{spec.name} of {spec.asset_key.path[-1]}: {answer.passed}")
+        mark = "✓" if answer.passed else "✗"
+        context.log.info(f"{mark} {spec.name} of {spec.asset_key.path[-1]}")
         context.instance.report_runless_asset_event(evaluation(result(spec, answer)))
     repaired = list(work.repair(context.log.info, comparison))
     for loaded in repaired:

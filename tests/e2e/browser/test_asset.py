@@ -63,7 +63,7 @@ def refreshes(up: Up) -> None:
 
 @pytest.mark.usefixtures("refreshes")
 def test_rows_age_refresh_time_and_size_are_plotted(ui: Ui) -> None:
-    ui.open(f"/assets/{VIEW}", height=760)
+    ui.open(f"/assets/{VIEW}", height=1900)
     page = ui.page
     page.get_by_role("button", name="Plots").click()
     for plot in PLOTS:

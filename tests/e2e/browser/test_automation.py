@@ -16,7 +16,7 @@ _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "so
 
 
 def test_everything_by_the_clock_is_on(ui: Ui) -> None:
-    ui.open("/automation", height=1500)
+    ui.open("/automation", height=1200)
     page = ui.page
     for schedule in ("hourly_stock_metrics_refresh info Scheduled Every hour", "weekly_watch info"):
         expect(page.get_by_role("link", name=schedule)).to_be_visible()
