@@ -68,7 +68,7 @@ def test_page_that_up_prints_last_says_that_all_is_well(ui: Ui) -> None:
 
 def test_picture_of_the_page_that_up_prints(ui: Ui) -> None:
     """High enough for all of it."""
-    ui.open(f"/assets/{HEALTH}", width=1280, height=1340)
+    ui.open(f"/assets/{HEALTH}", width=1280, height=1800)
     expect(ui.page.get_by_text("Nothing is wrong.", exact=True).first).to_be_visible()
     expect(ui.page.get_by_text("weekly_watch")).to_be_visible()
     ui.keep("health")
