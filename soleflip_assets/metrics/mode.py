@@ -58,9 +58,9 @@ class _Way:
 _WAYS = {
     "materialized": _Way(
         [_REFRESH, VIEW_STEP],
-        # It is filled beside the one that it replaces. What proves it equal belongs to the read model, which
-        # goes afterwards.
-        [READ_MODEL, MATERIALIZED_VIEW, VIEW_STEP],
+        # It is filled beside the one that it replaces. What proves it equal, but for what was written
+        # meanwhile, belongs to the read model and its queue, which go afterwards.
+        [READ_MODEL, CHANGE_QUEUE, MATERIALIZED_VIEW, VIEW_STEP],
         [VIEW_STEP, MATERIALIZED_VIEW],
         "each refresh recomputes all rows",
     ),

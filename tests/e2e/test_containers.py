@@ -44,12 +44,8 @@ BASES = {
     "docker.io/library/python:3.12-slim-bookworm": "python.Containerfile",
     "docker.io/library/postgres:15": "postgres.Containerfile",
 }
-# How this machine reaches its registries, and whom it trusts: a build has to know, the files do not.
-MACHINE = ("/etc/apt", "/etc/pip.conf", "/etc/ssl/certs")
-BUILD = [
-    "--isolation=chroot",
-    *(f"--volume={path}:{path}:ro" for path in MACHINE if Path(path).exists()),
-]
+# Where this machine's pip looks, and whom it trusts: a build has to know, the files do not.
+KNOWN = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 WELL_AGAIN_SECONDS = 240
 
 ROLES = """
@@ -104,6 +100,12 @@ class Project:
 
     def podman(self, *arguments: str, seconds: int = 120) -> str:
         return run("podman", *arguments, variables=self.variables, seconds=seconds)
+
+    def build(self, file: Path, tag: str, context: Path, known: Sequence[str] = ()) -> None:
+        """Make an image; what is known of this machine is read while that lasts."""
+        mounts = [f"--volume={path}:{path}:ro" for path in known if Path(path).exists()]
+        options = ["--isolation=chroot", *mounts, f"--file={file}", f"--tag={tag}"]
+        self.podman("build", *options, str(context), seconds=1800)
 
     def tell(self, what: str, begun: float, said: str = "") -> None:
         self.told.append((what, f"{time.monotonic() - begun:,.0f} s{said and f': {said}'}"))
@@ -175,8 +177,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(folder, {"CONTAINERS_CONF": str(HERE / "containers.conf")})
     _make_bases(project)
     begun = time.monotonic()
-    file = f"--file={folder}/deploy/Containerfile"
-    project.podman("build", *BUILD, file, f"--tag={PROJECT}", str(folder), seconds=1800)
+    project.build(folder / "deploy" / "Containerfile", PROJECT, folder, KNOWN)
     project.tell("`deploy/Containerfile` built", begun)
     try:
         yield project
@@ -205,9 +206,7 @@ def _make_bases(project: Project) -> None:
             continue
         begun = time.monotonic()
         _make_debian(project)
-        project.podman(
-            "build", *BUILD, f"--file={HERE / file}", f"--tag={name}", str(HERE), seconds=900
-        )
+        project.build(HERE / file, name, HERE)
         project.tell(f"`{name}` could not be pulled; made from debootstrap", begun)
 
 

