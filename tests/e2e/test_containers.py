@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(
 
 HERE = Path(__file__).with_name("containers")
 PROJECT = "soleflip"
-ADMINISTRATOR = "not for production"
+ADMINISTRATOR = "not-for-production"
 COMPOSE: dict[str, Any] = yaml.safe_load((FILES / "deploy" / "compose.yaml").read_text())
 # What stands in for an image of a registry, each made from its file.
 BASES = {
@@ -253,12 +253,15 @@ def test_compose_project_comes_up_deploys_ticks_and_outlives_each_container(
         project.await_tick()
         project.tell(f"`{service}` killed: it and all others well, and a tick after that", begun)
 
-    ready = {
-        component: project.execute(
-            "code-server", "soleflip", "health", component, "--ready"
-        ).strip()
-        for component in ("code-server", "database")
-    }
+    ready = [
+        project.execute(service, "soleflip", "health", component, "--ready").partition(".")[0]
+        for service, component in (
+            ("code-server", "code-server"),
+            ("webserver", "webserver"),
+            ("daemon", "daemon"),
+            ("code-server", "database"),
+        )
+    ]
     project.execute("code-server", "soleflip", "refresh")
     project.execute("code-server", "soleflip", "verify", "--quiet")
     _write_down(project, ready)
@@ -282,9 +285,12 @@ def _make_databases(project: Project) -> None:
         administrator.execute("GRANT CREATE ON DATABASE soleflip TO soleflip_owner")
 
 
-def _write_down(project: Project, ready: Mapping[str, str]) -> None:
+def _write_down(project: Project, ready: Sequence[str]) -> None:
     """What came of it, for the file that CONTAINERS names."""
-    made = [f"`{name}`" for name in BASES if any(name in what for what, _ in project.told)]
+    label = '--format={{index .Labels "soleflip.stands-in"}}'
+    made = [
+        f"`{name}`" for name in BASES if "yes" in project.podman("image", "inspect", label, name)
+    ]
     images = (
         f"No registry of images can be reached from this machine: {' and '.join(made)} were made from Debian "
         "bookworm under those names (`tests/e2e/containers/`), so Python is 3.11 and PostgreSQL Debian's 15. "
@@ -294,7 +300,7 @@ def _write_down(project: Project, ready: Mapping[str, str]) -> None:
     )
     engine = project.podman("--version").strip()
     compose = run("podman-compose", "--version").splitlines()[0].strip()
-    answers = "; ".join(f"`soleflip health {name} --ready`: {said}" for name, said in ready.items())
+    answers = ", ".join(f"*{said.removeprefix('✓ ')}*" for said in ready)
     text = f"""# Containers
 
 Written by `make containers` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {engine}, {compose},
@@ -303,7 +309,7 @@ Written by `make containers` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {engine}
 {markdown_table(("what", "took"), project.told)}
 
 Killed is the first process of a container, by SIGKILL from outside. Well is what the health checks of
-compose.yaml say, which the test executes itself. At the end: {answers}; `soleflip refresh` and
-`soleflip verify` succeeded.
+compose.yaml say, which the test executes itself. At the end `soleflip health … --ready` said: {answers};
+`soleflip refresh` and `soleflip verify` succeeded.
 """
     Path(os.environ["CONTAINERS"]).write_text(text, encoding="utf-8")
