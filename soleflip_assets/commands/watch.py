@@ -89,7 +89,7 @@ def _schedule_refresh(url: URL, *, install: bool) -> None:
               help="Recompute all rows at each refresh, those that changed, or none.")  # fmt: skip
 @as_owner
 def metrics(*, mode: str) -> None:
-    """Choose how the metrics are kept: all anew, what changed, or not at all.
+    """Choose how the metrics are kept: anew, incrementally, or live.
 
     materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
     of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock. live is
