@@ -143,8 +143,8 @@ def test_switches_from_each_to_each_and_leaves_nothing_behind(
             assert current_mode(connection) is mode
             assert columns(connection) == contract
             assert differences(connection) == []
-            # Once in each mode: all checks take a second.
-            assert number > 2 or failing(connection) == set()
+            # Once in each mode: all checks take a second. Of the first mode, each other test says it.
+            assert number > 1 or failing(connection) == set()
             with pytest.raises(DBAPIError, match=r"cannot (update|change|lock rows in) "):
                 connection.execute(
                     text("UPDATE inventory.stock_metrics_view SET total_quantity = 0")
