@@ -8,7 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
+from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.dumps.dump import take_dump
+from soleflip_assets.dumps.restore import restore
 from soleflip_assets.ground.database import query_one
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, current_mode
@@ -18,6 +21,7 @@ from soleflip_assets.phase2.steps import deploy
 from tests.conftest import Databases, connect
 from tests.integration.metrics.conftest import switch_to
 from tests.integration.metrics.reading import an_item, differences, set_quantity, shown
+from tests.integration.phase2.deployment import ignore
 
 FRESH = {"warn_seconds": 60, "error_seconds": 120}
 
@@ -133,3 +137,14 @@ def test_report_says_how_the_view_is_kept(shop: Connection, tmp_path: Path) -> N
     report = write_report(shop, tmp_path, run_id="00000000").read_text(encoding="utf-8")
 
     assert "`inventory.stock_metrics_view` is live" in report
+
+
+def test_dump_is_restored_as_it_was(live: URL, tmp_path: Path) -> None:
+    dump = take_dump(create_database_engine(live), tmp_path)
+
+    restored = restore(live, dump.path, ignore, replace=False).database
+
+    with connect(live.set(database=restored)) as connection:
+        assert current_mode(connection) is Mode.LIVE
+        assert differences(connection) == []
+        assert {one.name for one in VALIDATIONS if not one.ask(connection).passed} == set()
