@@ -27,7 +27,7 @@ from soleflip_assets.months.archive import digest_of_file
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import detach_month, drop_detached, list_months
 from tests.conftest import Databases, connect
-from tests.integration.history.conftest import session, with_log, without_rows
+from tests.integration.history.conftest import session, value, with_log, without_rows
 from tests.integration.history.test_install import number
 from tests.integration.phase2.deployment import ignore
 
@@ -41,22 +41,14 @@ SHORTEST = timedelta(microseconds=1)
 
 @contextmanager
 def clock(shop: psycopg.Connection[Any], moment: str) -> Iterator[None]:
-    """A clock that says something else to the triggers: their functions, with another one in its place."""
-    names = ["log_inserted_stock", "log_updated_stock", "log_deleted_stock"]
-    kept = {}
-    for name in names:
-        row = shop.execute(
-            "SELECT pg_get_functiondef(to_regproc('inventory_ops.' || %s))", [name]
-        ).fetchone()
-        assert row is not None
-        kept[name] = row[0]
-        assert _CLOCK in row[0]
-        shop.execute(kept[name].replace(_CLOCK, f"timestamptz '{moment}'").encode())
+    """A clock that says something else to the triggers: their function, with another one in its place."""
+    kept = value(shop, "SELECT pg_get_functiondef('inventory_ops.log_stock()'::regprocedure)")
+    assert _CLOCK in kept
+    shop.execute(kept.replace(_CLOCK, f"timestamptz '{moment}'").encode())
     try:
         yield
     finally:
-        for statement in kept.values():
-            shop.execute(statement.encode())
+        shop.execute(kept.encode())
 
 
 @pytest.fixture
