@@ -30,8 +30,7 @@ $(VENV)/.tools: $(VENV)/.installed requirements-dev.lock
 up: install ## Start everything and print the URL; Ctrl-C stops it
 	@exec $(BIN)/soleflip up
 
-# One worker more than CI has cores, since tests wait for processes. A file is one worker's, so that its
-# fixtures are made once; not loadgroup, whose groups xdist 3.8 loses under pytest 9.2.
+# One worker more than CI has cores, since tests wait for processes. Which tests share a worker: tests/conftest.py.
 test: tools ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

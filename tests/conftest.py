@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import psycopg
@@ -15,6 +15,8 @@ from dagster_postgres import DagsterPostgresStorage
 from psycopg import sql
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import EMBEDDED_PROGRAMS, PostgresServer
@@ -23,6 +25,23 @@ from soleflip_assets.ground.settings import Sample
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.steps import deploy
 from soleflip_assets.sample.sample import create_legacy_schema, fill
+
+
+class ByFolder(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a file's tests to one worker, and those of a folder of tests/e2e, which share what is running.
+
+    Not loadgroup, whose groups xdist 3.8 loses under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = PurePosixPath(nodeid.split("::", maxsplit=1)[0])
+        return "/".join(path.parts[:3]) if path.parts[:2] == ("tests", "e2e") else str(path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    """How the tests are spread over workers."""
+    return ByFolder(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

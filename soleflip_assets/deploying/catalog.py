@@ -17,7 +17,8 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
-from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block, run_file
+from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block
+from soleflip_assets.ground.sql_files import SqlFile
 
 Kind = Literal["function", "index", "trigger", "view", "materialized view", "table"]
 
@@ -147,16 +148,17 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
     """
     if wanted.kind == "table":
         return wanted.kind
-    execute_statement(connection, "BEGIN")
+    statements = ["BEGIN"]
+    if wanted.relation:
+        statements.append(
+            f"CREATE TEMPORARY TABLE {wanted.relation} (LIKE {wanted.schema}.{wanted.relation})"
+        )
+    if wanted.kind == "trigger":
+        statements += SqlFile("catalog/stand_in.sql").statements
+    statements.append(_temporary(wanted))
     try:
-        if wanted.relation:
-            execute_statement(
-                connection,
-                f"CREATE TEMPORARY TABLE {wanted.relation} (LIKE {wanted.schema}.{wanted.relation})",
-            )
-        if wanted.kind == "trigger":
-            run_file(connection, "catalog/stand_in.sql")
-        execute_statement(connection, _temporary(wanted))
+        # At once: a deployment makes some 200 of them, and each trip to the server and back counts.
+        execute_statement(connection, ";\n".join(statements))
         schema = cast("str", query_one(connection, "catalog/temporary_schema.sql")["name"])
         printed = _printed(connection, wanted, schema)
     finally:

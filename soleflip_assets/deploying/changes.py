@@ -101,6 +101,7 @@ def outcome_of(
     connection: Connection,
     file: SqlFile,
     entry: RowMapping | None,
+    made: Mapping[str, Made],
     adopted: Sequence[str] = (),
 ) -> Outcome:
     """What there is to do of one step.
@@ -109,12 +110,12 @@ def outcome_of(
         connection: one that runs each statement by itself, outside of any transaction.
         file: the step.
         entry: its newest entry in the ledger.
+        made: what deployments made here.
         adopted: what of it was made by hand, each with how it was found.
     """
     if entry is None:
         # Anything else under its names is somebody else's; the preflight looks for that.
         return Outcome(file.name, Action.ADOPT if adopted else Action.APPLY, adopted=adopted)
-    made = ledger.made_objects(connection)
     found = [
         *(one for unit in units(file.statements) for one in deviations(connection, unit, made)),
         *_orphaned_triggers(connection, file, made),

@@ -8,9 +8,10 @@ the next run looks at what is there and resumes. Not here: what there is to do (
 are (assets.py) and what they do (sql/phase2).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -36,6 +37,7 @@ from soleflip_assets.deploying.changes import (
     removal,
     units,
 )
+from soleflip_assets.deploying.ledger import Made
 from soleflip_assets.ground.database import (
     execute_statement,
     query_file,
@@ -52,7 +54,7 @@ Log = Callable[[str], None]
 T = TypeVar("T")
 
 OPERATIONS_SCHEMA = SqlFile("phase2/10_operations_schema.sql")
-# Schema inventory_ops, which every step needs: it is applied with each of them.
+# Schema inventory_ops, which every step needs: it is applied before each of them.
 OPERATIONS = [
     OPERATIONS_SCHEMA,
     SqlFile("phase2/11_reservation_keys.sql"),
@@ -101,6 +103,8 @@ class Deployer(AbstractContextManager["Deployer"]):
     def __init__(self, engine: Engine, log: Log) -> None:
         self.engine = engine
         self.log = log
+        self._foundation: list[Outcome] | None = None
+        self._parameters: dict[str, str] = {}
         self.connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             require_own_session(self.connection)
@@ -144,6 +148,16 @@ class Deployer(AbstractContextManager["Deployer"]):
         """The newest ledger entry of each step."""
         return ledger.entries(self.connection)
 
+    def apply_operations(self) -> list[Outcome]:
+        """Apply schema inventory_ops, which every step needs: once, until something may have dropped it.
+
+        Raises:
+            DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
+        """
+        if self._foundation is None:
+            self._foundation = [self.apply(file) for file in OPERATIONS]
+        return self._foundation
+
     def apply(self, file: SqlFile) -> Outcome:
         """Apply a file of sql/phase2, unless it is applied.
 
@@ -154,7 +168,8 @@ class Deployer(AbstractContextManager["Deployer"]):
         entries = self.entries
         entry = entries.get(file.name)
         adopted = ledger.adopted(entries, file.name)
-        outcome = self._retrying(lambda: outcome_of(self.connection, file, entry, adopted))
+        made = ledger.made_objects(self.connection)
+        outcome = self._retrying(lambda: outcome_of(self.connection, file, entry, made, adopted))
         if outcome.applied:
             with self.recorded(file.name, file.checksum) as details:
                 if entry and entry["finished_at"] and _has_triggers(file):
@@ -162,12 +177,12 @@ class Deployer(AbstractContextManager["Deployer"]):
                 # Comments are lost with the object they were on: what may be run again is.
                 rerun = outcome.action in {Action.APPLY, Action.ADOPT} or _may_rerun(file)
                 for unit in units(file.statements):
-                    self._apply_unit(unit, rerun=rerun)
+                    self._apply_unit(unit, made, rerun=rerun)
                 details |= {state: outcome.names(state) for state in State}
                 if adopted:
                     details["adopted"] = adopted
             self.log(str(outcome))
-        ledger.record_made(self.connection, file.name, objects_defined_by(file.statements))
+        ledger.record_made(self.connection, file.name, objects_defined_by(file.statements), made)
         return outcome
 
     def remove_orphans(self) -> Outcome:
@@ -198,6 +213,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             DeploymentError: a lock could not be acquired.
         """
         ledger.begin_record(self.connection)
+        self._foundation = None
         with self.recorded(file.name, file.checksum):
             for unit in units(file.statements):
                 self._retrying(partial(self._execute_all, unit), _timeouts_ms(unit))
@@ -256,19 +272,26 @@ class Deployer(AbstractContextManager["Deployer"]):
         with self.recorded(OPERATIONS_SCHEMA.name, OPERATIONS_SCHEMA.checksum):
             pass
 
-    def _deviations(self, statements: Sequence[str]) -> list[Deviation]:
-        return deviations(self.connection, statements, ledger.made_objects(self.connection))
-
-    def _apply_unit(self, unit: Sequence[str], *, rerun: bool) -> None:
+    def _apply_unit(self, unit: Sequence[str], made: Mapping[str, Made], *, rerun: bool) -> None:
         """Run what is needed of a unit; of one whose objects are all right, its comments may be new."""
-        wrong = self._retrying(lambda: self._deviations(unit))
+
+        def look() -> list[Deviation]:
+            return deviations(self.connection, unit, made)
+
+        wrong = self._retrying(look)
+        needed = unit
         if not wrong and objects_defined_by(unit):
-            unit = [statement for statement in unit if statement.startswith("COMMENT ")]
-        if not unit or not (wrong or rerun):
+            needed = [statement for statement in unit if statement.startswith("COMMENT ")]
+        if not needed or not (wrong or rerun):
             return
-        # Compared again on each try: a try that failed may have left an invalid index.
-        self._retrying(lambda: self._execute_unit(unit, self._deviations(unit)), _timeouts_ms(unit))
-        if still := self._retrying(lambda: self._deviations(unit)):
+        seen = [wrong]
+
+        def execute() -> None:
+            # Compared again before another try: one that failed may have left an invalid index.
+            self._execute_unit(needed, seen.pop() if seen else look())
+
+        self._retrying(execute, _timeouts_ms(unit))
+        if still := self._retrying(look):
             raise DeploymentError(
                 f"{', '.join(str(one.object) for one in still)} is not what its statement makes it: "
                 f"{[one.live for one in still]}."
@@ -342,7 +365,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             execute_statement(self.connection, "ROLLBACK")
 
         def lock(attempt: int) -> None:
-            self._set("lock_timeout", f"{_TABLES_TIMEOUTS_MS[attempt - 1]}ms")
+            self._set(lock_timeout=f"{_TABLES_TIMEOUTS_MS[attempt - 1]}ms")
             execute_statement(self.connection, "BEGIN")
             try:
                 for statement in statements:
@@ -414,8 +437,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             return timeouts_ms[min(attempt, len(timeouts_ms)) - 1]
 
         def tried(attempt: int) -> T:
-            self._set("lock_timeout", f"{limit(attempt)}ms")
-            self._set("statement_timeout", "1h")
+            self._set(lock_timeout=f"{limit(attempt)}ms", statement_timeout="1h")
             try:
                 return action()
             except BaseException:
@@ -433,8 +455,13 @@ class Deployer(AbstractContextManager["Deployer"]):
                 "pg_stat_activity shows, then run this again; it resumes from here."
             ) from error
 
-    def _set(self, parameter: str, value: str) -> None:
-        self.connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (parameter, value))
+    def _set(self, **parameters: str) -> None:
+        # A deployment asks for the same ones some 300 times.
+        if parameters.items() <= self._parameters.items():
+            return
+        calls = ", ".join("set_config(%s, %s, false)" for _ in parameters)
+        self.connection.exec_driver_sql(f"SELECT {calls}", tuple(chain(*parameters.items())))
+        self._parameters |= parameters
 
 
 def _may_rerun(file: SqlFile) -> bool:

@@ -214,9 +214,17 @@ def begin_record(connection: Connection) -> None:
         raise
 
 
-def record_made(connection: Connection, step: str, objects: Iterable[DatabaseObject]) -> None:
-    """Record that a step has made objects; one that was made from the same statement stays as recorded."""
-    made = made_objects(connection)
+def record_made(
+    connection: Connection, step: str, objects: Iterable[DatabaseObject], made: Mapping[str, Made]
+) -> None:
+    """Record that a step has made objects; one that was made from the same statement stays as recorded.
+
+    Args:
+        connection: SoleFlip's database.
+        step: its name.
+        objects: what it makes.
+        made: what was recorded before.
+    """
     for defined in objects:
         known = made.get(str(defined))
         if known is None or known.object.statement != defined.statement:

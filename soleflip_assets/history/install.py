@@ -18,7 +18,7 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import State as ObjectState
 from soleflip_assets.deploying.catalog import object_defined_by
 from soleflip_assets.deploying.changes import deviations
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer
+from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.history.log import (
@@ -82,8 +82,7 @@ def install(deployer: Deployer) -> bool:
         DeploymentError: a lock could not be acquired.
     """
     _require_fit(deployer)
-    for file in OPERATIONS:
-        deployer.apply(file)
+    deployer.apply_operations()
     outcomes = [deployer.apply(file) for file in (MAKE_MONTH, ARCHIVE_RECORD, TABLES)]
     made = make_log_months(deployer.connection)
     outcomes.append(deployer.apply(FUNCTIONS))

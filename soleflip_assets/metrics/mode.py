@@ -15,7 +15,6 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.changes import Outcome
 from soleflip_assets.deploying.dependents import left_behind, readers
 from soleflip_assets.deploying.deployer import (
-    OPERATIONS,
     Deployer,
     DeploymentError,
 )
@@ -65,7 +64,7 @@ def deploy_view(deployer: Deployer) -> list[Outcome]:
     Raises:
         DeploymentError: a lock could not be acquired, or an object is not what its statement makes.
     """
-    outcomes = [deployer.apply(file) for file in OPERATIONS]
+    outcomes = [*deployer.apply_operations()]
     outcomes += _deploy_mode(deployer, current_mode(deployer.connection))
     outcomes.append(deployer.remove_orphans())
     deployer.grant()
@@ -113,8 +112,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
     switches = current_mode(deployer.connection) is not mode
     if switches:
         _refuse_if_not_deployed(deployer)
-        for file in OPERATIONS:
-            deployer.apply(file)
+        deployer.apply_operations()
         _refuse_if_something_would_go(deployer)
         deployer.apply(_REFRESH)
         if mode is Mode.INCREMENTAL:

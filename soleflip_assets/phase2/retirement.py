@@ -16,7 +16,7 @@ from soleflip_assets.checks.question import Answer, Question, questions_in, ques
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, DeploymentError
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.deploying.rewriting import Rewriting, StandIn, rewrite, rewritings
 from soleflip_assets.ground.database import query_one, undone
 from soleflip_assets.ground.sql_files import SqlFile
@@ -191,8 +191,7 @@ def _look_at_views(deployer: Deployer, *, rewrite_views: bool) -> None:
     """Say of each view on the legacy tables how it could read stock; give it that, if asked to."""
     connection = deployer.connection
     if rewrite_views:
-        for file in OPERATIONS:
-            deployer.apply(file)
+        deployer.apply_operations()
         found = deployer.in_transaction(lambda: rewrite(connection, IN_PLACE_OF_LEGACY))
     elif query_one(connection, "catalog/can_rewrite.sql")["can_rewrite"]:
         with undone(connection):

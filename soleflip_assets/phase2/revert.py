@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.dependents import dependents, readers
-from soleflip_assets.deploying.deployer import OPERATIONS, Deployer, DeploymentError
+from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.deploying.rewriting import Rewriting, StandIn, missing, rewrite
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
@@ -58,8 +58,7 @@ def revert(deployer: Deployer, *, dry_run: bool = False, remake_legacy: bool = F
             "the dump beside the database with `soleflip restore`."
         )
     if not dry_run:
-        for file in OPERATIONS:
-            deployer.apply(file)
+        deployer.apply_operations()
     _refuse_if_something_would_go(deployer)
     if dry_run:
         deployer.log(

@@ -38,7 +38,7 @@ def deploy_backup(deployer: Deployer, backup: str) -> list[Outcome]:
         deployer: makes the copy, and records it.
         backup: the backup's name, for instance ``stock_lifecycle_backup``.
     """
-    operations = [deployer.apply(file) for file in OPERATIONS]
+    operations = deployer.apply_operations()
     adopt(deployer)
     copies = [] if _legacy_is_retired(deployer.connection) else [BACKUP_FILES[backup]]
     outcomes = [deployer.apply(one) for one in copies]
@@ -59,7 +59,7 @@ def deploy_stock(deployer: Deployer, prefer: str | None = None) -> tuple[list[Ou
     """
     retired = _legacy_is_retired(deployer.connection)
     ended = SYNCHRONISATION if retired else []
-    operations = [deployer.apply(file) for file in OPERATIONS]
+    operations = deployer.apply_operations()
     found = adopt(deployer)
     expanded = [deployer.apply(file) for file in EXPAND if file not in ended]
     preference = _preference(deployer, prefer, found)
@@ -107,6 +107,7 @@ def foresee(connection: Connection) -> list[Outcome]:
         connection: one that runs each statement by itself, outside of any transaction.
     """
     entries = ledger.entries(connection)
+    made = ledger.made_objects(connection)
     found = found_in(connection)
     retired = _legacy_is_retired(connection)
     ended = [*BACKUP_FILES.values(), *SYNCHRONISATION] if retired else []
@@ -115,7 +116,7 @@ def foresee(connection: Connection) -> list[Outcome]:
 
     def look(files: list[SqlFile]) -> list[Outcome]:
         return [
-            outcome_of(connection, file, entries.get(file.name), found.of_step(file.name))
+            outcome_of(connection, file, entries.get(file.name), made, found.of_step(file.name))
             for file in files
             if file not in ended
         ]

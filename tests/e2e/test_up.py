@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
-from tests.conftest import connect, open_folder
+from tests.conftest import connect
 from tests.e2e.processes import Up, awaited, processes_of
 
 # design.md's graph; a later issue may add to it.
@@ -183,49 +183,10 @@ def _refreshes(url: URL) -> list[tuple[Any, ...]]:
         ]
 
 
-def test_stopped_and_started_again_it_leaves_no_process_and_does_nothing_twice() -> None:
-    """SIGTERM ends it, SIGINT too; the second start finds the first one's work and leaves it."""
-    with open_folder() as home:
-        first = Up(home)
-        try:
-            first.await_url()
-            assert len(processes_of(home)) > 5
-            done = _work_done(home, first.database_url)
-        finally:
-            assert first.stop(signal.SIGTERM) == 0
-        assert processes_of(home) == []
-
-        second = Up(home)
-        try:
-            second.await_url()
-            assert _work_done(home, second.database_url) == done
-        finally:
-            assert second.stop(signal.SIGINT) == 0
-        assert processes_of(home) == []
-
-
-def _work_done(home: Path, url: URL) -> dict[str, list[Any]]:
-    """What a deployment leaves behind, with what would change if it were made again."""
-    queries = {
-        "ledger": "SELECT id, step, started_at FROM inventory_ops.ledger ORDER BY id",
-        "backups": "SELECT backup, content, copied_at FROM inventory_ops.backup ORDER BY 1",
-        "objects": "SELECT oid, relname FROM pg_class WHERE relnamespace = 'inventory'::regnamespace"
-        " ORDER BY oid",
-    }
-    with connect(url) as connection:
-        found = {
-            name: [tuple(row) for row in connection.exec_driver_sql(query)]
-            for name, query in queries.items()
-        }
-    assert all(found.values())
-    return {**found, "dumps": sorted(path.name for path in (home / "dumps").iterdir())}
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_during_the_deployment_it_leaves_no_process(home: Path, number: int) -> None:
+def test_ctrl_c_during_the_deployment_leaves_no_process(home: Path) -> None:
     interrupted = Up(home)
     interrupted.await_line(lambda line: "operations/database_dump" in line)
-    assert interrupted.stop(number) == 0
+    assert interrupted.stop(signal.SIGINT) == 0
     assert processes_of(home) == []
     assert not any(line.startswith("http") for line in interrupted.lines)
     assert not any("Traceback" in line for line in interrupted.lines)

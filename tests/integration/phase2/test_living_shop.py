@@ -31,7 +31,7 @@ from tests.integration.phase2.shop import (
     open_shop,
 )
 
-SECONDS = float(os.environ.get("SOLEFLIP_SOAK_SECONDS", "15"))
+SECONDS = float(os.environ.get("SOLEFLIP_SOAK_SECONDS", "8"))
 
 OLD_VERSION = (*LIFECYCLES_AND_METRICS, *FINANCIALS, *QUANTITIES, *PRICES, *COMINGS_AND_GOINGS)
 NEW_VERSION = (*NEW_COLUMNS, *QUANTITIES, *PRICES, *COMINGS_AND_GOINGS)

@@ -1,11 +1,11 @@
-"""`soleflip up` twice on one home, killed, and on a shop that is not well."""
+"""The lives of a home: `soleflip up` stopped, started again, started twice, killed, on a shop with faults."""
 
 import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,34 +24,32 @@ WHERE id = (SELECT min(id::text)::uuid FROM inventory.stock WHERE gross_purchase
 """
 
 
-@pytest.fixture
-def running(home: Path) -> Iterator[Up]:
-    up = Up(home, SOLEFLIP_SAMPLE="busy")
-    yield up
-    up.end()
-
-
-def test_one_up_a_home_which_serves_what_is_red_and_leaves_nothing_when_killed(
-    running: Up, home: Path
-) -> None:
-    """D4 and U3, on one shop: each start takes half a minute."""
-    running.await_url()
+def test_home_is_left_found_again_killed_and_mended(home: Path) -> None:
+    """Three lives of one home: stopped by SIGTERM, killed, and with something wrong (D4 and U3)."""
+    first = Up(home, SOLEFLIP_SAMPLE="busy")
+    try:
+        first.await_url()
+        assert len(processes_of(home)) > 5
+        done = _work_done(home, first.database_url)
+    finally:
+        assert first.stop(signal.SIGTERM) == 0
+    assert processes_of(home) == []
 
     second = Up(home)
-    output, _ = second.process.communicate(timeout=60)
-    assert second.process.returncode == 2
-    assert f"process {running.process.pid}, since " in output
-    assert f"http://127.0.0.1:{running.port}" in output
-
-    # The daemon asks the one code server: no interpreter of its own, now or a minute later.
-    servers = [line for line in processes_of(home) if "dagster api grpc" in line]
-    assert len(servers) == 1, servers
-
-    _damage(running.database_url)
-    running.process.kill()
-    running.process.communicate(timeout=60)
-    # The warden ends what is left, and the server of PostgreSQL that nobody uses any more.
-    awaited(lambda: not processes_of(home), 90)
+    try:
+        second.await_url()
+        assert _work_done(home, second.database_url) == done
+        _require_refusal_of_another(second)
+        # The daemon asks the one code server: no interpreter of its own, now or a minute later.
+        servers = [line for line in processes_of(home) if "dagster api grpc" in line]
+        assert len(servers) == 1, servers
+        _damage(second.database_url)
+        second.process.kill()
+        second.process.communicate(timeout=60)
+        # The warden ends what is left, and the server of PostgreSQL that nobody uses any more.
+        awaited(lambda: not processes_of(home), 90)
+    finally:
+        second.end()
 
     third = Up(home)
     try:
@@ -59,9 +57,34 @@ def test_one_up_a_home_which_serves_what_is_red_and_leaves_nothing_when_killed(
         assert any("financial_data_consistent" in line and "✗" in line for line in third.lines)
         assert any(line.startswith("The deployment failed") for line in third.lines)
     finally:
-        assert third.stop(signal.SIGTERM) == 1
+        assert third.stop(signal.SIGINT) == 1
     assert processes_of(home) == []
     assert not [folder for folder in read(home / LOCK).get("folders", []) if Path(folder).exists()]
+
+
+def _require_refusal_of_another(running: Up) -> None:
+    another = Up(running.home)
+    output, _ = another.process.communicate(timeout=60)
+    assert another.process.returncode == 2
+    assert f"process {running.process.pid}, since " in output
+    assert f"http://127.0.0.1:{running.port}" in output
+
+
+def _work_done(home: Path, url: URL) -> dict[str, list[Any]]:
+    """What a deployment leaves behind, with what would change if it were made again."""
+    queries = {
+        "ledger": "SELECT id, step, started_at FROM inventory_ops.ledger ORDER BY id",
+        "backups": "SELECT backup, content, copied_at FROM inventory_ops.backup ORDER BY 1",
+        "objects": "SELECT oid, relname FROM pg_class WHERE relnamespace = 'inventory'::regnamespace"
+        " ORDER BY oid",
+    }
+    with connect(url) as connection:
+        found = {
+            name: [tuple(row) for row in connection.exec_driver_sql(query)]
+            for name, query in queries.items()
+        }
+    assert all(found.values())
+    return {**found, "dumps": sorted(path.name for path in (home / "dumps").iterdir())}
 
 
 def _damage(url: URL) -> None:
