@@ -62,7 +62,7 @@ bench-quick: tools ## Fail where a figure of a small shop falls behind its bound
 	$(BIN)/soleflip bench --quick
 
 screenshots: tools ## Renew the pictures of docs/images (needs chromium)
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/up
 
 session: tools ## Renew docs/session.txt, a session of every command
 	SESSION=docs/session.txt $(BIN)/python -m pytest tests/e2e/test_session.py

@@ -3,8 +3,8 @@
 from playwright.sync_api import expect
 
 from soleflip_assets.marts.catalogue import mart
-from tests.e2e.browser.ui import Ui
 from tests.e2e.processes import awaited
+from tests.e2e.up.ui import Ui
 
 _MADE = """
 {
