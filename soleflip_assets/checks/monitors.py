@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from soleflip_assets.checks.question import Answer, questions_of
 from soleflip_assets.checks.shown import Markdown, check_result, markdown_table
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sql_files import SqlFile
 
 

@@ -20,6 +20,7 @@ from soleflip_assets.commands.terminal import (
     say,
 )
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
@@ -52,7 +53,7 @@ def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: 
         _schedule_refresh(environment.database_url, install=install_pg_cron)
         return
     done = run("refresh_stock_metrics")
-    rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])
+    rows = int(done.metadata(*key_of(STOCK_METRICS_VIEW).path)["dagster/row_count"])
     conclude(
         f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, {done.checked}.",
         run=done.link,

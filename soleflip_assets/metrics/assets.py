@@ -13,7 +13,9 @@ from soleflip_assets.checks.validations import build_asset_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one, run_statement
+from soleflip_assets.ground.assets import column_lineage, column_schema, key_of, table_metadata
+from soleflip_assets.ground.database import query_one, run_statement
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.figures import figures_metadata
@@ -41,13 +43,13 @@ class RefreshConfig(dg.Config):
 
 
 @dg.asset(
-    key=STOCK_METRICS_VIEW.key,
-    deps=[STOCK.key],
+    key=key_of(STOCK_METRICS_VIEW),
+    deps=[key_of(STOCK)],
     group_name="inventory",
     kinds={"postgres", "view"},
     owners=OWNERS,
     description=STOCK_METRICS_VIEW.description,
-    metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(Mode.MATERIALIZED.files)},
+    metadata={**table_metadata(STOCK_METRICS_VIEW), **sql_metadata(Mode.MATERIALIZED.files)},
     # Two refreshes never overlap: in Dagster the second run waits in the queue for the pool (of one, see
     # dagster.yaml), in PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
@@ -99,8 +101,8 @@ def stock_metrics_view(
             # Of the figures that it replaced: those that it made are always new.
             "replaced_age_seconds": _rounded(replaced_age),
             **outcome_metadata(outcomes),
-            "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
-            "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
+            "dagster/column_schema": column_schema(STOCK_METRICS_VIEW),
+            "dagster/column_lineage": column_lineage(STOCK_METRICS_VIEW),
         },
     )
 
@@ -169,4 +171,4 @@ def _refreshed_by_pg_cron(database: Database, row: RowMapping) -> RowMapping:
 
 
 assets = [stock_metrics_view]
-checks = [build_asset_checks(STOCK_METRICS_VIEW.key)]
+checks = [build_asset_checks(key_of(STOCK_METRICS_VIEW))]

@@ -9,7 +9,9 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
@@ -22,8 +24,8 @@ refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
     # All of its checks, the monitors' too: the UI shows a check that did not run since the last
     # materialization as not evaluated, and so would turn a red one grey.
-    selection=dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
-    | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
+    selection=dg.AssetSelection.assets(key_of(STOCK_METRICS_VIEW))
+    | dg.AssetSelection.checks_for_assets(key_of(STOCK_METRICS_VIEW)),
     description="Refresh inventory.stock_metrics_view and run all of its checks.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=in_process,
@@ -122,7 +124,7 @@ def compare_metrics(context: dg.OpExecutionContext, database: Database) -> None:
     context.log.info(f"{repaired:,} rows were changed past the triggers; they are repaired")
     context.log_event(
         dg.AssetObservation(
-            STOCK_METRICS_VIEW.key,
+            key_of(STOCK_METRICS_VIEW),
             metadata={name: found[name] for name in ("missing", "wrong", "phantom")},
         )
     )

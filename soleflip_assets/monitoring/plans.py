@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.checks.monitors import Monitor
 from soleflip_assets.checks.question import Answer
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.database import query_file, query_one, run_statement, undone
 from soleflip_assets.ground.explain import Plan, explain
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
@@ -117,7 +118,7 @@ def _row(comparison: Comparison) -> Mapping[str, Any]:
 MONITOR = Monitor(
     "headline_queries_use_indexes",
     # One of them reads the view, so it cannot be looked at before that is made.
-    STOCK_METRICS_VIEW.key,
+    key_of(STOCK_METRICS_VIEW),
     "The planner answers the headline queries by index, or faster without.",
     "A query of the shop got slow: an index is gone, statistics are old or a planner setting was changed.",
     _look,

@@ -18,7 +18,8 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.checks.shown import evaluation
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.metrics.freshness import FRESHNESS
 from soleflip_assets.metrics.mode import current_mode
 from soleflip_assets.running.lost import end_lost_runs

@@ -12,8 +12,8 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, OwnerDatabase
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.ground.retrying import LockedOutError
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.months.archive import ArchiveError, require_parquet

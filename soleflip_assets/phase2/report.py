@@ -4,7 +4,7 @@ Every figure in it was read from the database or the ledger while it was written
 the text. Not here: measuring, which is sql/report, the validations and the ledger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def _overview(
     ]
     if dump:
         rows += [
-            ("Dump", f"`{dump['path']}`"),
+            ("Dump", f"`{_name(dump)}`, in the folder dumps of SOLEFLIP_HOME"),
             ("Dump size", f"{told_bytes(dump['bytes'])} in {dump['seconds']:.1f} s"),
             ("Dump SHA-256", f"`{dump['sha256']}`"),
         ]
@@ -252,7 +252,7 @@ def _errors(attempts: Sequence[RowMapping]) -> str:
 
 def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
     database = query_one(connection, "monitoring/server.sql")["database"]
-    dump = entries["database_dump"]["details"]["path"] if "database_dump" in entries else "DUMP"
+    dump = _name(entries["database_dump"]["details"]) if "database_dump" in entries else "DUMP"
     return (
         "## How to roll back\n\n"
         "Until the legacy tables are dropped they hold all that is written, by old and new versions of the "
@@ -262,6 +262,11 @@ def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
         "the second one also swaps the names, once nobody is connected:\n\n"
         f"```bash\nsoleflip restore {dump}\nsoleflip restore {dump} --replace\n```"
     )
+
+
+def _name(dump: Mapping[str, Any]) -> str:
+    """Of the file: the folder is another one for whoever reads this elsewhere."""
+    return Path(dump["path"]).name
 
 
 def _finished(attempts: Sequence[RowMapping]) -> datetime:

@@ -108,6 +108,10 @@ def running_broker(folder: Path) -> Iterator[str]:
         ERL_EPMD_PORT=ports["names"],
         ERL_EPMD_ADDRESS="127.0.0.1",
     )
+    # Erlang would start this by itself, as a daemon that stays.
+    names = subprocess.Popen(
+        ["epmd", "-address", "127.0.0.1", "-port", ports["names"]], stdin=subprocess.DEVNULL
+    )
     with (folder / "rabbitmq.log").open("ab") as log:
         server = subprocess.Popen(
             ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
@@ -125,4 +129,5 @@ def running_broker(folder: Path) -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-        subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)
+        names.kill()
+        names.wait()

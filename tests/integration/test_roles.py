@@ -24,7 +24,8 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
-from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
+from soleflip_assets.ground.database import query_one, run_file
+from soleflip_assets.ground.resource import OwnerDatabase
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
 from soleflip_assets.history.install import install

@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from soleflip_assets.checks.monitors import build_monitors, monitor_of_file
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.monitoring import watch
 from tests.conftest import Databases
@@ -22,7 +23,7 @@ def _look(
     """Run the check in a job, as its schedule does, with thresholds of our own."""
     url = databases.deployed("production").render_as_string(hide_password=False)
     defs = dg.Definitions(
-        assets=[dg.AssetSpec(STOCK_METRICS_VIEW.key)],
+        assets=[dg.AssetSpec(key_of(STOCK_METRICS_VIEW))],
         asset_checks=build_monitors("watch", [monitor_of_file("view_is_fresh", lambda _: seconds)]),
         jobs=[dg.define_asset_job("watch_freshness", dg.AssetSelection.all_asset_checks())],
         resources={"database": Database(url=url)},

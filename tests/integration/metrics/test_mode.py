@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.checks.validations import VALIDATIONS, validation_spec, validations_of
 from soleflip_assets.commands.status import advice_on_mode
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.database import query_one
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
@@ -76,7 +77,9 @@ def drifted(connection: Connection) -> bool:
 
 def failing_of_view(connection: Connection) -> set[str]:
     """The validations of the view that fail."""
-    return {v.name for v in validations_of(STOCK_METRICS_VIEW.key) if not v.ask(connection).passed}
+    return {
+        v.name for v in validations_of(key_of(STOCK_METRICS_VIEW)) if not v.ask(connection).passed
+    }
 
 
 def columns(connection: Connection) -> list[tuple[str, str]]:
@@ -904,8 +907,8 @@ def test_drain_of_an_empty_queue_is_not_even_planned(incremental: URL) -> None:
 
 
 CHECKS_OF_THE_VIEW = [
-    *(validation_spec(validation).key for validation in validations_of(STOCK_METRICS_VIEW.key)),
-    *(monitor.spec.key for monitor in MONITORS if monitor.asset_key == STOCK_METRICS_VIEW.key),
+    *(validation_spec(validation).key for validation in validations_of(key_of(STOCK_METRICS_VIEW))),
+    *(monitor.spec.key for monitor in MONITORS if monitor.asset_key == key_of(STOCK_METRICS_VIEW)),
 ]
 
 

@@ -13,7 +13,8 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import Database, execute_statement, query_one, run_file
+from soleflip_assets.ground.database import execute_statement, query_one, run_file
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch

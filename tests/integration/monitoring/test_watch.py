@@ -19,7 +19,7 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.commands import status
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring import watch as watching

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.question import Answer
-from soleflip_assets.ground.database import OwnerDatabase, query_file
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.resource import OwnerDatabase
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.months.archive import Digest, digest_of_file
 from soleflip_assets.months.month import Month

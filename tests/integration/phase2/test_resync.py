@@ -190,6 +190,24 @@ def test_more_reserved_than_there_is_is_left_for_a_person(shop: URL) -> None:
         assert not CHECKS["records_with_reservations"](connection)
 
 
+def test_old_rows_of_a_stock_row_that_is_not_there_are_named_and_left(shop: URL) -> None:
+    with connect(shop) as connection:
+        bypass(
+            connection,
+            "UPDATE inventory.stock_financial SET stock_id = gen_random_uuid() WHERE id ="
+            " (SELECT min(id::text)::uuid FROM inventory.stock_financial)",
+        )
+        orphan = one(
+            connection,
+            "stock_id FROM inventory.stock_financial WHERE NOT EXISTS"
+            " (SELECT FROM inventory.stock WHERE stock.id = stock_id)",
+        )
+        for dry_run in (True, False):
+            left = [str(one) for one in resynced(shop, dry_run=dry_run).left]
+            assert left == [f"stock_financial speaks of {orphan}, and stock has no such row"]
+        assert CHECKS["financial_data_consistent"](connection)
+
+
 def test_it_gives_way_to_a_writer_and_carries_what_that_one_wrote(shop: URL) -> None:
     """What is compared under the lock counts, not what the scan saw."""
     with connect(shop) as connection, create_database_engine(shop).connect() as writer:

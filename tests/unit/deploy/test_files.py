@@ -53,6 +53,16 @@ def test_container_is_alive_by_the_health_command(name: str) -> None:
     assert probe[2] in COMPONENTS
 
 
+def test_every_image_from_outside_is_named_by_its_digest() -> None:
+    """A tag is moved to whatever its registry says. What is built here has none."""
+    (base,) = re.findall(r"^FROM (\S+)", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+    services = [found.get("image", "soleflip") for found in COMPOSE["services"].values()]
+    outside = [image for image in [base, *services] if image != "soleflip"]
+    assert len(outside) == 2
+    for image in outside:
+        assert re.fullmatch(r"docker\.io/library/\w+:[\w.-]+@sha256:[0-9a-f]{64}", image)
+
+
 def test_only_loopback_is_published() -> None:
     """All else is reached inside the network of the containers only, by their names."""
     ports = [port for found in COMPOSE["services"].values() for port in found.get("ports", [])]
