@@ -50,6 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
+# The modes in which the view is as old as its last refresh. The third, a view of stock itself, is tried where
+# modes are what a test is about; elsewhere it is one query more over stock.
+REFRESHED = (Mode.MATERIALIZED, Mode.INCREMENTAL)
+
 _PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
 _NUMBERS = itertools.count()
 _MEMORY = Path("/dev/shm")  # noqa: S108 - each folder in it is made new, by tempfile

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.engine import duckdb_engine
 from soleflip_assets.warehouse.loading import Loaded, load
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, Warehouse
-from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES, STOCK_EVENT, Log, ShopTable
+from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES, STOCK_EVENT, TEXT, Log, ShopTable
 
 _EXAMPLES = 5
 _NOT_LOADED = Answer(
@@ -28,24 +29,20 @@ _NOT_LOADED = Answer(
 _EVENTS = "events"
 
 # What identifies a version, or says what changed, is no column of stock.
-_STOCK_NOW = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        *(
-            field
-            for field in STOCK_EVENT.schema
-            if field.name
-            not in {
-                "event_id",
-                "occurred_at",
-                "transaction_id",
-                "kind",
-                "stock_id",
-                "changed",
-                "listed_on_platforms",
-            }
-        ),
-    ]
+_NOT_NOW = {
+    "event_id",
+    "occurred_at",
+    "transaction_id",
+    "kind",
+    "stock_id",
+    "changed",
+    "listed_on_platforms",
+}
+_STOCK_NOW = schema_of(
+    {
+        "id": TEXT,
+        **{name: kind for name, kind in STOCK_EVENT.columns.items() if name not in _NOT_NOW},
+    }
 )
 
 
@@ -151,7 +148,7 @@ def last_version_is_stock(warehouse: Warehouse, shop: Shop) -> Answer:
     with shop.reading() as reading:
         found = reading.of(STOCK_EVENT)
         since = pa.concat_tables(
-            [STOCK_EVENT.schema.empty_table(), *found.since(state.snapshot)]
+            [schema_of(STOCK_EVENT.columns).empty_table(), *found.since(state.snapshot)]
         ).select(["kind", "stock_id"])
         if "truncate" in since["kind"].to_pylist():
             return Answer(passed=True, observed={"unloaded": since.num_rows})
@@ -223,10 +220,11 @@ def _is_equal(warehouse: Warehouse, shop: Shop, table: ShopTable) -> bool:
     stored = warehouse.find(f"{RAW}.{table.name}")
     if stored is None:
         return False
+    schema = schema_of(table.columns)
     with shop.reading() as reading:
         found = reading.rows(table, reading.find(table))
-        rows = pa.concat_tables([table.schema.empty_table(), *found])
-    return bool(rows.sort_by("id") == stored.read().cast(table.schema).sort_by("id"))
+        rows = pa.concat_tables([schema.empty_table(), *found])
+    return bool(rows.sort_by("id") == stored.read().cast(schema).sort_by("id"))
 
 
 def _answer(wrong: Any) -> Answer:

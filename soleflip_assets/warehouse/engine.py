@@ -17,6 +17,7 @@ import pyarrow as pa
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.sql_files import as_bound
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, LastLoad, StoredTable, Warehouse
 from soleflip_assets.warehouse.tables import (
@@ -155,7 +156,9 @@ def relations(warehouse: Warehouse, last: LastLoad | None) -> Iterator[Relation]
     events = stored.get(f"{RAW}.{STOCK_EVENT.name}")
     loaded: Sequence[Log | ShopTable] = (*LOGS, *SHOP_TABLES)
     for table in loaded:
-        yield relation_of(table.name, stored.pop(f"{RAW}.{table.name}", None), table.schema)
+        yield relation_of(
+            table.name, stored.pop(f"{RAW}.{table.name}", None), schema_of(table.columns)
+        )
     for name, found in stored.items():
         if found is not None and not name.startswith(f"{RAW}."):
             yield relation_of(name.partition(".")[2], found, found.schema)
@@ -176,7 +179,7 @@ def relation_of(name: str, table: StoredTable | None, schema: pa.Schema) -> Rela
 
 def _load_state(table: StoredTable | None, last: LastLoad | None) -> Relation:
     state = LogState.of(table.properties) if table else None
-    row: dict[str, Any] = dict.fromkeys(LOAD_STATE.names)
+    row: dict[str, Any] = dict.fromkeys(LOAD_STATE)
     if table and state:
         row = {
             "loaded_at": last.at if last else state.loaded_at,
@@ -184,7 +187,8 @@ def _load_state(table: StoredTable | None, last: LastLoad | None) -> Relation:
             "database": state.source.database,
             "system_identifier": state.source.system_identifier,
         }
-    return Relation("load_state", LOAD_STATE, rows=pa.Table.from_pylist([row], LOAD_STATE))
+    schema = schema_of(LOAD_STATE)
+    return Relation("load_state", schema, rows=pa.Table.from_pylist([row], schema))
 
 
 def _register(

@@ -9,7 +9,8 @@ import dagster as dg
 
 from soleflip_assets.checks.shown import evaluation
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.jobs import refresh_stock_metrics
 from soleflip_assets.running.executor import in_process

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import pyarrow as pa
 from pyiceberg.manifest import DataFile
 
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.shop import Found, LogReading, Reading, Shop
 from soleflip_assets.warehouse.state import LogState, TableState
 from soleflip_assets.warehouse.store import RAW, StoredFile, StoredTable, Warehouse, WarehouseError
@@ -191,7 +192,9 @@ class _LogLoad:
             )
             table = state = None
         if table is None:
-            table = self._warehouse.create(name, self._log.schema, by_month_of=EVENT_TIME)
+            table = self._warehouse.create(
+                name, schema_of(self._log.columns), by_month_of=EVENT_TIME
+            )
         whole = LogState(found.source, found.snapshot, found.taken_at, tuple(found.months))
         if state is None:
             self._tell(f"{name} is empty: loading all of it")
@@ -264,7 +267,7 @@ def _staged(
     """
     began = time.monotonic()
     name = f"{RAW}.{table.name}"
-    stored = warehouse.find(name) or warehouse.create(name, table.schema)
+    stored = warehouse.find(name) or warehouse.create(name, schema_of(table.columns))
     state = TableState.of(stored.properties)
     if not again and state and found.version and state.version == found.version:
         return _Staged(Loaded(table.name, 0, time.monotonic() - began), stored)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser.conftest import LOOKS, tab
+from tests.e2e.browser.conftest import tab
 from tests.e2e.browser.test_checks import price_changed
 from tests.e2e.browser.ui import STOCK, VIEW, Ui
 from tests.e2e.processes import Up, awaited
@@ -15,11 +15,28 @@ from tests.e2e.test_up import LAUNCH_REFRESH, NODES, refresh_step
 HEALTH = "operations/health"
 CHECK = "financial_data_consistent"
 CHECKS_OF_THE_VIEW = 10
+_LOOK_NOW = """
+mutation {
+  sensorDryRun(cursor: null, selectorData: {
+    sensorName: "health", repositoryName: "__repository__", repositoryLocationName: "soleflip"
+  }) {
+    __typename
+    ... on DryRunInstigationTick { evaluationResult { error { message } } }
+  }
+}
+"""
 _VERDICT = """
 {
   assetOrError(assetKey: {path: ["operations", "health"]}) {
     ... on Asset { assetMaterializations(limit: 1) { description } }
   }
+}
+"""
+_IS_VALID = """
+query IsValid($job: String!) {
+  isPipelineConfigValid(mode: "default", runConfigData: {}, pipeline: {
+    repositoryName: "__repository__", repositoryLocationName: "soleflip", pipelineName: $job
+  }) { __typename }
 }
 """
 _JOBS = """
@@ -32,18 +49,21 @@ _JOBS = """
 
 
 def verdict(up: Up) -> str:
-    """What the page of the health says now."""
+    """What the page of the health says when its sensor looks now, and not within a minute."""
+    looked = up.graphql(_LOOK_NOW)["sensorDryRun"]
+    assert looked["evaluationResult"]["error"] is None
     newest = up.graphql(_VERDICT)["assetOrError"]["assetMaterializations"]
     return str(newest[0]["description"])
 
 
-def test_page_that_up_prints_last_says_that_all_is_well(looked_at: Ui) -> None:
-    looked_at.open(looked_at.up.lines[-1].partition(str(looked_at.up.port))[2])
-    page = looked_at.page
-    expect(page.get_by_text("Fails if more than 15 minutes since last")).to_be_visible()
-    looked_at.require_whole(page.get_by_text("Nothing is wrong.", exact=True).first)
-    looked_at.require_whole(page.get_by_text("value_at_cost_eur", exact=True))
-    looked_at.require_whole(page.get_by_text("hourly_stock_metrics_refresh").first)
+def test_page_that_up_prints_last_says_that_all_is_well(ui: Ui) -> None:
+    ui.open(ui.up.lines[-1].partition(str(ui.up.port))[2])
+    page = ui.page
+    for _ in ui.looks():
+        expect(page.get_by_text("Fails if more than 15 minutes since last")).to_be_visible()
+        ui.require_whole(page.get_by_text("Nothing is wrong.", exact=True).first)
+        ui.require_whole(page.get_by_text("value_at_cost_eur", exact=True))
+        ui.require_whole(page.get_by_text("hourly_stock_metrics_refresh").first)
 
 
 def test_picture_of_the_page_that_up_prints(ui: Ui) -> None:
@@ -54,15 +74,17 @@ def test_picture_of_the_page_that_up_prints(ui: Ui) -> None:
     ui.keep("health")
 
 
-def test_figures_of_the_business_are_on_the_view_and_plotted(looked_at: Ui) -> None:
-    looked_at.open(f"/assets/{VIEW}")
-    page = looked_at.page
-    for name in ("units_available", "value_at_cost_eur", "expected_profit_eur"):
-        looked_at.require_whole(page.get_by_text(name, exact=True).first)
-    looked_at.require_whole(page.get_by_role("cell", name="listed_stockx", exact=True))
+def test_figures_of_the_business_are_on_the_view_and_plotted(ui: Ui) -> None:
+    ui.open(f"/assets/{VIEW}")
+    page = ui.page
+    for _ in ui.looks():
+        for name in ("units_available", "value_at_cost_eur", "expected_profit_eur"):
+            ui.require_whole(page.get_by_text(name, exact=True).first)
+        ui.require_whole(page.get_by_role("cell", name="listed_stockx", exact=True))
     page.get_by_role("button", name="Plots").click()
-    expect(page.get_by_text("value_at_cost_eur", exact=True)).to_be_visible()
-    expect(page.locator("canvas").first).to_be_visible()
+    for _ in ui.looks():
+        expect(page.get_by_text("value_at_cost_eur", exact=True)).to_be_visible()
+        expect(page.locator("canvas").first).to_be_visible()
 
 
 def test_what_is_worth_a_look_is_a_table(ui: Ui) -> None:
@@ -81,7 +103,7 @@ def refreshed(up: Up) -> Up:
     return up
 
 
-def test_no_check_of_the_view_is_grey_after_a_refresh(looked_at: Ui, refreshed: Up) -> None:
+def test_no_check_of_the_view_is_grey_after_a_refresh(ui: Ui, refreshed: Up) -> None:
     """U1: whatever the hourly run does not look at reads "not evaluated", were it red before."""
     (node,) = (
         node
@@ -93,9 +115,10 @@ def test_no_check_of_the_view_is_grey_after_a_refresh(looked_at: Ui, refreshed: 
     ]
     assert [one and one["status"] for one in found] == ["SUCCEEDED"] * CHECKS_OF_THE_VIEW
 
-    looked_at.open(f"/assets/{VIEW}?view=checks")
-    expect(looked_at.page.get_by_text("Succeeded", exact=True)).to_have_count(CHECKS_OF_THE_VIEW)
-    expect(looked_at.page.get_by_text("Not evaluated")).to_have_count(0)
+    ui.open(f"/assets/{VIEW}?view=checks")
+    for _ in ui.looks():
+        expect(ui.page.get_by_text("Succeeded", exact=True)).to_have_count(CHECKS_OF_THE_VIEW)
+        expect(ui.page.get_by_text("Not evaluated")).to_have_count(0)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +129,7 @@ def broken(browser: Browser, up: Up) -> Iterator[Up]:
     with price_changed(up.database_url):
         ui.open_check(STOCK, CHECK)
         ui.execute("execute Execute")
-        # The alerts look every ten seconds, the health every minute.
+        # The alerts look every ten seconds.
         awaited(lambda: CHECK in verdict(up), 150)
         yield up
     ui.open_check(STOCK, CHECK)
@@ -116,50 +139,61 @@ def broken(browser: Browser, up: Up) -> Iterator[Up]:
 
 
 @pytest.mark.usefixtures("broken")
-def test_health_names_what_is_wrong_and_leads_there(looked_at: Ui) -> None:
-    looked_at.open(f"/assets/{HEALTH}")
-    page = looked_at.page
-    looked_at.require_whole(page.get_by_text(f"One thing is wrong: {CHECK}.", exact=True).first)
+def test_health_names_what_is_wrong_and_leads_there(ui: Ui) -> None:
+    ui.open(f"/assets/{HEALTH}", width=1440)
+    page = ui.page
     link = page.get_by_role("link", name=f"check {CHECK} of {STOCK}")
-    looked_at.require_whole(link)
-    if looked_at.width == LOOKS[2][0] and looked_at.is_light:
-        looked_at.keep("health_red")
+    expect(link).to_be_visible()
+    ui.keep("health_red")
+    for _ in ui.looks():
+        ui.require_whole(page.get_by_text(f"One thing is wrong: {CHECK}.", exact=True).first)
+        ui.require_whole(link)
     assert link.get_attribute("href") == f"/assets/{STOCK}?view=checks&checkDetail={CHECK}"
 
 
 @pytest.mark.usefixtures("broken")
-def test_red_check_says_what_to_do_and_links_to_its_section(looked_at: Ui) -> None:
-    looked_at.open_check(STOCK, CHECK)
-    page = looked_at.page
+def test_red_check_says_what_to_do_and_links_to_its_section(ui: Ui) -> None:
+    ui.open_check(STOCK, CHECK)
+    page = ui.page
     told = page.get_by_text(re.compile(r"First: .*lists each fact that differs"))
-    looked_at.require_whole(told)
     link = page.get_by_role("link", name=f"/runbook#{CHECK}")
-    looked_at.require_whole(link)
+    for _ in ui.looks():
+        ui.require_whole(told)
+        ui.require_whole(link)
     with page.context.expect_page() as opened:
         link.click()
-    runbook = opened.value
-    runbook.set_viewport_size({"width": looked_at.width, "height": looked_at.height})
-    heading = runbook.get_by_role("heading", name=CHECK, exact=True)
+    runbook = Ui(opened.value, ui.up)
+    heading = runbook.page.get_by_role("heading", name=CHECK, exact=True)
+    runbook.page.set_viewport_size({"width": 1440, "height": 900})
     expect(heading).to_be_in_viewport()
-    looked_at.require_whole(heading)
-    assert runbook.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    background = runbook.evaluate("getComputedStyle(document.querySelector('h2')).color")
-    assert (background == "rgb(0, 0, 0)") == looked_at.is_light
-    if looked_at.width == LOOKS[2][0] and looked_at.is_light:
-        Ui(runbook, looked_at.up).keep("runbook")
+    runbook.keep("runbook")
+    for scheme in runbook.looks():
+        runbook.require_whole(heading)
+        assert runbook.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        ink = runbook.page.evaluate("getComputedStyle(document.querySelector('h2')).color")
+        assert (ink == "rgb(0, 0, 0)") == (scheme == "light")
 
 
 def test_every_job_can_be_launched_without_a_red_field(ui: Ui) -> None:
+    """Each by what the page asks the server about what it opens with; one of them by the page itself."""
     jobs = ui.up.graphql(_JOBS)["repositoryOrError"]["jobs"]
     names = sorted(job["name"] for job in jobs if not job["name"].startswith("__"))
     assert "switch_metrics_mode" in names
-    for name in names:
-        ui.open(f"/locations/soleflip/jobs/{name}/playground")
+    refused = [
+        name
+        for name in names
+        if ui.up.graphql(_IS_VALID, job=name)["isPipelineConfigValid"]["__typename"]
+        != "PipelineConfigValidationValid"
+    ]
+    assert refused == []
+
+    ui.open("/locations/soleflip/jobs/partition_table/playground")
+    expect(ui.page.get_by_role("button", name="Launch Run")).to_be_enabled()
+    expect(ui.page.get_by_text("Missing required config")).to_have_count(0)
+
+
+def test_dangerous_job_opens_as_a_dry_run(ui: Ui) -> None:
+    ui.open("/locations/soleflip/jobs/switch_metrics_mode/playground")
+    for _ in ui.looks():
+        expect(ui.page.get_by_text("dry_run").first).to_be_visible()
         expect(ui.page.get_by_role("button", name="Launch Run")).to_be_enabled()
-        expect(ui.page.get_by_text("Missing required config")).to_have_count(0)
-
-
-def test_dangerous_job_opens_as_a_dry_run(looked_at: Ui) -> None:
-    looked_at.open("/locations/soleflip/jobs/switch_metrics_mode/playground")
-    expect(looked_at.page.get_by_text("dry_run").first).to_be_visible()
-    expect(looked_at.page.get_by_role("button", name="Launch Run")).to_be_enabled()

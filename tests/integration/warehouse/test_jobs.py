@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME, WAREHOUSE
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.warehouse import jobs
