@@ -56,7 +56,9 @@ class Monitor:
         )
 
 
-def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dict) -> Monitor:
+def monitor_of_file(
+    name: str, parameters: Callable[[Connection], Mapping[str, Any]] = lambda _: {}
+) -> Monitor:
     """The monitor that is one file of sql/monitoring/.
 
     Args:
@@ -69,7 +71,7 @@ def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dic
         question.asset_key,
         question.expected,
         question.advice,
-        lambda connection: question.ask(connection, parameters()),
+        lambda connection: question.ask(connection, parameters(connection)),
     )
 
 

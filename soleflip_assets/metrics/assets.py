@@ -20,7 +20,7 @@ from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.figures import figures_metadata
 from soleflip_assets.metrics.freshness import Freshness
-from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
+from soleflip_assets.metrics.mode import VIEW_STEP, Mode, current_mode, deploy_view
 from soleflip_assets.running.limits import REPEATED_TAG
 
 REFRESH_POOL = "stock_metrics_refresh"
@@ -70,6 +70,7 @@ def stock_metrics_view(
                 "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
+        mode = current_mode(connection)
         done = _was_done_before(context, connection)
     if done:
         context.log.info("Skipped: the run that this one repeats died after it had refreshed.")
@@ -81,7 +82,12 @@ def stock_metrics_view(
         row = _refreshed_by_pg_cron(database, row)
     with database.connect() as connection:
         shown = figures_metadata(connection)
-    context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
+    rows, replaced_age = f"{row['total_records']:,} rows", row["replaced_age_seconds"]
+    if mode is Mode.LIVE:
+        replaced_age = 0.0
+        context.log.info(f"{rows} as of now: {mode.refresh}")
+    else:
+        context.log.info(f"refreshed {rows} in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
         # out of date from the first hour on.
@@ -93,7 +99,7 @@ def stock_metrics_view(
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
             "refresh_seconds": _rounded(row["refresh_seconds"]),
             # Of the figures that it replaced: those that it made are always new.
-            "replaced_age_seconds": _rounded(row["replaced_age_seconds"]),
+            "replaced_age_seconds": _rounded(replaced_age),
             **outcome_metadata(outcomes),
             "dagster/column_schema": column_schema(STOCK_METRICS_VIEW),
             "dagster/column_lineage": column_lineage(STOCK_METRICS_VIEW),

@@ -44,7 +44,7 @@ _OBSERVE = {
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Refresh the metrics at the top of every hour, unless a refresh is still at it. "
-    "Where pg_cron does it, only record and check what it did.",
+    "Where pg_cron does it, only record and check what it did; where the view is live, only check.",
 )
 def hourly_stock_metrics_refresh(
     context: dg.ScheduleEvaluationContext, database: Database
@@ -67,7 +67,7 @@ class ModeConfig(dg.Config):
     """How ``inventory.stock_metrics_view`` is to be kept.
 
     Attributes:
-        mode: recompute all rows at each refresh, or those that changed.
+        mode: recompute all rows at each refresh, those that changed, or none: a query computes what it reads.
         dry_run: say how it is kept now; change nothing.
     """
 
@@ -101,7 +101,7 @@ def switch_mode(context: dg.OpExecutionContext, config: ModeConfig, deployment: 
 
 
 @dg.job(
-    description="Keep inventory.stock_metrics_view in another way: materialized, or incremental. "
+    description="Keep inventory.stock_metrics_view in another way: materialized, incremental or live. "
     "A dry run unless configured otherwise.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
@@ -115,8 +115,9 @@ def switch_metrics_mode() -> None:
 def compare_metrics(context: dg.OpExecutionContext, database: Database) -> None:
     """Compare the read model with stock, row for row, and repair what no trigger announced."""
     with database.connect() as connection:
-        if current_mode(connection) is not Mode.INCREMENTAL:
-            context.log.info("There is no read model: each refresh recomputes all rows.")
+        mode = current_mode(connection)
+        if not mode.has_read_model:
+            context.log.info(f"There is no read model: {mode.refresh}.")
             return
         found = query_one(connection, "metrics/compare.sql")
     repaired = found["missing"] + found["wrong"] + found["phantom"]
@@ -153,8 +154,9 @@ def daily_metrics_comparison(
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a comparison, or say why not."""
     with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
-        if current_mode(connection) is not Mode.INCREMENTAL:
-            return dg.SkipReason("There is no read model: each refresh recomputes all rows.")
+        mode = current_mode(connection)
+    if not mode.has_read_model:
+        return dg.SkipReason(f"There is no read model: {mode.refresh}.")
     if run := unfinished_run(context.instance, compare_stock_metrics.name):
         return dg.SkipReason(f"The comparison of run {run.run_id} is not finished yet.")
     return dg.RunRequest()

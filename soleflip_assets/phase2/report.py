@@ -20,6 +20,7 @@ from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.sql_files import sql_files
+from soleflip_assets.metrics.mode import current_mode
 from soleflip_assets.phase2.retirement import (
     BACKUP_RETIREMENT,
     DEPLOYED_14_DAYS,
@@ -137,12 +138,12 @@ def _schema_changes(connection: Connection) -> str:
             for row in query_file(connection, "report/indexes.sql")
         ),
     )
-    view = query_one(connection, "report/view.sql")
+    view, mode = query_one(connection, "report/view.sql"), current_mode(connection)
     return (
         f"## Schema changes\n\n### Columns\n\n{columns}\n\n### Indexes\n\n{indexes}\n\n### View\n\n"
-        f"Materialized view `inventory.stock_metrics_view`: {view['rows']:,} records, "
-        f"{told_bytes(view['bytes'])}, refreshed {_time(view['last_refresh'])} by "
-        "`SELECT inventory.refresh_stock_metrics();`"
+        f"`inventory.stock_metrics_view` is {mode}: {view['rows']:,} records, "
+        f"{told_bytes(view['bytes'])}, as of {_time(view['last_refresh'])}. With "
+        f"`SELECT inventory.refresh_stock_metrics();` {mode.refresh}."
     )
 
 

@@ -22,7 +22,7 @@ from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.database import query_file, query_one, run_statement
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.retrying import LockedOutError, retrying
-from soleflip_assets.metrics.mode import Mode, current_mode
+from soleflip_assets.metrics.mode import current_mode
 
 # A row takes about a millisecond; writers of the rows of a batch wait until its commit.
 _BATCH = 100
@@ -125,7 +125,7 @@ def resync(deployer: Deployer, ids: Sequence[str] = (), *, dry_run: bool = False
         result.left += [one for one in found if not one.curable]
     else:
         _cure(deployer, sorted({one.stock_id for one in found}), result, with_legacy=with_legacy)
-    if current_mode(connection) is Mode.INCREMENTAL:
+    if current_mode(connection).has_read_model:
         result.read_model = _repair_read_model(connection, dry_run=dry_run)
     return result
 

@@ -6,7 +6,7 @@ its own for Arrow would save a third of the CPU and weigh 27 MB.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -87,15 +87,31 @@ class Shop:
             statement_timeout=deadlines.LOAD_STATEMENT.milliseconds,
         )
         self._tables = tables or {}
+        self._kept: Connection | None = None
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Keep one connection for the length of the block, for what reads several snapshots."""
+        with self._connection() as connection:
+            self._kept = connection
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @contextmanager
     def reading(self) -> Iterator["Reading"]:
         """One snapshot, for the length of the block. Short ones: it holds back vacuum."""
-        connection = self._engine.connect().execution_options(
+        with (
+            nullcontext(self._kept) if self._kept else self._connection() as connection,
+            connection.begin(),
+        ):
+            yield Reading(connection, self._tables)
+
+    def _connection(self) -> Connection:
+        return self._engine.connect().execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        with connection:
-            yield Reading(connection, self._tables)
 
 
 class Reading:

@@ -90,8 +90,7 @@ class Work:
 
     def repair(self, tell: Tell, comparison: "Comparison") -> Iterator[Loaded]:
         """Load again what a comparison found to differ."""
-        with self.warehouse.held(tell):
-            yield from comparing.repair(self.warehouse, self.shop, comparison.months, tell)
+        return comparing.repair(self.warehouse, self.shop, comparison.months, tell)
 
 
 class Comparison:

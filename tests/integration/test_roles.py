@@ -340,7 +340,7 @@ def test_monitors_see_the_same_as_the_orchestrator_and_as_the_administrator(
     with connect(deployed.administrator) as connection:
         connection.execute(text("CREATE EXTENSION pg_stat_statements"))
     with Deployer(create_database_engine(deployed.url("owner")), ignore) as deployer:
-        for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
+        for mode in (Mode.INCREMENTAL, Mode.LIVE, Mode.MATERIALIZED):
             switch(deployer, mode)
             seen = []
             for url in (deployed.url("orchestrator"), deployed.administrator):
@@ -596,8 +596,9 @@ def test_privileges_are_those_listed_after_all_that_makes_objects(
     with Deployer(owner, ignore) as deployer:
         switch(deployer, Mode.INCREMENTAL)
         expect("incremental")
-        switch(deployer, Mode.MATERIALIZED)
-    expect("deployed")
+        for mode in (Mode.LIVE, Mode.MATERIALIZED):
+            switch(deployer, mode)
+            expect("deployed")
     dump = take_dump(owner, tmp_path)
     restored = restore(legacy.url("owner"), dump.path, ignore, replace=False).database
     assert _privileges(legacy.administrator.set(database=restored)) == _listed("deployed", server)

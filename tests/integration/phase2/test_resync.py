@@ -18,7 +18,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.checks.test_corruptions import (
     CHECKS,
     Corruption,
@@ -59,7 +59,7 @@ def bypass(connection: Connection, *statements: str) -> None:
     connection.exec_driver_sql("SET session_replication_role = origin")
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", REFRESHED)
 def test_each_corruption_is_cured(databases_of_each_version: Databases, mode: Mode) -> None:
     url = databases_of_each_version.deployed("busy", mode)
     todo = [*curable(mode)]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser.conftest import tab
-from tests.e2e.browser.test_checks import price_changed
-from tests.e2e.browser.ui import STOCK, VIEW, Ui
 from tests.e2e.processes import Up, awaited
-from tests.e2e.test_up import LAUNCH_REFRESH, NODES, refresh_step
+from tests.e2e.up.conftest import tab
+from tests.e2e.up.test_checks import price_changed
+from tests.e2e.up.test_up import LAUNCH_REFRESH, NODES, refresh_step
+from tests.e2e.up.ui import STOCK, VIEW, Ui
 
 HEALTH = "operations/health"
 CHECK = "financial_data_consistent"

@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import program
-from tests.e2e.browser.test_other_sites import ATTEMPTS, Site, learned, site, tab
 from tests.e2e.processes import awaited, clean_environment, free_port
 from tests.e2e.test_topology import answers
+from tests.e2e.up.test_other_sites import ATTEMPTS, Site, learned, site, tab
 
 __all__ = ["site", "tab"]  # fixtures
 

@@ -1,4 +1,4 @@
-"""A browser, a tab of it for each test, and what is set going once for the pages that show a run's result."""
+"""One running `soleflip up` for all tests of this folder, a browser, and a tab of it for each test."""
 
 import os
 import shutil
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.browser.ui import Ui
+from tests.conftest import open_folder
 from tests.e2e.processes import Up
+from tests.e2e.up.ui import Ui
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # As root, chromium refuses its sandbox; and it shall not talk to anybody but us.
@@ -23,8 +24,20 @@ OPTIONS = [
 PATIENCE_MS = 60_000
 
 
+@pytest.fixture(scope="package")
+def up() -> Iterator[Up]:
+    """A `soleflip up` on the busy sample, for tests that change nothing but by a refresh."""
+    with open_folder() as home:
+        running = Up(home, SOLEFLIP_SAMPLE="busy")
+        try:
+            running.await_url()
+            yield running
+        finally:
+            running.end()
+
+
 # Not for the session: Playwright's event loop runs on in this thread, where later tests want their own.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:

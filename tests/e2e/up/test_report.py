@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.e2e.browser.ui import Ui
+from tests.e2e.up.ui import Ui
 
 HEADINGS = (
     "Schema changes",
