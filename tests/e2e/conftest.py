@@ -1,4 +1,4 @@
-"""What the tests from outside share: the command line in this process, and a shop that asks for a password."""
+"""What the tests from outside share: the command line here, and a shop that asks for a password."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
