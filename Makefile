@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install tools up test lint audit format bench bench-quick screenshots session clusters spark lock clean
+.PHONY: help install tools up test lint audit format bench bench-quick screenshots session containers celery clusters spark lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,10 +62,16 @@ bench-quick: tools ## Fail where a figure of a small shop falls behind its bound
 	$(BIN)/soleflip bench --quick
 
 screenshots: tools ## Renew the pictures of docs/images (needs chromium)
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/browser
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/e2e/up
 
 session: tools ## Renew docs/session.txt, a session of every command
 	SESSION=docs/session.txt $(BIN)/python -m pytest tests/e2e/test_session.py
+
+containers: tools ## Build, run and kill deploy/compose.yaml's containers (root, podman, podman-compose)
+	CONTAINERS=benchmarks/results/containers.md $(BIN)/python -m pytest tests/e2e/test_containers.py
+
+celery: clusters tools ## Run jobs on two Celery workers and kill one (needs Debian's rabbitmq-server)
+	CELERY=benchmarks/results/celery.md $(BIN)/python -m pytest tests/e2e/test_celery.py
 
 clusters: install ## Also install what runs on several machines (Kubernetes, Celery)
 	$(PIP_INSTALL) --require-hashes -r requirements-clusters.lock

@@ -18,10 +18,11 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import run_file
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install
-from soleflip_assets.marts.building import build
+from soleflip_assets.marts.building import build, loaded_at
 from soleflip_assets.marts.catalogue import MARTS, Mart
 from soleflip_assets.marts.making import Making
 from soleflip_assets.metrics.mode import Mode
+from soleflip_assets.sample.sample import NAMES
 from soleflip_assets.warehouse.engine import duckdb_engine
 from soleflip_assets.warehouse.loading import load
 from soleflip_assets.warehouse.shop import Shop as Source
@@ -90,7 +91,7 @@ def run(stage: Stage) -> Section:
 
 def _trade(stage: Stage, shop: Shop) -> None:
     with create_database_engine(shop.url).begin() as connection:
-        run_file(connection, "sample/61_trade.sql")
+        run_file(connection, NAMES)
     with shop.connect() as connection:
         for statement in filter(str.strip, _TRADE.split(";\n")):
             connection.execute(statement)
@@ -109,6 +110,8 @@ def _load(warehouse: Warehouse, shop: Shop) -> None:
 def _by_duckdb(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
     found = {}
     with duckdb_engine(warehouse) as engine:
+        as_of = loaded_at(engine)
+        assert as_of
         for mart in MARTS:
             stage.tell(f"{mart.name} by DuckDB")
             rounds = []
@@ -117,7 +120,7 @@ def _by_duckdb(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
                 engine.query(mart.select)
                 rounds.append(time.perf_counter() - begun)
             found[mart.name] = statistics.median(rounds)
-            build(warehouse, engine, mart)
+            build(warehouse, engine, mart, as_of)
     return found
 
 
@@ -168,7 +171,7 @@ def _column(name: str) -> str:
 
 def _all_and_the_page(warehouse: Warehouse, folder: Path) -> float:
     begun = time.perf_counter()
-    making = Making(warehouse)
+    making = Making(warehouse, lambda _: None)
     made = list(making.make(MARTS))
     (folder / "dashboard.html").write_text(making.page(), encoding="utf-8")
     seconds = time.perf_counter() - begun

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
@@ -15,6 +15,7 @@ from benchmarks import (
     dump,
     history,
     hourly,
+    live,
     marts,
     partitions,
     pg_cron,
@@ -28,6 +29,7 @@ from benchmarks import (
 )
 from benchmarks.results import MILLION, Measured, Results, Section, judge, machine, now
 from benchmarks.shop import PARAMETERS, Stage, free_gigabytes, staged
+from soleflip_assets.commands.terminal import conclude, counted, fail, listed
 
 QUICK_ROWS = 20_000
 # Legacy tables, backups, two ways of keeping the metrics, and copies to deploy on.
@@ -39,6 +41,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "refresh": refresh.run,
     "read_model": read_model.run,
     "writers": writers.run,
+    "live": live.run,
     "synchronisation": synchronisation.run,
     "history": history.run,
     "checks": checks.run,
@@ -87,16 +90,43 @@ def main(*, rows: int, huge: bool, only: list[str], quick: bool, dbt: str | None
         with stage.administer() as connection:
             version = connection.info.parameter_status("server_version")
     results = Results.at(rows, machine(str(version), PARAMETERS))
+    failed = [name for name in only if name not in found]
     if quick:
         results.sections = found
-        behind = _tell_judgement(results.values)
+        conclude_bench(rows, failed, behind=_tell_judgement(results.values))
     else:
         known = results.sections | found
         results.sections = {name: known[name] for name in SECTIONS if name in known}
-        click.echo(f"written to {results.write()}")
+        report = results.write()
         plots.draw()
-        behind = []
-    sys.exit(1 if behind or len(found) < len(only) else 0)
+        conclude_bench(rows, failed, report=report)
+
+
+def conclude_bench(
+    rows: int, failed: Sequence[str], *, behind: Sequence[str] = (), report: Path | None = None
+) -> None:
+    """The last thing that is said: whether all was measured, and is as it was.
+
+    Args:
+        rows: of the shop.
+        failed: sections that were not measured.
+        behind: figures that have fallen behind their bounds by half.
+        report: what was kept; None where only the bounds were looked at.
+    """
+    sentences = []
+    if failed:
+        sentences.append(
+            f"{counted(len(failed), 'section')} failed, as told above: {listed(failed)}."
+        )
+    if behind:
+        sentences.append(
+            f"{counted(len(behind), 'figure')} of a shop of {rows:,} rows fell behind what is recorded in "
+            "benchmarks/bounds.toml by half, marked ✗ above: look for what made it slower, or say there why."
+        )
+    if sentences:
+        fail(*sentences)
+    what = "Every section was measured" if report else "Every figure is within its bound"
+    conclude(f"{what}, in a shop of {rows:,} rows.", report=report or "")
 
 
 def _require_room(rows: int, *, huge: bool) -> None:

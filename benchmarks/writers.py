@@ -1,10 +1,15 @@
 """What the change queue costs those who write to stock: the same writes with and without it, in turn."""
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 from benchmarks.harness import Ratio, cost_of, middle, table, transactions_per_second
 from benchmarks.refresh import REFRESH
 from benchmarks.results import Section
 from benchmarks.shop import Shop, Stage
 from soleflip_assets.metrics.mode import Mode
+
+Name = TypeVar("Name", bound=str)
 
 CLIENTS = 4
 ROUNDS = 12
@@ -39,7 +44,7 @@ def run(stage: Stage) -> Section:
 
 def _section(stage: Stage, shops: dict[Mode, Shop]) -> Section:
     with stage.setting("full_page_writes", on=False):
-        wal = {mode: _wal(shop) for mode, shop in shops.items()}
+        wal = {mode: wal_of_a_write(shop) for mode, shop in shops.items()}
     ratio = wal[Mode.INCREMENTAL] / wal[Mode.MATERIALIZED]
     values = {"writers_wal_percent": 100 * (ratio - 1)}
     text = (
@@ -49,7 +54,13 @@ def _section(stage: Stage, shops: dict[Mode, Shop]) -> Section:
     )
     if stage.quick:
         return Section("Writers", text, values)
-    rates = _rates(stage, shops)
+
+    def drain() -> None:
+        with shops[Mode.INCREMENTAL].connect() as connection:
+            connection.execute(REFRESH)
+            connection.execute("VACUUM inventory_ops.stock_change")
+
+    rates = rates_in_turn(stage, shops, drain)
     slower = Ratio.of_pairs(rates[Mode.INCREMENTAL], rates[Mode.MATERIALIZED])
     percent = 100 * (1 - slower.median)
     values["writers_cost_percent"] = percent
@@ -67,7 +78,7 @@ def _section(stage: Stage, shops: dict[Mode, Shop]) -> Section:
     )
 
 
-def _wal(shop: Shop) -> float:
+def wal_of_a_write(shop: Shop) -> float:
     """Bytes that a write logs."""
     with shop.connect() as connection:
 
@@ -79,19 +90,25 @@ def _wal(shop: Shop) -> float:
         return cost_of(connection, write).wal / min(WRITES, shop.rows)
 
 
-def _rates(stage: Stage, shops: dict[Mode, Shop]) -> dict[Mode, list[float]]:
-    """Transactions per second, of each round."""
-    rates: dict[Mode, list[float]] = {mode: [] for mode in shops}
+def rates_in_turn(
+    stage: Stage, shops: Mapping[Name, Shop], after_round: Callable[[], object] = lambda: None
+) -> dict[Name, list[float]]:
+    """Transactions per second of writers of one row, by shop, of each round.
+
+    Args:
+        stage: is told of each round.
+        shops: which take turns; with the same pages of stock.
+        after_round: what is done between the rounds.
+    """
+    rates: dict[Name, list[float]] = {name: [] for name in shops}
     order = list(shops)
     for number in range(ROUNDS + 1):
         stage.tell(f"writers: round {number} of {ROUNDS}")
-        for mode in order:
-            rate = transactions_per_second(shops[mode], _SCRIPT, CLIENTS, SECONDS)
+        for name in order:
+            rate = transactions_per_second(shops[name], _SCRIPT, CLIENTS, SECONDS)
             if number:  # the first one warms up
-                rates[mode].append(rate)
+                rates[name].append(rate)
         # What drifts while they take turns must not always meet the same one.
         order.reverse()
-        with shops[Mode.INCREMENTAL].connect() as connection:
-            connection.execute(REFRESH)
-            connection.execute("VACUUM inventory_ops.stock_change")
+        after_round()
     return rates

@@ -12,7 +12,7 @@ import dagster as dg
 from soleflip_assets.alerts import definitions as alerts
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.dumps import definitions as dumps
-from soleflip_assets.ground.database import Database, OwnerDatabase
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.health import definitions as health

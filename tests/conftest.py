@@ -50,6 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
+# The modes in which the view is as old as its last refresh. The third, a view of stock itself, is tried where
+# modes are what a test is about; elsewhere it is one query more over stock.
+REFRESHED = (Mode.MATERIALIZED, Mode.INCREMENTAL)
+
 _PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
 _NUMBERS = itertools.count()
 _MEMORY = Path("/dev/shm")  # noqa: S108 - each folder in it is made new, by tempfile
@@ -66,15 +70,15 @@ class Databases:
 
     def legacy(self, sample: Sample) -> URL:
         """A new database as it is before Phase 2."""
-        return self._copy(f"legacy_{sample}", lambda engine: _fill(engine, sample))
+        return self.made(f"legacy_{sample}", lambda engine: _fill(engine, sample))
 
     def deployed(self, sample: Sample, mode: Mode = Mode.MATERIALIZED) -> URL:
         """A new database with Phase 2 deployed; its view is kept in a mode."""
-        return self._copy(f"{mode}_{sample}", lambda engine: _deploy(engine, sample, mode))
+        return self.made(f"{mode}_{sample}", lambda engine: deployed_in(engine, sample, mode))
 
     def dagster(self) -> URL:
         """A new database with Dagster's tables."""
-        return self._copy("dagster", _make_dagsters_tables)
+        return self.made("dagster", _make_dagsters_tables)
 
     def empty(self) -> URL:
         """A new database with nothing in it."""
@@ -82,7 +86,13 @@ class Databases:
         self.server.create_database(name)
         return self.server.url(name)
 
-    def _copy(self, template: str, build: Callable[[Engine], None]) -> URL:
+    def made(self, template: str, build: Callable[[Engine], None]) -> URL:
+        """A new database that somebody knows how to build, which is done once a server.
+
+        Args:
+            template: its name among the others on the server.
+            build: fills an empty one.
+        """
         if template not in self._templates:
             self.server.create_database(template)
             engine = create_database_engine(self.server.url(template))
@@ -132,7 +142,8 @@ def _fill(engine: Engine, sample: Sample) -> None:
         fill(connection, sample)
 
 
-def _deploy(engine: Engine, sample: Sample, mode: Mode) -> None:
+def deployed_in(engine: Engine, sample: Sample, mode: Mode) -> None:
+    """Make an empty database a shop with Phase 2 deployed."""
     _fill(engine, sample)
     with Deployer(engine, log=lambda _: None) as deployer:
         deploy(deployer)

@@ -10,13 +10,30 @@ from typing import Any
 
 import dagster as dg
 
-from soleflip_assets.alerts.state import Observation, Severity, State
-from soleflip_assets.ground.errors import innermost
+from soleflip_assets.alerts.state import DATABASE, Observation, Severity, State
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.errors import innermost, is_of_the_connection
+from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
+from soleflip_assets.metrics.freshness import FRESHNESS
+from soleflip_assets.metrics.jobs import hourly_stock_metrics_refresh, refresh_stock_metrics
+from soleflip_assets.monitoring.watch import watch
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
 from soleflip_assets.running.slow import slow_runs
 
 # The page that sums up what is alerted here: it would tell every fault a second time.
 HEALTH_KEY = dg.AssetKey(["operations", "health"])
+
+# What is too old because nothing renews it, by its check: what renews it, and what starts that.
+CAUSES = {
+    f"check:{key_of(STOCK_METRICS_VIEW).to_user_string()}:{monitor.name}": (
+        f"job:{refresh_stock_metrics.name}",
+        f"schedule:{hourly_stock_metrics_refresh.name}",
+        f"stopped:{hourly_stock_metrics_refresh.name}",
+    )
+    for monitor in FRESHNESS
+}
+# It asks the database twice a minute, so it knows first that this answers again.
+_ASKS_OFTEN = f"sensor:{watch.name}"
 
 # Events of one tick; a backlog is worked off tick by tick.
 BATCH = 1000
@@ -178,8 +195,9 @@ def _observation(record: dg.EventLogRecord, scheduled: frozenset[str]) -> Observ
 
 
 def _checked(entry: dg.EventLogEntry, evaluation: dg.AssetCheckEvaluation) -> Observation:
+    subject = f"check:{evaluation.asset_check_key.to_user_string()}"
     return Observation(
-        f"check:{evaluation.asset_check_key.to_user_string()}",
+        subject,
         failing=not evaluation.passed,
         at=entry.timestamp,
         severity=Severity[evaluation.severity.value],
@@ -188,6 +206,7 @@ def _checked(entry: dg.EventLogEntry, evaluation: dg.AssetCheckEvaluation) -> Ob
         meaning=evaluation.description or "",
         # The preflight is looked at by who deploys, and by no schedule.
         lasting=evaluation.asset_key != PREFLIGHT_KEY,
+        because=CAUSES.get(subject, ()),
     )
 
 
@@ -243,6 +262,8 @@ def read_instigators(
     instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, state: State, now: float
 ) -> Iterator[Observation]:
     """What schedules and sensors have done since the last look, and which were stopped by somebody.
+
+    Where ticks fail because the database does not answer, that is a fault of its own, before them.
 
     Args:
         instance: Dagster's.
@@ -306,10 +327,22 @@ def _ticks(instance: dg.DagsterInstance, instigator: Any, state: State) -> Itera
         if tick.status.value == "STARTED" or tick.timestamp <= after:
             continue
         state.ticks[subject] = tick.timestamp
+        failing = tick.status.value == "FAILURE"
+        detail = _first_line(innermost(tick.error)) if tick.error else ""
+        silent = failing and is_of_the_connection(tick.error)
+        if silent or subject == _ASKS_OFTEN:
+            yield Observation(
+                DATABASE,
+                failing=silent,
+                at=tick.timestamp,
+                detail=detail,
+                meaning="SoleFlip's database does not answer: nothing is refreshed, checked or watched.",
+            )
         yield Observation(
             subject,
-            failing=tick.status.value == "FAILURE",
+            failing=failing,
             at=tick.timestamp,
-            detail=_first_line(innermost(tick.error)) if tick.error else "",
+            detail=detail,
             meaning="It was to decide whether to start something, and could not.",
+            because=(DATABASE,) if silent else (),
         )

@@ -23,6 +23,7 @@ _SECTIONS = {
     "stopped": "a-schedule-or-sensor-is-stopped",
     "target": "a-target-takes-no-alerts",
     "alerts": "too-many-alerts",
+    "database": "the-database-does-not-answer",
 }
 
 
@@ -121,6 +122,8 @@ def _paragraph(alert: Alert, kind: Kind) -> list[str]:
         lines.append("  stayed one way for three hours.")
     if alert.detail:
         lines.append(f"  {alert.detail}")
+    if alert.with_it:
+        lines.append(f"  With it: {', '.join(map(told_of, alert.with_it))}")
     if alert.recovered_at is None:
         section = runbook_section(alert)
         lines.append(f"  {alert.meaning}")
@@ -158,7 +161,12 @@ def _name(alert: Alert) -> str:
 
 def told(alert: Alert) -> str:
     """What an alert is about, in a few words."""
-    kind, _, rest = alert.subject.partition(":")
+    return told_of(alert.subject)
+
+
+def told_of(subject: str) -> str:
+    """What a subject is, in a few words."""
+    kind, _, rest = subject.partition(":")
     if kind == "check":
         asset, _, name = rest.partition(":")
         return f"check {name} of {asset}"
@@ -170,6 +178,7 @@ def told(alert: Alert) -> str:
         "target": f"messages to {rest}",
         "alerts": "more than can be told one by one",
         "runs": f"runs {rest} for too long",
+        "database": "SoleFlip's database",
     }[kind]
 
 

@@ -79,7 +79,8 @@ def _look(context: dg.SensorEvaluationContext, state: State, now: float) -> None
     for seen in list(read_runs(context.instance, state, now)):
         state.observe(seen)
     assert context.repository_def is not None
-    for seen in list(read_instigators(context.instance, context.repository_def, state, now)):
+    instigators = read_instigators(context.instance, context.repository_def, state, now)
+    for seen in sorted(instigators, key=lambda seen: seen.at):
         state.observe(seen)
 
 

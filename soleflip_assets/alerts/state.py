@@ -5,6 +5,9 @@ a target is still to be told follows from the two, so there is no queue that cou
 down: a check that failed and recovered a hundred times meanwhile is one message when the target is back. It
 is bounded, too: by the number of alerts that are kept apart, and by what is kept of each.
 
+One fault is told once. What fails only because something else does, which is told, is named in that message
+and has none of its own; when that something is over, it is forgotten, and told if it is seen failing again.
+
 The state is the cursor of the ``alerts`` sensor, as JSON. Not a table in SoleFlip's database, which is gone
 just when there is something to tell; not a file, which a second machine would not see. Dagster stores the
 cursor at the end of a tick, together with the tick's result: a message is sent first and recorded after, and
@@ -53,6 +56,11 @@ MOST_WARNINGS = 50
 LONGEST_TEXT = 500
 TOO_MANY = "alerts:too_many"
 
+# SoleFlip's database does not answer: whatever asks it fails with it.
+DATABASE = "database"
+# Named in a message as having failed with what it tells of.
+MOST_NAMED = 20
+
 # All checks of a run make one message, so the run's end is awaited; but not for ever.
 LONGEST_WAIT_FOR_RUN_SECONDS = 600.0
 
@@ -86,6 +94,7 @@ class Observation:
         detail: the numbers, or the error's own words.
         meaning: what it means, in a sentence.
         lasting: False for what nobody repeats, and nobody is reminded of: a run that a person started.
+        because: subjects: where one of them fails, this does only for that reason.
     """
 
     subject: str
@@ -96,6 +105,7 @@ class Observation:
     detail: str = ""
     meaning: str = ""
     lasting: bool = True
+    because: Sequence[str] = ()
 
 
 class Told(BaseModel):
@@ -116,6 +126,8 @@ class Alert(BaseModel):
         flapping: whether it did so too often, and has not been calm since.
         told: by target, what that was told last.
         refused: by target, since when that refuses what it is to be told.
+        because: the subject for whose sake alone it fails; empty if it does by itself.
+        with_it: the first subjects that fail for its sake alone.
     """
 
     subject: str
@@ -132,6 +144,8 @@ class Alert(BaseModel):
     flapping: bool = False
     told: dict[str, Told] = {}
     refused: dict[str, float] = {}
+    because: str = ""
+    with_it: list[str] = []
 
     @classmethod
     def of(cls, seen: Observation) -> Self:
@@ -159,6 +173,7 @@ class Alert(BaseModel):
             self.recovered_at = None
             self.since = seen.at
             self.failures = 0
+            self.with_it = []
             self.severity = seen.severity
         self.severity = max(self.severity, seen.severity)
         self.failures += 1
@@ -330,13 +345,43 @@ class State(BaseModel):
     def observe(self, seen: Observation) -> None:
         """Take note of what was seen."""
         alert = self.alerts.get(seen.subject)
-        if alert is None:
-            if seen.failing and self._has_room(seen):
-                self.alerts[seen.subject] = Alert.of(seen)
-        elif seen.failing:
-            alert.again(seen)
-        else:
+        if seen.failing:
+            if alert is not None:
+                alert.again(seen)
+            elif self._has_room(seen):
+                alert = self.alerts[seen.subject] = Alert.of(seen)
+            if alert is not None and not alert.told:
+                self._attribute(alert, seen.because)
+        elif alert is not None:
             alert.recover(seen)
+            self._forget_consequences(alert)
+
+    def _attribute(self, alert: Alert, causes: Iterable[str]) -> None:
+        """Find out for whose sake alone something fails of which nobody was told."""
+        alert.because = next(filter(self.is_failing, causes), "")
+        if alert.because:
+            named = self.alerts[alert.because].with_it
+            if alert.subject not in named and len(named) < MOST_NAMED:
+                named.append(alert.subject)
+
+    def _forget_consequences(self, recovered: Alert) -> None:
+        """Of what is over: itself, if it was a consequence, and those that it had."""
+        consequences = [one for one in self.alerts.values() if one.because == recovered.subject]
+        if recovered.because:
+            consequences.append(recovered)
+        for one in consequences:
+            one.because = ""
+            if not one.told:
+                del self.alerts[one.subject]
+
+    def _due(
+        self, alert: Alert, target: str, accepts: Callable[[Severity], bool], now: float
+    ) -> Kind | None:
+        """What a target is to be told of an alert now; nothing where the cause tells it."""
+        cause = self.alerts.get(alert.because)
+        if cause is not None and cause.severity >= alert.severity and accepts(cause.severity):
+            return None
+        return alert.due(target, accepts, now)
 
     def _has_room(self, seen: Observation) -> bool:
         """Whether one more is kept apart; if not, one alert tells how many more there are."""
@@ -364,6 +409,15 @@ class State(BaseModel):
         alert = self.alerts.get(subject)
         return alert is not None and alert.recovered_at is None
 
+    @property
+    def faults(self) -> list[Alert]:
+        """What fails now, without its consequences."""
+        return [
+            alert
+            for alert in self.alerts.values()
+            if alert.recovered_at is None and not alert.because
+        ]
+
     def news(
         self,
         target: str,
@@ -386,7 +440,7 @@ class State(BaseModel):
             return []
         groups: dict[_Group, list[Alert]] = {}
         for alert in sorted(self.alerts.values(), key=lambda alert: alert.seen_at):
-            kind = alert.due(target, accepts, now)
+            kind = self._due(alert, target, accepts, now)
             refused = target in alert.refused
             if alert.subject == subject_of(target) or (refused and not again):
                 continue
@@ -463,7 +517,7 @@ class State(BaseModel):
             if subject not in gone
             if (alert.lasting and alert.recovered_at is None)
             or (alert.lasting and alert.told and not alert.is_calm(now))
-            or any(alert.due(name, accepts, now) for name, accepts in accepting.items())
+            or any(self._due(alert, name, accepts, now) for name, accepts in accepting.items())
         }
 
 

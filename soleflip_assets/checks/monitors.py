@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from soleflip_assets.checks.question import Answer, questions_of
 from soleflip_assets.checks.shown import Markdown, check_result, markdown_table
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sql_files import SqlFile
 
 
@@ -56,7 +56,9 @@ class Monitor:
         )
 
 
-def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dict) -> Monitor:
+def monitor_of_file(
+    name: str, parameters: Callable[[Connection], Mapping[str, Any]] = lambda _: {}
+) -> Monitor:
     """The monitor that is one file of sql/monitoring/.
 
     Args:
@@ -69,7 +71,7 @@ def monitor_of_file(name: str, parameters: Callable[[], Mapping[str, Any]] = dic
         question.asset_key,
         question.expected,
         question.advice,
-        lambda connection: question.ask(connection, parameters()),
+        lambda connection: question.ask(connection, parameters(connection)),
     )
 
 

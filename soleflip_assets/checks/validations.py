@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from soleflip_assets.checks.question import Answer, Question, ask_all, questions_in
 from soleflip_assets.checks.shown import check_result
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import Database, run_statement
+from soleflip_assets.ground.database import run_statement
+from soleflip_assets.ground.resource import Database
 
 VALIDATIONS: Sequence[Question] = questions_in("checks")
 

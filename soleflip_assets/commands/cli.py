@@ -34,7 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Refresh and watch": {
         "refresh": ("watch", "Refresh the metrics now, or choose who does so hourly."),
-        "metrics": ("watch", "Choose how the metrics are kept: all anew, or what changed."),
+        "metrics": ("watch", "Choose how the metrics are kept: anew, incrementally, or live."),
         "status": ("watch", "Show daemons, schedules, the last refresh and alerts."),
         "health": ("probe", "Say whether a process of production is alive."),
         "resync": ("resync", "Carry stock rows again to wherever they differ."),

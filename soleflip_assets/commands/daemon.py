@@ -2,9 +2,9 @@
 
 Dagster spaces the ticks of a sensor by the time of the last one, and sleeps and beats by the clock. After
 that was set back by an hour, no sensor would look for an hour, not even the alerts. So a thread beside the
-daemon sees when the clock goes back, and begins the daemon anew in the same process; when it begins, times of
-sensors that lie in the future are corrected. It takes the options of ``dagster-daemon``. Here: that. Not
-here: what the alerts remember (alerts/state.py).
+daemon sees when the clock goes back, and begins the daemon anew in the same process; before and when it
+begins, times of sensors and heartbeats that lie in the future are corrected. It takes the options of
+``dagster-daemon``. Here: that. Not here: what the alerts remember (alerts/state.py).
 """
 
 import logging
@@ -50,6 +50,21 @@ def forget_the_future(instance: dg.DagsterInstance, now: float) -> list[str]:
     return names
 
 
+def forget_future_heartbeats(instance: dg.DagsterInstance, now: float) -> None:
+    """Let the daemons have beaten now whose last heartbeat lies in the future.
+
+    To `soleflip health` that is no sign of life. On a machine on which a start takes longer than the time
+    between two looks, the daemon was killed before its first heartbeat, again and again.
+
+    Args:
+        instance: Dagster's.
+        now: the time.
+    """
+    for beat in instance.get_daemon_heartbeats().values():
+        if beat.timestamp > now + _SET_BACK_SECONDS:
+            instance.add_daemon_heartbeat(beat._replace(timestamp=now))
+
+
 def watch_the_clock(
     clock: Callable[[], float] = time.time, begin_anew: Callable[[], None] | None = None
 ) -> None:
@@ -68,6 +83,7 @@ def watch_the_clock(
         found = clock() - time.monotonic()
         if found < ahead - _SET_BACK_SECONDS:
             _LOG.warning("The clock was set back by %.0f s: the daemon begins anew.", ahead - found)
+            _correct(clock())
             (begin_anew or _begin_anew)()
             return
         ahead = found
@@ -78,6 +94,7 @@ def _correct(now: float) -> bool:
     try:
         with dg.DagsterInstance.get() as instance:
             names = forget_the_future(instance, now)
+            forget_future_heartbeats(instance, now)
     except Exception as error:  # noqa: BLE001 the storage is away: the next attempt is soon
         _LOG.warning("The times of the sensors could not be seen (%s).", type(error).__name__)
         return False

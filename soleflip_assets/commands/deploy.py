@@ -5,6 +5,7 @@ import click
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.commands.terminal import conclude, counted, examples
 from soleflip_assets.commands.work import as_owner, run
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.phase2.assets import PREFLIGHT_KEY
@@ -51,10 +52,10 @@ def deploy(*, check: bool, prefer: str | None) -> None:
         _conclude_check(run("preflight_phase2", config))
         return
     done = run("deploy_phase2", config)
-    rows = int(done.metadata(*STOCK.key.path)["dagster/row_count"])
+    rows = int(done.metadata(*key_of(STOCK).path)["dagster/row_count"])
     changed = sum(
         int(done.metadata(*key.path).get("steps_applied", 0))
-        for key in (STOCK.key, STOCK_METRICS_VIEW.key)
+        for key in (key_of(STOCK), key_of(STOCK_METRICS_VIEW))
     )
     what = (
         f"Phase 2 is deployed: {counted(rows, 'stock row')}"

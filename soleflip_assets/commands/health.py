@@ -90,18 +90,7 @@ def _require_code_server(port: int | None) -> None:
     The standard gRPC health service is answered by the one that listens, whatever became of the other.
     """
     settings = Settings.from_environment()
-    require_code_server(f"{settings.code_server_host}:{port or settings.code_server_port}")
-
-
-def require_code_server(address: str) -> None:
-    """Ask a code server whether it is there.
-
-    Args:
-        address: as gRPC writes it.
-
-    Raises:
-        UnhealthyError: it does not answer.
-    """
+    address = f"{settings.code_server_host}:{port or settings.code_server_port}"
     with grpc.insecure_channel(address) as channel:
         try:
             channel.unary_unary(_PING)(_PING_REQUEST, timeout=_TIMEOUT_SECONDS)

@@ -1,6 +1,6 @@
 """``soleflip resync``, as a command. Not here: what is carried where (phase2/resync.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import click
@@ -15,7 +15,8 @@ from soleflip_assets.commands.terminal import (
     say,
 )
 from soleflip_assets.commands.work import as_owner, run
-from soleflip_assets.phase2.resync import Resynced
+from soleflip_assets.ground.settings import Settings
+from soleflip_assets.phase2.resync import Difference, Resynced
 
 
 @click.command(
@@ -51,14 +52,11 @@ def resync(stock_ids: Sequence[UUID], *, dry_run: bool) -> None:
     for line in lines_of([str(one) for one in result.cured], most=10):
         say(f"  {line}")
     if result.left:
-        fail(
-            f"{counted(len(result.left), 'difference')} cannot be cured without a person "
-            f"({listed([str(one) for one in result.left], most=2)}): find out for whom the units are held, "
-            "then correct stock or stock_reservation."
-        )
+        fail(*left_for_a_person(result.left))
+    record = done.op_metadata("carry_again").get("record")
     conclude(
         _verdict(result, dry_run=dry_run),
-        report=done.op_metadata("carry_again").get("record", ""),
+        report=Settings.from_environment().reports / record if record else "",
         run=done.link,
         then="`soleflip resync` writes it"
         if dry_run and result.cured
@@ -66,6 +64,21 @@ def resync(stock_ids: Sequence[UUID], *, dry_run: bool) -> None:
         if result.cured
         else "",
     )
+
+
+def left_for_a_person(left: Sequence[Difference]) -> Iterator[str]:
+    """A sentence for each kind of what a person has to decide."""
+    remedies = {
+        False: "find out for whom the units are held, then correct stock or stock_reservation.",
+        True: "bring the stock row back from the dump, or delete the old rows: the runbook says how, under "
+        "financial_data_consistent.",
+    }
+    for is_orphan, remedy in remedies.items():
+        if those := [str(one) for one in left if one.is_orphan is is_orphan]:
+            yield (
+                f"{counted(len(those), 'difference')} cannot be cured without a person "
+                f"({listed(those, most=2)}): {remedy}"
+            )
 
 
 def _verdict(result: Resynced, *, dry_run: bool) -> str:

@@ -3,7 +3,6 @@
 import sys
 
 import click
-import dagster as dg
 
 from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.commands.environment import make_home, prepared
@@ -12,7 +11,6 @@ from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import complain, configuration_errors, examples, tell
 from soleflip_assets.commands.up import require_free_port, serve
 from soleflip_assets.ground.settings import Settings
-from soleflip_assets.running.lost import end_lost_runs
 
 
 @click.command(
@@ -50,8 +48,5 @@ def up(port: int | None) -> None:
                 tell(f"Ended {left} processes that a killed `soleflip up` had left")
             require_free_port(port)
             with prepared(settings) as environment:
-                with dg.DagsterInstance.get() as instance:
-                    for sentence in end_lost_runs(instance):
-                        tell(sentence)
                 code = serve(environment, port, household, tell)
     sys.exit(code)

@@ -450,8 +450,7 @@ def _failing(state: State | None) -> list[Fault]:
         return []
     return [
         Fault(alert.subject, alert.severity.name, _moment(alert.since), alert.detail)
-        for alert in state.alerts.values()
-        if alert.recovered_at is None
+        for alert in state.faults
     ]
 
 

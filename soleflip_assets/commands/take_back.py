@@ -77,7 +77,8 @@ def revert(*, remake_legacy: bool) -> None:
 def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
     """Restore DUMP beside the database, and prove it.
 
-    DUMP is a file that `soleflip deploy` took, with its manifest beside it. One that was cut short or
+    DUMP is a file that `soleflip deploy` took, with its manifest beside it; its name is enough where it is
+    in SOLEFLIP_HOME/dumps. One that was cut short or
     altered is refused before anything is touched. What was restored is compared with the manifest: rows,
     content, every object with its owner and privileges, and what the database itself was: owner, encoding,
     locale, tablespace, privileges, limits, settings, comment. Subscriptions come back disabled and without
@@ -94,21 +95,25 @@ def restore(dump: Path | None, *, replace: bool, drill: bool) -> None:
     if drill == (dump is not None) or (drill and replace):
         raise UsageRefusal("restore needs a DUMP, or --drill alone: name one of the two.")
     if dump is not None:
-        _require_file(dump)
-        _bring_back(dump, replace=replace)
+        _bring_back(_found(dump), replace=replace)
         return
 
     _drill()
 
 
-def _require_file(dump: Path) -> None:
-    """Refuse what cannot be a dump before anything is started."""
+def _found(dump: Path) -> Path:
+    """The file, also by its name in SOLEFLIP_HOME/dumps; what cannot be a dump is refused."""
+    with configuration_errors():
+        kept = Settings.from_environment().dumps / dump.name
+    if not dump.exists() and dump.name == str(dump) and kept.is_file():
+        return kept
     if dump.is_dir():
         newest = max(dump.glob("*.dump"), key=lambda file: file.stat().st_mtime, default=None)
         found = f"such as {newest}" if newest else "of which there is none in it"
         raise UsageRefusal(f"{dump} is a folder: name a file that `soleflip deploy` took, {found}.")
     if not dump.is_file():
         raise UsageRefusal(f"there is no file {dump}: name a dump that `soleflip deploy` took.")
+    return dump
 
 
 @with_environment

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
-from soleflip_assets.commands.health import UnhealthyError, require_code_server
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
 from soleflip_assets.commands.terminal import complain
 from soleflip_assets.ground import runbook
@@ -41,10 +40,14 @@ _HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
-# Of a database that is ours: what is done to it, and by which command.
+# What comes before the UI, and which module does it: of a database that is ours, and of another one. Not in
+# this process, which stays for as long as the UI: Dagster is 35 MB.
 _PREPARATIONS = {
-    "Deploying Phase 2": ["deploy"],
-    "Installing the log of stock": ["history", "install"],
+    "Deploying Phase 2": ["soleflip_assets", "deploy"],
+    "Installing the log of stock": ["soleflip_assets", "history", "install"],
+}
+_PREPARATIONS_ELSEWHERE = {
+    "Looking for runs whose process is gone": ["soleflip_assets.commands.lost"],
 }
 
 _READINESS = """
@@ -101,6 +104,8 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
         The exit code: 0 after Ctrl-C or SIGTERM, 1 when the deployment or a process failed.
     """
     logs = private_folder(environment.settings.home / "logs")
+    # glibc gives threads up to eight heaps a core; of all processes here together two are 15 MB less.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     # Alerts link to it; behind a proxy it has another name.
     if "ui_url" not in environment.settings.model_fields_set:
         os.environ[UI_URL] = f"http://{_HOST}:{port}"
@@ -109,7 +114,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
     with _signals_set(stopping), _socket_folder(household) as folder:
         try:
             processes.start_warden(environment)
-            deployed = not environment.embedded or _deployed(processes, stopping, tell)
+            deployed = _prepare(environment, processes, stopping, tell)
             if stopping.is_set():
                 return 0
             _start_ui(processes, port, folder, stopping)
@@ -240,21 +245,24 @@ def _signals_set(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _deployed(processes: _Processes, stopping: threading.Event, tell: Tell) -> bool:
-    """Run what prepares a database of ours, its progress on our terminal.
+def _prepare(
+    environment: Environment, processes: _Processes, stopping: threading.Event, tell: Tell
+) -> bool:
+    """Run what comes before the UI, its progress on our terminal.
 
     Returns:
-        Whether all of it succeeded.
+        Whether all of it succeeded; True where the database is not ours, and nothing was deployed.
     """
-    for what, arguments in _PREPARATIONS.items():
+    preparations = _PREPARATIONS if environment.embedded else _PREPARATIONS_ELSEWHERE
+    for what, module in preparations.items():
         tell(what)
-        command = [sys.executable, "-m", "soleflip_assets", *arguments]
-        preparation = processes.start("deployment", *command, stdout=None, stderr=None)
+        command = [sys.executable, "-m", *module]
+        preparation = processes.start("preparation", *command, stdout=None, stderr=None)
         while preparation.process.poll() is None and not stopping.wait(0.1):
             pass
         processes.end(preparation)
         if preparation.process.returncode != 0:
-            return False
+            return not environment.embedded
     return True
 
 
@@ -285,11 +293,9 @@ def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threadin
 
 
 def _answers(socket_path: str) -> bool:
-    try:
-        require_code_server(f"unix:{socket_path}")
-    except UnhealthyError:
-        return False
-    return True
+    """Whether the code server listens, which it does when it has loaded the code. Without gRPC, 8 MB here."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(socket_path) == 0
 
 
 def _await(is_so: Callable[[], bool], processes: _Processes, stopping: threading.Event) -> None:

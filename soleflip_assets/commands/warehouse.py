@@ -16,6 +16,7 @@ from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.commands.terminal import conclude, counted, examples, fail, refuse, say, table
 from soleflip_assets.commands.work import run, with_environment
+from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.state_folder import StateFolder
 
 _MOST_ROWS = 1000
@@ -207,13 +208,13 @@ def status(environment: Environment, *, as_json: bool) -> None:
     if not found:
         say("nothing is loaded yet: run `soleflip warehouse load`")
         return
-    header = ["table", "rows", "files", "bytes", "as of (UTC)", "lacks"]
+    header = ["table", "rows", "files", "size", "as of (UTC)", "lacks"]
     rows = [
         [
             size.name,
             size.rows,
             size.files,
-            size.bytes,
+            told_bytes(size.bytes),
             f"{size.loaded_at:%Y-%m-%d %H:%M}" if size.loaded_at else "",
             ", ".join(size.pending),
         ]

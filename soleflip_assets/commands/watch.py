@@ -20,6 +20,7 @@ from soleflip_assets.commands.terminal import (
     say,
 )
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
@@ -52,7 +53,7 @@ def refresh(environment: Environment, *, install_pg_cron: bool, remove_pg_cron: 
         _schedule_refresh(environment.database_url, install=install_pg_cron)
         return
     done = run("refresh_stock_metrics")
-    rows = int(done.metadata(*STOCK_METRICS_VIEW.key.path)["dagster/row_count"])
+    rows = int(done.metadata(*key_of(STOCK_METRICS_VIEW).path)["dagster/row_count"])
     conclude(
         f"inventory.stock_metrics_view is fresh: {counted(rows, 'row')}, {done.checked}.",
         run=done.link,
@@ -78,21 +79,27 @@ def _schedule_refresh(url: URL, *, install: bool) -> None:
 @click.command(
     epilog=examples(
         ("soleflip metrics --mode incremental", "where a refresh takes long"),
+        (
+            "soleflip metrics --mode live",
+            "where a query is quick without: never refreshed, never old",
+        ),
         ("soleflip metrics --mode materialized", "back, to the view as specified"),
     )
 )
-@click.option("--mode", type=click.Choice(["materialized", "incremental"]), required=True,
-              help="Recompute all rows at each refresh, or those that changed.")  # fmt: skip
+@click.option("--mode", type=click.Choice(["materialized", "incremental", "live"]), required=True,
+              help="Recompute all rows at each refresh, those that changed, or none.")  # fmt: skip
 @as_owner
 def metrics(*, mode: str) -> None:
-    """Choose how the metrics are kept: all anew, or what changed.
+    """Choose how the metrics are kept: anew, incrementally, or live.
 
     materialized is the view as Phase 2 deploys it. In incremental mode it is a view of a table that a queue
-    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock. Readers
-    of the view and writers of stock go on during the switch.
+    of changes keeps up to date: a refresh takes as long as there are changes, not as there is stock. live is
+    a view of stock itself: nothing is stored, so nothing grows old and there is nothing to refresh; it has
+    no indexes, so a rare range of the metrics reads all of stock. Readers of the view and writers of stock go
+    on during the switch.
 
-    Writes: a table, a queue and triggers on stock; the view is swapped once the new one is proven equal.
-    Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
+    Writes: in incremental mode a table, a queue and triggers on stock; a view that stores rows is swapped
+    once it is proven equal. Works as the owner (SOLEFLIP_OWNER_DATABASE_URL).
 
     Exits with 1 when the two differ or a step failed; run again, it resumes.
     """

@@ -25,7 +25,7 @@ from soleflip_assets.ground.sql_files import SqlFile, sql_files
 REMOVAL = "remove_orphans"
 
 # Where the files are whose objects stay in a database.
-_STEPS = ("phase2", "incremental", "months", "history")
+_STEPS = ("phase2", "incremental", "live", "months", "history")
 
 
 class Action(StrEnum):

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from soleflip_assets.deploying.deployer import Deployer, DeploymentError, Log
-from soleflip_assets.ground.database import OwnerDatabase
+from soleflip_assets.ground.resource import OwnerDatabase
 
 
 class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -4,7 +4,7 @@ import dagster as dg
 
 from soleflip_assets.dumps.restore import drill
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import OwnerDatabase
+from soleflip_assets.ground.resource import OwnerDatabase
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags

@@ -10,6 +10,11 @@ _CLASS = re.compile(
 )
 _OURS = ("soleflip_assets.", "dagster._core.definitions.events.Failure")
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
+# psycopg's own class is of what libpq says: no connection, or one that broke. The others the server says.
+_NO_CONNECTION = re.compile(
+    r"psycopg\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
+    r"SqlclientUnableToEstablishSqlconnection|TooManyConnections)): "
+)
 
 
 class ConfigurationError(Exception):
@@ -48,6 +53,15 @@ def is_of_a_check(error: Any) -> bool:
         error: as Dagster keeps it.
     """
     return any(_CHECK_FAILED in one.message for one in _chain(error))
+
+
+def is_of_the_connection(error: Any) -> bool:
+    """Whether SoleFlip's database did not answer: it says nothing of what was asked.
+
+    Args:
+        error: as Dagster keeps it.
+    """
+    return any(_NO_CONNECTION.match(one.message) for one in _chain(error))
 
 
 def _chain(error: Any) -> Iterator[Any]:

@@ -3,7 +3,8 @@
 A server, a database or a role may have settings that change what a statement means or end it half-way. Ours
 are set in one place for psycopg, sync and async, and for PostgreSQL's programs. Behind a pooler that shares
 its sessions they hold for a transaction at a time, so that nothing of ours stays there. Here: engines and
-sessions, without Dagster, which `soleflip health` cannot wait for. Not here: statements (database.py).
+sessions, without Dagster, which `soleflip health` cannot wait for. Not here: statements (database.py), or
+asyncio (async_sessions.py).
 """
 
 import json
@@ -17,7 +18,6 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Connection, Engine, NullPool, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from soleflip_assets.ground.bounded import BoundedConnection
 from soleflip_assets.ground.deadlines import CLIENT_GONE, CONNECTION_PARAMETERS, LOCK, STATEMENT
@@ -82,18 +82,21 @@ def create_database_engine(url: URL, application_name: str = "soleflip", **setti
         settings: of its sessions, besides SETTINGS.
     """
     engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    _Sessions(url, application_name, settings).attend(engine)
+    attend(engine, url, application_name, settings)
     event.listen(engine, "do_connect", _bounded)
     return engine
 
 
-def create_async_database_engine(
-    url: URL, application_name: str = "soleflip", **settings: str
-) -> AsyncEngine:
-    """The same for asyncio, whose ``asyncio.timeout`` ends what waits for an answer."""
-    engine = create_async_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    _Sessions(url, application_name, settings).attend(engine.sync_engine)
-    return engine
+def attend(engine: Engine, url: URL, application_name: str, settings: Mapping[str, str]) -> None:
+    """Make all sessions of an engine ours.
+
+    Args:
+        engine: has none yet.
+        url: that it leads to.
+        application_name: what ``pg_stat_activity`` shows, unless the URL says otherwise.
+        settings: besides SETTINGS.
+    """
+    _Sessions(url, application_name, settings).attend(engine)
 
 
 def _bounded(

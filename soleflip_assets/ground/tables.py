@@ -1,13 +1,11 @@
 """The tables and columns that Phase 2 meets and makes, in words: the contract of shared names and types.
 
 Here: names, types, descriptions, and which column came from which. Not here: SQL, or what a column is for in
-the application. The UI's column schemas, the preflight's expected types and the lineage read it from here.
+the application. The UI's column schemas (assets.py), the preflight's expected types and the sample read it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import dagster as dg
 
 
 @dataclass(frozen=True)
@@ -47,49 +45,6 @@ class Table:
     description: str
     columns: Sequence[Column]
     kind: str = field(default="table")
-
-    @property
-    def key(self) -> dg.AssetKey:
-        """The asset that models it."""
-        return dg.AssetKey(["inventory", self.name])
-
-    @property
-    def metadata(self) -> dict[str, object]:
-        """What the UI shows of it before anything has run."""
-        return {
-            "dagster/table_name": f"inventory.{self.name}",
-            "dagster/column_schema": self.column_schema,
-            "dagster/column_lineage": self.column_lineage,
-        }
-
-    @property
-    def column_schema(self) -> dg.TableSchema:
-        """Columns, types and descriptions for the UI."""
-        return dg.TableSchema(
-            columns=[
-                dg.TableColumn(
-                    column.name,
-                    column.type,
-                    column.text,
-                    dg.TableColumnConstraints(nullable=column.nullable),
-                )
-                for column in self.columns
-            ]
-        )
-
-    @property
-    def column_lineage(self) -> dg.TableColumnLineage:
-        """Which columns of which assets each column is filled from."""
-        return dg.TableColumnLineage(
-            deps_by_column={
-                column.name: [
-                    dg.TableColumnDep(dg.AssetKey(["inventory", table]), source)
-                    for table, _, source in (name.partition(".") for name in column.sources)
-                ]
-                for column in self.columns
-                if column.sources
-            }
-        )
 
 
 _ID = Column("id", "uuid", "Primary key", nullable=False)

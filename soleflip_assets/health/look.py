@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.alerts.message import LOCATION, page_of, runbook_section, told
 from soleflip_assets.alerts.sensor import alerts as alerts_sensor
 from soleflip_assets.alerts.sensor import remembered
-from soleflip_assets.alerts.state import Alert, Severity
+from soleflip_assets.alerts.state import DATABASE, Alert, Severity
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines, runbook
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.figures import FIGURES
 from soleflip_assets.metrics.freshness import FRESHNESS
@@ -112,14 +113,14 @@ def look(
         name for name, status in instance.get_daemon_statuses().items() if not status.healthy
     )
     state = remembered(instance)
-    alerts = [alert for alert in (state.alerts.values() if state else ()) if not alert.recovered_at]
+    alerts = state.faults if state else []
     clockworks = list(_clockworks(instance, repository, now))
     deployed, age, unanswered = _ask(database)
     faults = [
         *(_of_daemon(name) for name in dead),
         *(_of_alert(alert) for alert in alerts),
         *(fault for one in clockworks for fault in _of_alerts_sensor(one, now)),
-        *unanswered,
+        *(fault for fault in unanswered if all(fault.name != alert.subject for alert in alerts)),
     ]
     return Health(
         at=now,
@@ -185,20 +186,20 @@ def _ask(database: Database) -> tuple[bool | None, float | None, list[Fault]]:
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())
         fault = Fault(
-            "database",
+            DATABASE,
             f"SoleFlip's database does not answer: {said}",
             Severity.ERROR,
             None,
-            runbook.first_step("a-tick-failed"),
+            runbook.first_step("the-database-does-not-answer"),
             "",
-            runbook.link("a-tick-failed"),
+            runbook.link("the-database-does-not-answer"),
         )
         return None, None, [fault]
 
 
 def _figures(instance: dg.DagsterInstance) -> dict[str, float]:
     """Those of the last refresh that Dagster recorded, which is at most an hour old; asking costs a scan."""
-    event = instance.get_latest_materialization_event(STOCK_METRICS_VIEW.key)
+    event = instance.get_latest_materialization_event(key_of(STOCK_METRICS_VIEW))
     recorded: Mapping[str, Any] = {}
     if event is not None and event.asset_materialization is not None:
         recorded = event.asset_materialization.metadata

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from soleflip_assets.alerts.events import HEALTH_KEY
 from soleflip_assets.alerts.state import Severity
 from soleflip_assets.checks.shown import OWNERS
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.health.look import Health, look
 from soleflip_assets.health.page import metadata, numbers, verdict
 

@@ -10,7 +10,9 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.checks.shown import OWNERS, accept_beta, metadata_of, sql_metadata
-from soleflip_assets.ground.database import Database, query_file
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK
 from soleflip_assets.history.log import (
     FUNCTIONS,
@@ -111,7 +113,7 @@ assets = [
     _asset_of(
         STOCK_EVENT,
         "What each row of stock became, at each write: prices, quantities, status, listings, place.",
-        [STOCK.key],
+        [key_of(STOCK)],
     ),
     _asset_of(RESERVATION_EVENT, "What each reservation became, at each write.", []),
 ]

@@ -5,7 +5,7 @@ is not installed there is nothing to be wrong, and each says so. Here: which the
 ask.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,14 +54,13 @@ def _look_at_triggers(connection: Connection) -> Answer:
 
 
 def _monitors() -> list[Monitor]:
-    files: dict[str, Callable[[], Mapping[str, Any]]] = {
-        "history_months_ahead": dict,
-        "history_months_whole": dict,
-        "history_overflow_empty": dict,
-        "history_says_what_stock_is": dict,
-        "history_archive_proven": dict,
-        "history_retention_kept": _retention,
-    }
+    files = (
+        "history_months_ahead",
+        "history_months_whole",
+        "history_overflow_empty",
+        "history_says_what_stock_is",
+        "history_archive_proven",
+    )
     triggers = Monitor(
         "history_triggers_as_installed",
         ASSET,
@@ -73,7 +72,8 @@ def _monitors() -> list[Monitor]:
         _where_installed(one)
         for one in [
             triggers,
-            *(monitor_of_file(name, parameters) for name, parameters in files.items()),
+            *(monitor_of_file(name) for name in files),
+            monitor_of_file("history_retention_kept", lambda _: _retention()),
         ]
     ]
 

@@ -8,7 +8,7 @@ import dagster as dg
 from soleflip_assets.checks.monitors import monitor_checks
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.history.assets import asset_key

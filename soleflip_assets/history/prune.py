@@ -17,7 +17,7 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import query_one
 from soleflip_assets.history.log import KEY, LOGS, HistoryError, state_of
 from soleflip_assets.months.archive import require_parquet
-from soleflip_assets.months.leaving import Leaving, half_way, let_go
+from soleflip_assets.months.leaving import Leaving, archive_path, half_way, let_go
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import TableName, list_months
 
@@ -76,7 +76,7 @@ def prune(
     require_parquet()
     archives = []
     for one in leaving:
-        archive = let_go(connection, one, KEY, _path(connection, one, folder))
+        archive = let_go(connection, one, KEY, archive_path(connection, folder, one))
         deployer.log(f"{one} left: {archive.digest.rows:,} events are in {archive.path}")
         archives.append(archive)
     return Pruned(
@@ -115,10 +115,3 @@ def _has_rows(connection: Connection, table: TableName) -> bool:
         return False
     statement = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier)
     return bool(connection.exec_driver_sql(statement.as_string()).scalar_one())
-
-
-def _path(connection: Connection, leaving: Leaving, folder: Path) -> Path:
-    """Where its file is: by database, whatever that may be called, and by log."""
-    database = str(query_one(connection, "monitoring/server.sql")["database"])
-    safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in database)
-    return folder / safe / leaving.parent.name / f"{leaving.table.name}.parquet"

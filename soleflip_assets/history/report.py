@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.history.log import LOGS, TRIGGER_COUNT, events_of, state_of
 from soleflip_assets.months.partitions import list_months
@@ -68,7 +69,7 @@ class HistoryStatus:
             f"{'✓' if self.well else '✗'} {logged}",
             *([f"✗ {self.overflow:,} events wait for a month"] if self.overflow else []),
             *(
-                f"  {one.month} {one.log}: {one.rows:,} events, {one.bytes:,} bytes"
+                f"  {one.month} {one.log}: {one.rows:,} events, {told_bytes(one.bytes)}"
                 + (f", archived in {one.archived}" if one.archived else "")
                 for one in self.months
             ),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from soleflip_assets.alerts.sensor import remembered
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.amounts import megabytes
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.housekeeping.event_log import bytes_of_event_log, prune, vacuum
 from soleflip_assets.housekeeping.files import (

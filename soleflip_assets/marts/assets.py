@@ -4,7 +4,7 @@ One step computes all marts that are asked for: they read each other, and an eng
 Here: what Dagster is told. Not here: the work (making.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -27,12 +27,16 @@ ADDS_UP = "adds_up"
 DASHBOARD = dg.AssetKey([NAMESPACE, "dashboard"])
 
 
-def making() -> "Making":
-    """The work on the environment's warehouse."""
+def making(tell: Callable[[str], None]) -> "Making":
+    """The work on the environment's warehouse.
+
+    Args:
+        tell: gets a sentence where somebody else is at it.
+    """
     # Its packages take seconds and a hundred megabytes, which a refresh of the metrics need not wait for.
     from soleflip_assets.marts.making import Making  # noqa: PLC0415
 
-    return Making.from_environment()
+    return Making.from_environment(tell)
 
 
 def key(mart: Mart) -> dg.AssetKey:
@@ -83,7 +87,7 @@ def _check_specs(mart: Mart) -> list[dg.AssetCheckSpec]:
 def marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Compute the marts that are asked for, each after those that it reads; then compare all of them."""
     asked = [mart for mart in MARTS if key(mart) in context.selected_asset_keys]
-    for made in making().make(asked):
+    for made in making(context.log.info).make(asked):
         yield dg.MaterializeResult(
             asset_key=key(made.mart), metadata=_metadata(made), check_results=_checked(made)
         )
@@ -147,9 +151,11 @@ def _metadata(made: "Made") -> dict[str, Any]:
     owners=OWNERS,
     description="All pictures and the day's figures on one page: a file that needs no network.",
 )
-def dashboard_page(state: StateFolder) -> dg.MaterializeResult[None]:
+def dashboard_page(
+    context: dg.AssetExecutionContext, state: StateFolder
+) -> dg.MaterializeResult[None]:
     """Draw the page, and put it in the place of the last one."""
-    work = making()
+    work = making(context.log.info)
     page = work.page()
     path = state.dashboard
     private_folder(path.parent)

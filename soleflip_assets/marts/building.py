@@ -6,31 +6,68 @@ what Dagster records (assets.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from soleflip_assets.marts.catalogue import Mart
+from soleflip_assets.marts.catalogue import MARTS, Mart
 from soleflip_assets.warehouse.engine import Engine
 from soleflip_assets.warehouse.store import Warehouse
 
+_OF_LOAD = "soleflip.loaded_at"
 
-def build(warehouse: Warehouse, engine: Engine, mart: Mart) -> pa.Table:
+
+def loaded_at(engine: Engine) -> datetime | None:
+    """As of when an engine's tables hold what they hold; None where nothing was loaded."""
+    (state,) = engine.query("SELECT load_state.loaded_at AS loaded_at FROM load_state").to_pylist()
+    found: datetime | None = state["loaded_at"]
+    return found
+
+
+def build(warehouse: Warehouse, engine: Engine, mart: Mart, as_of: datetime) -> pa.Table:
     """Compute a mart, and put it in the place of what it was.
 
     Args:
         warehouse: holds it.
         engine: sees what it reads.
         mart: which.
+        as_of: when the engine's tables hold what they hold.
 
     Returns:
         Its rows, sorted by what one row is of.
     """
     found = engine.query(mart.select)
     rows = found.sort_by([(column, "ascending") for column in mart.grain])
-    warehouse.replace(mart.table, rows)
-    engine.see(mart.table)
+    table = warehouse.replace(mart.table, rows, {_OF_LOAD: as_of.isoformat()})
+    engine.see(mart.name, table)
     return rows
+
+
+def needed(warehouse: Warehouse, asked: Sequence[Mart], as_of: datetime) -> list[Mart]:
+    """Those that are asked for, and what they read or are compared with where that is of another load.
+
+    Else a mart that is computed alone would be made of two states of the shop, and not add up.
+
+    Args:
+        warehouse: holds them.
+        asked: marts.
+        as_of: when the engine's tables hold what they hold.
+    """
+    old = {mart.name for mart in MARTS if not _is_of(warehouse, mart, as_of)}
+    found: set[str] = set()
+    waiting = [*asked]
+    while waiting:
+        mart = waiting.pop()
+        found.add(mart.name)
+        beside = {*mart.reads, *mart.compared_with} & old - found
+        waiting += [other for other in MARTS if other.name in beside]
+    return [mart for mart in MARTS if mart.name in found]
+
+
+def _is_of(warehouse: Warehouse, mart: Mart, as_of: datetime) -> bool:
+    table = warehouse.find(mart.table)
+    return table is not None and table.properties.get(_OF_LOAD) == as_of.isoformat()
 
 
 @dataclass(frozen=True)

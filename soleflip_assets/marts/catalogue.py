@@ -5,6 +5,7 @@ read. Its header says all that is said of it anywhere: what it is, what it reads
 cannot know, and its columns. Here: reading that. Not here: computing one (building.py).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from graphlib import TopologicalSorter
 from types import MappingProxyType
 
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
+
+_READ = re.compile(r"\b(?:FROM|JOIN) (\w+)")
 
 NAMESPACE = "marts"
 """Of the tables in the warehouse, and of the assets."""
@@ -80,6 +83,12 @@ class Mart:
     def adds_up(self) -> SqlFile:
         """What it is compared with: rows of ``what``, ``found`` and ``expected``."""
         return SqlFile(f"{NAMESPACE}/adds_up/{self.name}.sql")
+
+    @property
+    def compared_with(self) -> list[str]:
+        """The tables and marts that it has to add up with, and those that are made there."""
+        (statement,) = self.adds_up.statements
+        return _READ.findall(statement)
 
 
 def _listed(text: str) -> list[str]:

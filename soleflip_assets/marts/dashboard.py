@@ -172,7 +172,7 @@ def _since(log_began_at: datetime | None) -> str:
 
 
 def _shown(name: str, rows: pa.Table) -> _Shown:
-    found = picture(name, rows.to_pylist())
+    found = picture(name, rows)
     return _Shown(mart(name), found, found.svg)
 
 

@@ -3,16 +3,19 @@
 Here: what assets, jobs and commands ask for. Not here: what Dagster is told of it (assets.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 
 from soleflip_assets.marts import dashboard
-from soleflip_assets.marts.building import Compared, build, compare, repeated
+from soleflip_assets.marts.building import Compared, build, compare, loaded_at, needed, repeated
 from soleflip_assets.marts.catalogue import NAMESPACE, PICTURED, TODAY, Mart
 from soleflip_assets.marts.pictures import picture
-from soleflip_assets.warehouse.engine import Engine, open_engine
+from soleflip_assets.warehouse.engine import open_engine
 from soleflip_assets.warehouse.store import Warehouse, WarehouseError
+
+Tell = Callable[[str], None]
 
 # As many as anyone reads in the UI.
 _SHOWN_ROWS = 20
@@ -48,33 +51,41 @@ class Making:
 
     Args:
         warehouse: that is read and written.
+        tell: gets a sentence where somebody else writes them.
     """
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, tell: Tell) -> None:
         self._warehouse = warehouse
+        self._tell = tell
 
     @classmethod
-    def from_environment(cls) -> Self:
+    def from_environment(cls, tell: Tell) -> Self:
         """On the warehouse that the environment names.
 
         Raises:
             ConfigurationError: it names none, or one that cannot be reached.
         """
-        return cls(Warehouse.from_environment())
+        return cls(Warehouse.from_environment(), tell)
 
     def make(self, asked: Sequence[Mart]) -> Iterator[Made]:
-        """Compute marts, each after those that it reads; then compare all of them.
+        """Compute marts of what the last load left, each after those that it reads; then compare all of them.
 
         Args:
-            asked: in the order of ``MARTS``.
+            asked: marts; what they read and is of an older load is computed, too.
 
         Raises:
-            WarehouseError: nothing is loaded.
+            WarehouseError: nothing is loaded, or somebody else is at it.
         """
-        with open_engine(self._warehouse) as engine:
-            _require_loaded(engine)
-            built = [(mart, build(self._warehouse, engine, mart)) for mart in asked]
+        with self._alone(), open_engine(self._warehouse) as engine:
+            if (as_of := loaded_at(engine)) is None:
+                raise WarehouseError(
+                    "The warehouse is empty: load it with `soleflip warehouse load`."
+                )
+            marts = needed(self._warehouse, asked, as_of)
+            built = [(mart, build(self._warehouse, engine, mart, as_of)) for mart in marts]
             for mart, rows in built:
+                if mart not in asked:
+                    continue
                 says, header, shown = _words(mart, rows)
                 yield Made(
                     mart,
@@ -93,7 +104,8 @@ class Making:
         Raises:
             WarehouseError: a mart was not computed yet.
         """
-        return dashboard.page(lambda name: self._warehouse.read(f"{NAMESPACE}.{name}"))
+        with self._alone():
+            return dashboard.page(lambda name: self._warehouse.read(f"{NAMESPACE}.{name}"))
 
     def today(self) -> dashboard.Today:
         """The day's figures.
@@ -103,16 +115,14 @@ class Making:
         """
         return dashboard.Today.of(self._warehouse.read(f"{NAMESPACE}.{TODAY}"))
 
-
-def _require_loaded(engine: Engine) -> None:
-    (state,) = engine.query("SELECT load_state.loaded_at FROM load_state").to_pylist()
-    if state["loaded_at"] is None:
-        raise WarehouseError("The warehouse is empty: load it with `soleflip warehouse load`.")
+    def _alone(self) -> AbstractContextManager[None]:
+        """Beside a load, which changes nothing that is read here, but beside nobody who computes them."""
+        return self._warehouse.held(self._tell, NAMESPACE)
 
 
 def _words(mart: Mart, rows: Any) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
     if mart.name in PICTURED:
-        drawn = picture(mart.name, rows.to_pylist())
+        drawn = picture(mart.name, rows)
         return drawn.says, drawn.header, drawn.rows[:_SHOWN_ROWS]
     first = rows.slice(0, _SHOWN_ROWS).to_pylist()
     return "", rows.schema.names, [[*map(_cell, row.values())] for row in first]

@@ -43,7 +43,7 @@ def send_figures(context: dg.OpExecutionContext, state: StateFolder) -> None:
     Raises:
         dagster.Failure: a target did not take the message; the others did.
     """
-    today = making().today()
+    today = making(context.log.info).today()
     title = f"[SoleFlip] The figures of {today.day}"
     link = f"{Settings.from_environment().ui_url}/assets/{'/'.join(DASHBOARD.path)}"
     body = text(today.figures, link)

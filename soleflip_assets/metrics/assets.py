@@ -13,12 +13,14 @@ from soleflip_assets.checks.validations import build_asset_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one, run_statement
+from soleflip_assets.ground.assets import column_lineage, column_schema, key_of, table_metadata
+from soleflip_assets.ground.database import query_one, run_statement
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.figures import figures_metadata
 from soleflip_assets.metrics.freshness import Freshness
-from soleflip_assets.metrics.mode import VIEW_STEP, Mode, deploy_view
+from soleflip_assets.metrics.mode import VIEW_STEP, Mode, current_mode, deploy_view
 from soleflip_assets.running.limits import REPEATED_TAG
 
 REFRESH_POOL = "stock_metrics_refresh"
@@ -41,13 +43,13 @@ class RefreshConfig(dg.Config):
 
 
 @dg.asset(
-    key=STOCK_METRICS_VIEW.key,
-    deps=[STOCK.key],
+    key=key_of(STOCK_METRICS_VIEW),
+    deps=[key_of(STOCK)],
     group_name="inventory",
     kinds={"postgres", "view"},
     owners=OWNERS,
     description=STOCK_METRICS_VIEW.description,
-    metadata={**STOCK_METRICS_VIEW.metadata, **sql_metadata(Mode.MATERIALIZED.files)},
+    metadata={**table_metadata(STOCK_METRICS_VIEW), **sql_metadata(Mode.MATERIALIZED.files)},
     # Two refreshes never overlap: in Dagster the second run waits in the queue for the pool (of one, see
     # dagster.yaml), in PostgreSQL for the function's advisory lock, whoever called it.
     pool=REFRESH_POOL,
@@ -68,6 +70,7 @@ def stock_metrics_view(
                 "There is no view to refresh yet: deploy Phase 2 with `soleflip deploy`.",
                 allow_retries=False,
             )
+        mode = current_mode(connection)
         done = _was_done_before(context, connection)
     if done:
         context.log.info("Skipped: the run that this one repeats died after it had refreshed.")
@@ -79,7 +82,12 @@ def stock_metrics_view(
         row = _refreshed_by_pg_cron(database, row)
     with database.connect() as connection:
         shown = figures_metadata(connection)
-    context.log.info(f"refreshed {row['total_records']:,} rows in {row['refresh_seconds']:.2f} s")
+    rows, replaced_age = f"{row['total_records']:,} rows", row["replaced_age_seconds"]
+    if mode is Mode.LIVE:
+        replaced_age = 0.0
+        context.log.info(f"{rows} as of now: {mode.refresh}")
+    else:
+        context.log.info(f"refreshed {rows} in {row['refresh_seconds']:.2f} s")
     return dg.MaterializeResult(
         # The version is the definition's. With one for each refresh, the UI would call the deployment report
         # out of date from the first hour on.
@@ -91,10 +99,10 @@ def stock_metrics_view(
             "last_refresh": dg.MetadataValue.timestamp(row["last_refresh"].astimezone(UTC)),
             "refresh_seconds": _rounded(row["refresh_seconds"]),
             # Of the figures that it replaced: those that it made are always new.
-            "replaced_age_seconds": _rounded(row["replaced_age_seconds"]),
+            "replaced_age_seconds": _rounded(replaced_age),
             **outcome_metadata(outcomes),
-            "dagster/column_schema": STOCK_METRICS_VIEW.column_schema,
-            "dagster/column_lineage": STOCK_METRICS_VIEW.column_lineage,
+            "dagster/column_schema": column_schema(STOCK_METRICS_VIEW),
+            "dagster/column_lineage": column_lineage(STOCK_METRICS_VIEW),
         },
     )
 
@@ -163,4 +171,4 @@ def _refreshed_by_pg_cron(database: Database, row: RowMapping) -> RowMapping:
 
 
 assets = [stock_metrics_view]
-checks = [build_asset_checks(STOCK_METRICS_VIEW.key)]
+checks = [build_asset_checks(key_of(STOCK_METRICS_VIEW))]

@@ -43,4 +43,4 @@ class Freshness:
 
 
 # Asked at each look: no module reads the environment when it is loaded.
-FRESHNESS = [monitor_of_file("view_is_fresh", lambda: Freshness.from_environment().seconds)]
+FRESHNESS = [monitor_of_file("view_is_fresh", lambda _: Freshness.from_environment().seconds)]

@@ -9,7 +9,9 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics import pg_cron
 from soleflip_assets.metrics.assets import REFRESH_POOL
@@ -22,8 +24,8 @@ refresh_stock_metrics = dg.define_asset_job(
     "refresh_stock_metrics",
     # All of its checks, the monitors' too: the UI shows a check that did not run since the last
     # materialization as not evaluated, and so would turn a red one grey.
-    selection=dg.AssetSelection.assets(STOCK_METRICS_VIEW.key)
-    | dg.AssetSelection.checks_for_assets(STOCK_METRICS_VIEW.key),
+    selection=dg.AssetSelection.assets(key_of(STOCK_METRICS_VIEW))
+    | dg.AssetSelection.checks_for_assets(key_of(STOCK_METRICS_VIEW)),
     description="Refresh inventory.stock_metrics_view and run all of its checks.",
     config={"ops": {"inventory__stock_metrics_view": {"config": {"deploy": False}}}},
     executor_def=in_process,
@@ -42,7 +44,7 @@ _OBSERVE = {
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Refresh the metrics at the top of every hour, unless a refresh is still at it. "
-    "Where pg_cron does it, only record and check what it did.",
+    "Where pg_cron does it, only record and check what it did; where the view is live, only check.",
 )
 def hourly_stock_metrics_refresh(
     context: dg.ScheduleEvaluationContext, database: Database
@@ -65,7 +67,7 @@ class ModeConfig(dg.Config):
     """How ``inventory.stock_metrics_view`` is to be kept.
 
     Attributes:
-        mode: recompute all rows at each refresh, or those that changed.
+        mode: recompute all rows at each refresh, those that changed, or none: a query computes what it reads.
         dry_run: say how it is kept now; change nothing.
     """
 
@@ -99,7 +101,7 @@ def switch_mode(context: dg.OpExecutionContext, config: ModeConfig, deployment: 
 
 
 @dg.job(
-    description="Keep inventory.stock_metrics_view in another way: materialized, or incremental. "
+    description="Keep inventory.stock_metrics_view in another way: materialized, incremental or live. "
     "A dry run unless configured otherwise.",
     executor_def=in_process,
     tags=run_tags(deadlines.DEPLOYMENT, Priority.PERSON),
@@ -113,15 +115,16 @@ def switch_metrics_mode() -> None:
 def compare_metrics(context: dg.OpExecutionContext, database: Database) -> None:
     """Compare the read model with stock, row for row, and repair what no trigger announced."""
     with database.connect() as connection:
-        if current_mode(connection) is not Mode.INCREMENTAL:
-            context.log.info("There is no read model: each refresh recomputes all rows.")
+        mode = current_mode(connection)
+        if not mode.has_read_model:
+            context.log.info(f"There is no read model: {mode.refresh}.")
             return
         found = query_one(connection, "metrics/compare.sql")
     repaired = found["missing"] + found["wrong"] + found["phantom"]
     context.log.info(f"{repaired:,} rows were changed past the triggers; they are repaired")
     context.log_event(
         dg.AssetObservation(
-            STOCK_METRICS_VIEW.key,
+            key_of(STOCK_METRICS_VIEW),
             metadata={name: found[name] for name in ("missing", "wrong", "phantom")},
         )
     )
@@ -151,8 +154,9 @@ def daily_metrics_comparison(
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a comparison, or say why not."""
     with database.limited(lock=deadlines.WATCH_LOCK, statement=deadlines.WATCH) as connection:
-        if current_mode(connection) is not Mode.INCREMENTAL:
-            return dg.SkipReason("There is no read model: each refresh recomputes all rows.")
+        mode = current_mode(connection)
+    if not mode.has_read_model:
+        return dg.SkipReason(f"There is no read model: {mode.refresh}.")
     if run := unfinished_run(context.instance, compare_stock_metrics.name):
         return dg.SkipReason(f"The comparison of run {run.run_id} is not finished yet.")
     return dg.RunRequest()

@@ -1,18 +1,21 @@
-"""The two ways of keeping ``inventory.stock_metrics_view``, and switching from one to the other.
+"""The three ways of keeping ``inventory.stock_metrics_view``, and switching from one to another.
 
 ``materialized`` is the seed's: each refresh computes every row anew. ``incremental`` is a read model of its
-own, fed by a queue of changes: each refresh computes the rows that changed. Who reads the view, and who
-calls ``inventory.refresh_stock_metrics()``, need not know which it is. Here: which files make which way, and
-in which order one takes the place of the other. Not here: what they do, which is in sql/incremental and
-sql/materialized.
+own, fed by a queue of changes: each refresh computes the rows that changed. ``live`` is a view of stock: each
+query computes what it reads, and a refresh has nothing to do. Who reads the view, and who calls
+``inventory.refresh_stock_metrics()``, need not know which it is. Here: which files make which way, and in
+which order one takes the place of another. Not here: what they do, which is in sql/materialized,
+sql/incremental and sql/live.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.catalog import objects_defined_by
 from soleflip_assets.deploying.changes import Outcome, outcome_of
 from soleflip_assets.deploying.dependents import dependents, left_behind, readers
 from soleflip_assets.deploying.deployer import (
@@ -25,16 +28,54 @@ from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 
 READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW_OF_READ_MODEL = sql_files("incremental")
 MATERIALIZED_VIEW, DROP_READ_MODEL = sql_files("materialized")
-
-# What a deployment makes again where somebody changed it.
-_READ_MODEL_STEPS = [READ_MODEL, CHANGE_QUEUE, INDEXES]
+(LIVE_VIEW,) = sql_files("live")
 
 _REFRESH = SqlFile("phase2/80_refresh_stock_metrics.sql")
 # The last step of a deployment: with it, Phase 2 is deployed.
 VIEW_STEP = SqlFile("phase2/81_stock_metrics_view.sql")
-_FILES_OF_MODE = {
-    "materialized": [_REFRESH, VIEW_STEP],
-    "incremental": [_REFRESH, *_READ_MODEL_STEPS, VIEW_OF_READ_MODEL],
+# Of what a switch does, each does this, whatever the ledger says; all else is applied where it is not yet.
+_DONE_ANEW = {MATERIALIZED_VIEW, FILL}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way of keeping the view.
+
+    Attributes:
+        files: what a deployment makes again where somebody changed it, in this order.
+        switch: what a switch to it does, in this order.
+        makes_view: the steps after which the view is kept so.
+        refresh: what a refresh does, as part of a sentence.
+    """
+
+    files: Sequence[SqlFile]
+    switch: Sequence[SqlFile]
+    makes_view: Sequence[SqlFile]
+    refresh: str
+
+
+_WAYS = {
+    "materialized": _Way(
+        [_REFRESH, VIEW_STEP],
+        # It is filled beside the one that it replaces. What proves it equal, but for what was written
+        # meanwhile, belongs to the read model and its queue, which go afterwards.
+        [READ_MODEL, CHANGE_QUEUE, MATERIALIZED_VIEW, VIEW_STEP],
+        [VIEW_STEP, MATERIALIZED_VIEW],
+        "each refresh recomputes all rows",
+    ),
+    "incremental": _Way(
+        [_REFRESH, READ_MODEL, CHANGE_QUEUE, INDEXES, VIEW_OF_READ_MODEL],
+        # It is filled once changes are queued: what is written meanwhile is in the queue.
+        [READ_MODEL, CHANGE_QUEUE, FILL, INDEXES, VIEW_OF_READ_MODEL],
+        [VIEW_OF_READ_MODEL],
+        "each refresh computes the rows that changed",
+    ),
+    "live": _Way(
+        [_REFRESH, LIVE_VIEW],
+        [LIVE_VIEW],
+        [LIVE_VIEW],
+        "the view reads inventory.stock itself, and there is nothing to refresh",
+    ),
 }
 
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
@@ -46,16 +87,48 @@ class Mode(StrEnum):
 
     MATERIALIZED = "materialized"
     INCREMENTAL = "incremental"
+    LIVE = "live"
 
     @property
-    def files(self) -> list[SqlFile]:
+    def files(self) -> Sequence[SqlFile]:
         """The files that define the view and what keeps it, in the order of their deployment."""
-        return _FILES_OF_MODE[self]
+        return _WAYS[self].files
+
+    @property
+    def has_read_model(self) -> bool:
+        """Whether a table and a queue of changes keep it."""
+        return READ_MODEL in self.files
+
+    @property
+    def indexes(self) -> set[str]:
+        """The names of the indexes that are made with it."""
+        made = (one for file in self.files for one in objects_defined_by(file.statements))
+        return {one.name for one in made if one.kind == "index"}
+
+    @property
+    def refresh(self) -> str:
+        """What a refresh does, as part of a sentence."""
+        return _WAYS[self].refresh
 
 
 def current_mode(connection: Connection) -> Mode:
     """How the view is kept, by what the catalog shows; ``materialized`` before it is deployed."""
-    return Mode(query_one(connection, "metrics/mode.sql")["mode"])
+    if not ledger.exists(connection):
+        return Mode.MATERIALIZED
+    found = query_one(connection, "metrics/mode.sql")["mode"]
+    return Mode(found) if found else _mode_made_last(connection)
+
+
+def _mode_made_last(connection: Connection) -> Mode:
+    """Of a view that somebody dropped or defined otherwise: by the step of the ledger that made it last."""
+    entries = ledger.entries(connection)
+    made = {
+        entries[file.name]["id"]: mode
+        for mode in Mode
+        for file in _WAYS[mode].makes_view
+        if file.name in entries and entries[file.name]["finished_at"]
+    }
+    return made[max(made)] if made else Mode.MATERIALIZED
 
 
 def deploy_view(deployer: Deployer) -> list[Outcome]:
@@ -83,7 +156,7 @@ def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
             run_statement(deployer.connection, "metrics/compare.sql")
         outcomes.append(deployer.apply(file))
     _refresh_adopted(deployer)
-    if mode is Mode.MATERIALIZED:
+    if not mode.has_read_model:
         _drop_read_model(deployer)
     return outcomes
 
@@ -118,39 +191,29 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
         _refuse_if_not_deployed(deployer)
         deployer.apply_operations()
         _refuse_if_something_would_go(deployer, [_VIEW, _BEHIND_THE_VIEW])
-        deployer.apply(_REFRESH)
-        if mode is Mode.INCREMENTAL:
-            try:
-                _make_read_model(deployer)
-            except Exception:
-                # Its triggers would queue changes that nobody takes. What a killed process leaves, the check
-                # mode_is_whole tells of.
-                if not deployer.connection.invalidated:
-                    _drop_read_model(deployer)
-                raise
-        else:
-            deployer.execute(MATERIALIZED_VIEW)
-            for file in mode.files:
-                deployer.apply(file)
+        try:
+            for file in _WAYS[mode].switch:
+                if file in _DONE_ANEW:
+                    deployer.execute(file)
+                else:
+                    deployer.apply(file)
+        except Exception:
+            # Its triggers would queue changes that nobody takes. What a killed process leaves, the check
+            # mode_is_whole tells of.
+            connection = deployer.connection
+            if not connection.invalidated and not current_mode(connection).has_read_model:
+                _drop_read_model(deployer)
+            raise
+        # The other view has gone with its indexes.
+        ledger.forget_missing(deployer.connection)
         deployer.grant()
-    if mode is Mode.MATERIALIZED:
+    if not mode.has_read_model:
         _drop_read_model(deployer)
     return switches
 
 
-def _make_read_model(deployer: Deployer) -> None:
-    """Queue changes, then fill the read model, then swap: what is written meanwhile is in the queue."""
-    deployer.apply(READ_MODEL)
-    deployer.apply(CHANGE_QUEUE)
-    deployer.execute(FILL)
-    deployer.apply(INDEXES)
-    deployer.apply(VIEW_OF_READ_MODEL)
-    # The materialized view has gone with its indexes.
-    ledger.forget_missing(deployer.connection)
-
-
 def _drop_read_model(deployer: Deployer) -> None:
-    """What is left of it in ``materialized`` mode; also after a switch that died."""
+    """What is left of it in a mode without; also after a switch that died."""
     if query_one(deployer.connection, "metrics/mode.sql")["read_model"]:
         deployer.execute(DROP_READ_MODEL)
 

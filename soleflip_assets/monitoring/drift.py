@@ -26,6 +26,7 @@ from soleflip_assets.deploying.catalog import (
     objects_defined_by,
 )
 from soleflip_assets.deploying.changes import orphans
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.tables import STOCK, STOCK_METRICS_VIEW, Column, Table
@@ -93,7 +94,7 @@ def drift_monitor(
 
     return Monitor(
         f"{table.name}_schema_as_deployed",
-        table.key,
+        key_of(table),
         f"Columns, indexes, functions, triggers and definition of {table.name} are as this version makes it.",
         _MEANING,
         look,

@@ -9,7 +9,8 @@ from soleflip_assets.checks.monitors import build_monitors, monitor_checks, moni
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.monitoring import drift, plans
 from soleflip_assets.monitoring.watch import WATCHED
@@ -32,7 +33,7 @@ DAILY = [
 ]
 
 # Nobody writes there, and comparing them reads all of them.
-_BACKUPS = [backup_of(table).key for table in LEGACY_TABLES]
+_BACKUPS = [key_of(backup_of(table)) for table in LEGACY_TABLES]
 
 WEEKLY = [monitor_of_file("index_usage")]
 
@@ -47,7 +48,7 @@ checks = [
 watch_daily = dg.define_asset_job(
     "watch_daily",
     selection=monitor_checks(DAILY)
-    | validation_checks(STOCK.key, STOCK_METRICS_VIEW.key)
+    | validation_checks(key_of(STOCK), key_of(STOCK_METRICS_VIEW))
     | countdown.SELECTION,
     description="Look for inconsistent data, a changed schema, slow plans and what grows unnoticed.",
     executor_def=in_process,

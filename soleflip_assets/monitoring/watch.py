@@ -18,8 +18,10 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.checks.shown import evaluation
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.metrics.freshness import FRESHNESS
+from soleflip_assets.metrics.mode import current_mode
 from soleflip_assets.running.lost import end_lost_runs
 
 INTERVAL_SECONDS = 30
@@ -28,10 +30,10 @@ REPORT_AGAIN_SECONDS = 900
 
 WATCHED = [
     *FRESHNESS,
-    monitor_of_file("mode_is_whole"),
+    monitor_of_file("mode_is_whole", lambda connection: {"mode": current_mode(connection)}),
     monitor_of_file(
         "no_transaction_holds_back",
-        lambda: {"old_seconds": float(deadlines.TRANSACTION_OLD.seconds)},
+        lambda _: {"old_seconds": float(deadlines.TRANSACTION_OLD.seconds)},
     ),
 ]
 

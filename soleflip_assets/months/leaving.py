@@ -2,7 +2,8 @@
 
 It is written to Parquet and read back while it is still part of the table; only then is it detached, and
 dropped only where it is then what the file holds. Who dies in between leaves the month, or its file and the
-month; done again, it resumes. Here: the order. Not here: which months leave (history/, partitioning/).
+month; done again, it resumes. Here: the order, the record of it, and where files lie. Not here: which months
+leave (history/, partitioning/).
 """
 
 from collections.abc import Sequence
@@ -85,13 +86,31 @@ def let_go(connection: Connection, leaving: Leaving, key: Sequence[str], path: P
         ConfigurationError: there is no Parquet, or no room for the file.
         LockedOutError: somebody holds the month, or the table, for too long.
     """
-    archive = _recorded(connection, leaving) or _archived(connection, leaving, key, path)
+    archive = _recorded(connection, leaving) or archive_month(connection, leaving, key, path)
     detach_month(connection, leaving.parent, leaving.table)
     # From here on nobody can write to it. What came since, from a clock that stood wrong, is archived now.
     if digest_of_table(connection, leaving.table, key) != archive.digest:
-        archive = _archived(connection, leaving, key, path)
-    retrying(lambda _: _drop(connection, leaving))
+        archive = archive_month(connection, leaving, key, path)
+    drop_archived(connection, leaving)
     return archive
+
+
+def archive_path(connection: Connection, folder: Path, leaving: Leaving) -> Path:
+    """Where a month's file lies: by database and schema, whatever these are called.
+
+    Args:
+        connection: the database.
+        folder: of all archives.
+        leaving: the month.
+    """
+    database = str(query_one(connection, "monitoring/server.sql")["database"])
+    name = leaving.table.name.removesuffix("_detached")
+    return folder / _safe(database) / _safe(leaving.table.schema) / f"{_safe(name)}.parquet"
+
+
+def _safe(name: str) -> str:
+    """A name of the database's as one of a file."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
 
 
 def _recorded(connection: Connection, leaving: Leaving) -> Archive | None:
@@ -108,7 +127,15 @@ def _recorded(connection: Connection, leaving: Leaving) -> Archive | None:
     return None
 
 
-def _archived(connection: Connection, leaving: Leaving, key: Sequence[str], path: Path) -> Archive:
+def archive_month(
+    connection: Connection, leaving: Leaving, key: Sequence[str], path: Path
+) -> Archive:
+    """Write a month to a file, prove that, and record it.
+
+    Raises:
+        ArchiveError: the file does not hold what it should.
+        ConfigurationError: there is no Parquet, or no room for the file.
+    """
     archive = archive_table(connection, leaving.table, key, path)
     query_one(
         connection,
@@ -123,8 +150,16 @@ def _archived(connection: Connection, leaving: Leaving, key: Sequence[str], path
     return archive
 
 
+def drop_archived(connection: Connection, leaving: Leaving) -> None:
+    """Drop a month that was archived and detached, in one transaction with the record of it; never CASCADE.
+
+    Raises:
+        LockedOutError: somebody holds it for too long.
+    """
+    retrying(lambda _: _drop(connection, leaving))
+
+
 def _drop(connection: Connection, leaving: Leaving) -> None:
-    """Drop what was detached, in one transaction with its record; never CASCADE."""
     begin_with_lock_timeout(connection, _LOCK_TIMEOUT)
     try:
         drop = sql.SQL("DROP TABLE {}").format(leaving.table.identifier)

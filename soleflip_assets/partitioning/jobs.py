@@ -12,12 +12,13 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, OwnerDatabase
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.ground.retrying import LockedOutError
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.months.archive import ArchiveError, archive_table, require_parquet
-from soleflip_assets.months.partitions import TableName, list_months
+from soleflip_assets.months.archive import ArchiveError, require_parquet
+from soleflip_assets.months.leaving import Leaving, archive_month, archive_path
+from soleflip_assets.months.partitions import list_months
 from soleflip_assets.partitioning.conversion import convert, drop_check, own_checks
 from soleflip_assets.partitioning.keeping import Archive, make_months, overdue, prune
 from soleflip_assets.partitioning.names import Keep, plain
@@ -215,12 +216,11 @@ def _would_drop(connection: Connection, tables: list[Managed], now: datetime) ->
 
 
 def archiver(folder: Path, log: Log) -> Archive:
-    """What archives a month below a folder, in a file of its name that is read back and compared."""
+    """What archives a month below a folder, in a file that is read back and compared, and records it."""
 
-    def archive(connection: Connection, table: TableName, column: str) -> None:
-        key = find_table(connection, str(table), column).key_columns or (column,)
-        file = folder / table.schema / f"{table.name.removesuffix('_detached')}.parquet"
-        kept = archive_table(connection, table, key, file)
+    def archive(connection: Connection, leaving: Leaving, column: str) -> None:
+        key = find_table(connection, str(leaving.table), column).key_columns or (column,)
+        kept = archive_month(connection, leaving, key, archive_path(connection, folder, leaving))
         log(
             f"{kept.path}: {kept.digest.rows:,} rows, {kept.bytes / 2**20:,.1f} MB, read back and compared"
         )

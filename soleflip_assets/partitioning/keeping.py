@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.months.leaving import Leaving, drop_archived
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import Partition, TableName, drop_detached, list_months
 from soleflip_assets.partitioning.names import Keep, bound_of, plain
@@ -42,7 +43,8 @@ _RACES = 5
 # Where a person lets everybody wait.
 COPY_TIMEOUT = "1h"
 
-Archive = Callable[[Connection, TableName, str], None]
+# Archives a month that was taken out, by the column of its time, and records it.
+Archive = Callable[[Connection, Leaving, str], None]
 
 
 @dataclass(frozen=True)
@@ -276,14 +278,14 @@ def prune(
     """Let the months go whose retention is over.
 
     A month is taken out and renamed in one short transaction; rows that come for it later are in the rest.
-    It is archived then, if that is wanted, and dropped only when the archive is proven. What a run that
-    died left is dropped by the next one.
+    It is archived then, if that is wanted, and dropped only when the archive is proven and recorded. What a
+    run that died left is dropped by the next one.
 
     Args:
         connection: a partitioner's.
         managed: which table.
         now: the clock.
-        archive: archives a table, ordered by its key or else by a column, or raises.
+        archive: archives a month that was taken out, ordered by its key or else by a column, or raises.
 
     Returns:
         The partitions that were dropped.
@@ -293,8 +295,11 @@ def prune(
     dropped = _detached(connection, managed)
     for table in dropped:
         if managed.archive:
-            archive(connection, table, managed.column)
-        drop_detached(connection, table)
+            leaving = Leaving(managed.table, managed.names.last_month(table), table)
+            archive(connection, leaving, managed.column)
+            drop_archived(connection, leaving)
+        else:
+            drop_detached(connection, table)
     return dropped
 
 

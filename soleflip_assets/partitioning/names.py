@@ -13,6 +13,7 @@ from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import TableName
 
 _CHECK = "soleflip_until_"
+_DETACHED = re.compile(r"_(until_)?([0-9]{6})_detached$")
 _KEEP = re.compile(r"([1-9][0-9]{0,3})(d|mo)")
 
 
@@ -48,6 +49,12 @@ class Names:
     def detached(self, partition: TableName) -> TableName:
         """A partition that was taken out and is not dropped yet."""
         return TableName(partition.schema, f"{partition.name}_detached")
+
+    @staticmethod
+    def last_month(detached: TableName) -> Month:
+        """The last month that a partition which was taken out has rows of: of a month, itself."""
+        *_, first, suffix, _ = _DETACHED.split(detached.name)
+        return Month.parse(suffix) + (-1 if first else 0)
 
     @staticmethod
     def check(until: Month) -> str:

@@ -22,6 +22,7 @@ from soleflip_assets.ground.database import (
 from soleflip_assets.ground.retrying import retrying
 from soleflip_assets.ground.sessions import require_own_session
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.months.leaving import ARCHIVE_RECORD
 from soleflip_assets.months.partitions import TableName
 
 Log = Callable[[str], None]
@@ -56,6 +57,7 @@ def partitioner(engine: Engine) -> Iterator[Connection]:
         require_own_session(opened)
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         run_file(connection, "partitioning/record.sql")
+        run_file(connection, ARCHIVE_RECORD.path)
         if not query_one(connection, "partitioning/try_lock.sql")["acquired"]:
             raise PartitioningError(
                 "Another session is changing partitions: wait for its end, then run this again."

@@ -25,7 +25,9 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.dumps.dump import Dump, take_dump
 from soleflip_assets.ground.amounts import told_bytes
-from soleflip_assets.ground.database import Database, OwnerDatabase, query_file, query_one
+from soleflip_assets.ground.assets import column_lineage, column_schema, key_of, table_metadata
+from soleflip_assets.ground.database import query_file, query_one
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, Table, backup_of
@@ -48,9 +50,12 @@ with accept_beta():
         can_subset=True,
         specs=[
             dg.AssetSpec(
-                table.key,
+                key_of(table),
                 description=table.description,
-                metadata={**table.metadata, **sql_metadata([SqlFile("legacy/01_schema.sql")])},
+                metadata={
+                    **table_metadata(table),
+                    **sql_metadata([SqlFile("legacy/01_schema.sql")]),
+                },
                 group_name="legacy",
                 kinds={"postgres", "table"},
                 owners=OWNERS,
@@ -85,7 +90,7 @@ def _size_of(row: RowMapping) -> dict[str, dg.MetadataValue[Any]]:
 
 @dg.asset(
     key=PREFLIGHT_KEY,
-    deps=[table.key for table in LEGACY_TABLES],
+    deps=[key_of(table) for table in LEGACY_TABLES],
     group_name="operations",
     kinds={"postgres", "markdown"},
     owners=OWNERS,
@@ -164,7 +169,7 @@ def _check_result(finding: Finding) -> dg.AssetCheckResult:
 
 @dg.asset(
     key=DUMP_KEY,
-    deps=[PREFLIGHT_KEY, *(table.key for table in LEGACY_TABLES)],
+    deps=[PREFLIGHT_KEY, *(key_of(table) for table in LEGACY_TABLES)],
     group_name="operations",
     kinds={"postgres", "file"},
     owners=OWNERS,
@@ -218,13 +223,13 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
     file = steps.BACKUP_FILES[backup.name]
 
     @dg.asset(
-        key=backup.key,
-        deps=[source.key, DUMP_KEY],
+        key=key_of(backup),
+        deps=[key_of(source), DUMP_KEY],
         group_name="backups",
         kinds={"postgres", "table"},
         owners=OWNERS,
         description=backup.description,
-        metadata={**backup.metadata, **sql_metadata([file])},
+        metadata={**table_metadata(backup), **sql_metadata([file])},
     )
     def build(
         context: dg.AssetExecutionContext, database: Database, deployment: Deployment
@@ -240,8 +245,8 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
                 **({"content": copied[0]["content"]} if copied else {}),
                 **({"state": ledger.told_retired(retired)} if retired else {}),
                 **outcome_metadata(outcomes),
-                "dagster/column_schema": backup.column_schema,
-                "dagster/column_lineage": backup.column_lineage,
+                "dagster/column_schema": column_schema(backup),
+                "dagster/column_lineage": column_lineage(backup),
             }
         )
 
@@ -249,13 +254,13 @@ def _build_backup(source: Table) -> dg.AssetsDefinition:
 
 
 @dg.asset(
-    key=STOCK.key,
-    deps=[backup_of(table).key for table in LEGACY_TABLES],
+    key=key_of(STOCK),
+    deps=[key_of(backup_of(table)) for table in LEGACY_TABLES],
     group_name="inventory",
     kinds={"postgres", "table"},
     owners=OWNERS,
     description=STOCK.description,
-    metadata={**STOCK.metadata, **sql_metadata(steps.STOCK_FILES)},
+    metadata={**table_metadata(STOCK), **sql_metadata(steps.STOCK_FILES)},
 )
 def stock(
     context: dg.AssetExecutionContext,
@@ -276,15 +281,15 @@ def stock(
             "backfill_visited": progress.visited,
             "backfill_changed": progress.changed,
             **outcome_metadata(outcomes),
-            "dagster/column_schema": STOCK.column_schema,
-            "dagster/column_lineage": STOCK.column_lineage,
+            "dagster/column_schema": column_schema(STOCK),
+            "dagster/column_lineage": column_lineage(STOCK),
         }
     )
 
 
 @dg.asset(
     key=REPORT_KEY,
-    deps=[STOCK_METRICS_VIEW.key],
+    deps=[key_of(STOCK_METRICS_VIEW)],
     # Not with the dump in operations: two groups would then be upstream of each other in the UI.
     group_name="reports",
     kinds={"markdown"},
@@ -308,8 +313,8 @@ def deployment_report(
 
 backups = [_build_backup(table) for table in LEGACY_TABLES]
 checks = [
-    *(build_asset_checks(backup_of(table).key) for table in LEGACY_TABLES),
-    build_asset_checks(STOCK.key),
+    *(build_asset_checks(key_of(backup_of(table))) for table in LEGACY_TABLES),
+    build_asset_checks(key_of(STOCK)),
     count_down_to_retirement,
 ]
 assets = [legacy_tables, preflight, database_dump, *backups, stock, deployment_report]

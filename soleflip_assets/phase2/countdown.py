@@ -14,7 +14,7 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.phase2.retirement import (
     BACKUP_RETIREMENT,
     LEGACY_RETIREMENT,

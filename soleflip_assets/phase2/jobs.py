@@ -10,6 +10,7 @@ from pydantic import Field
 from soleflip_assets.checks.validations import validation_checks
 from soleflip_assets.deploying.deployment import Deployment
 from soleflip_assets.ground import deadlines
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_METRICS_VIEW, backup_of
 from soleflip_assets.phase2.assets import DUMP_KEY, PREFLIGHT_KEY
@@ -20,7 +21,11 @@ from soleflip_assets.phase2.revert import revert
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
 
-_TABLES = [*(backup_of(table).key for table in LEGACY_TABLES), STOCK.key, STOCK_METRICS_VIEW.key]
+_TABLES = [
+    *(key_of(backup_of(table)) for table in LEGACY_TABLES),
+    key_of(STOCK),
+    key_of(STOCK_METRICS_VIEW),
+]
 _validations = validation_checks(*_TABLES)
 _preflight_checks = dg.AssetSelection.checks_for_assets(PREFLIGHT_KEY)
 
@@ -131,7 +136,7 @@ def carry_again(
             "facts": len(result.cured),
             "left": len(result.left),
             "read_model_rows": result.read_model or 0,
-            **({"record": dg.MetadataValue.path(record)} if record else {}),
+            **({"record": record.name} if record else {}),
         },
     )
 

@@ -4,7 +4,7 @@ Every figure in it was read from the database or the ledger while it was written
 the text. Not here: measuring, which is sql/report, the validations and the ledger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.explain import explain
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.sql_files import sql_files
+from soleflip_assets.metrics.mode import current_mode
 from soleflip_assets.phase2.retirement import (
     BACKUP_RETIREMENT,
     DEPLOYED_14_DAYS,
@@ -74,7 +75,7 @@ def _overview(
     ]
     if dump:
         rows += [
-            ("Dump", f"`{dump['path']}`"),
+            ("Dump", f"`{_name(dump)}`, in the folder dumps of SOLEFLIP_HOME"),
             ("Dump size", f"{told_bytes(dump['bytes'])} in {dump['seconds']:.1f} s"),
             ("Dump SHA-256", f"`{dump['sha256']}`"),
         ]
@@ -137,12 +138,12 @@ def _schema_changes(connection: Connection) -> str:
             for row in query_file(connection, "report/indexes.sql")
         ),
     )
-    view = query_one(connection, "report/view.sql")
+    view, mode = query_one(connection, "report/view.sql"), current_mode(connection)
     return (
         f"## Schema changes\n\n### Columns\n\n{columns}\n\n### Indexes\n\n{indexes}\n\n### View\n\n"
-        f"Materialized view `inventory.stock_metrics_view`: {view['rows']:,} records, "
-        f"{told_bytes(view['bytes'])}, refreshed {_time(view['last_refresh'])} by "
-        "`SELECT inventory.refresh_stock_metrics();`"
+        f"`inventory.stock_metrics_view` is {mode}: {view['rows']:,} records, "
+        f"{told_bytes(view['bytes'])}, as of {_time(view['last_refresh'])}. With "
+        f"`SELECT inventory.refresh_stock_metrics();` {mode.refresh}."
     )
 
 
@@ -251,7 +252,7 @@ def _errors(attempts: Sequence[RowMapping]) -> str:
 
 def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
     database = query_one(connection, "monitoring/server.sql")["database"]
-    dump = entries["database_dump"]["details"]["path"] if "database_dump" in entries else "DUMP"
+    dump = _name(entries["database_dump"]["details"]) if "database_dump" in entries else "DUMP"
     return (
         "## How to roll back\n\n"
         "Until the legacy tables are dropped they hold all that is written, by old and new versions of the "
@@ -261,6 +262,11 @@ def _rollback(connection: Connection, entries: dict[str, RowMapping]) -> str:
         "the second one also swaps the names, once nobody is connected:\n\n"
         f"```bash\nsoleflip restore {dump}\nsoleflip restore {dump} --replace\n```"
     )
+
+
+def _name(dump: Mapping[str, Any]) -> str:
+    """Of the file: the folder is another one for whoever reads this elsewhere."""
+    return Path(dump["path"]).name
 
 
 def _finished(attempts: Sequence[RowMapping]) -> datetime:

@@ -3,7 +3,8 @@
 By the rules of the synchronisation: a fact that stock does not know it takes from the newest legacy row that
 does; then the legacy row that counts is given what stock says. So it is for rows that are right in stock.
 Where the legacy row is right, an ordinary UPDATE of stock says so first. Of reservations, what the ledger
-says is held; nothing is ever freed. Then the read model, where there is one, is compared and repaired.
+says is held; nothing is ever freed. A legacy row without its stock row is named and left. Then the read
+model, where there is one, is compared and repaired.
 
 A scan finds the rows that differ; only they are locked, in batches that give way to the shop. Here: the loop,
 and what it found. Not here: what is compared or written (sql/resync).
@@ -21,11 +22,12 @@ from soleflip_assets.deploying.deployer import Deployer, DeploymentError
 from soleflip_assets.ground.database import query_file, query_one, run_statement
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.retrying import LockedOutError, retrying
-from soleflip_assets.metrics.mode import Mode, current_mode
+from soleflip_assets.metrics.mode import current_mode
 
 # A row takes about a millisecond; writers of the rows of a batch wait until its commit.
 _BATCH = 100
 _LEDGER = "stock_reservation"
+_OF_WHICH_ROW = "stock_id"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Difference:
     curable: bool
 
     @property
+    def is_orphan(self) -> bool:
+        """Whether the other table has rows of it, and stock has none."""
+        return self.fact == _OF_WHICH_ROW
+
+    @property
     def change(self) -> tuple[str, str, str]:
         """Which table is to be changed by the rules, what it says, and what it is to say."""
         before, after = self.in_stock, self.elsewhere
@@ -60,6 +67,8 @@ class Difference:
 
     def __str__(self) -> str:
         """One line."""
+        if self.is_orphan:
+            return f"{self.place} speaks of {self.stock_id}, and stock has no such row"
         place, before, after = self.change
         if self.curable:
             return f"{self.stock_id} {place}.{self.fact} {before} → {after}"
@@ -109,12 +118,14 @@ def resync(deployer: Deployer, ids: Sequence[str] = (), *, dry_run: bool = False
     with_legacy = not ledger.retired(connection, "drop_legacy_tables")
     found = _differences(connection, asked, with_legacy=with_legacy)
     result = Resynced()
+    if with_legacy and not asked:
+        result.left = [Difference(**row) for row in query_file(connection, "resync/orphaned.sql")]
     if dry_run:
         result.cured = [one for one in found if one.curable]
-        result.left = [one for one in found if not one.curable]
+        result.left += [one for one in found if not one.curable]
     else:
         _cure(deployer, sorted({one.stock_id for one in found}), result, with_legacy=with_legacy)
-    if current_mode(connection) is Mode.INCREMENTAL:
+    if current_mode(connection).has_read_model:
         result.read_model = _repair_read_model(connection, dry_run=dry_run)
     return result
 

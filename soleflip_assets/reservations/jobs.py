@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from soleflip_assets.checks.shown import markdown_table
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, OwnerDatabase, query_one
-from soleflip_assets.ground.sessions import create_async_database_engine
+from soleflip_assets.ground.async_sessions import create_async_database_engine
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.inventory.service import InventoryService
 from soleflip_assets.reservations.bounds import ReservationBoundsError
 from soleflip_assets.reservations.bounds import enforce_reservation_bounds as enforce

@@ -66,7 +66,11 @@ _RESERVED_BY = ("anna", "jonas", "mehmet", "stockx-sync")
 
 _CLOSED = ("released", "fulfilled", "expired")
 
+NAMES = "sample/05_names.sql"
+"""What both samples of the real shop have around stock: catalogue, suppliers, platforms, orders."""
+
 _APPLIED = (
+    NAMES,
     "sample/10_surroundings.sql",
     "sample/20_applied_by_hand.sql",
     "sample/30_in_use.sql",

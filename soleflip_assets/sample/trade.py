@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from soleflip_assets.ground.database import query_file, query_one, run_file
 from soleflip_assets.sample.catalogue import PRODUCTS, SIZES, SUPPLIERS, Product, Size
+from soleflip_assets.sample.sample import NAMES
 
 _ARCHIVED = 3_600
 # Before that, the shop was not there.
@@ -107,7 +108,7 @@ def furnish(connection: Connection, now: datetime, seed: int = 2025) -> None:
         now: until when it traded.
         seed: another one gives another past of the same kind.
     """
-    for path in ("sample/60_up_to_today.sql", "sample/61_trade.sql"):
+    for path in ("sample/60_up_to_today.sql", NAMES, "sample/61_trade.sql"):
         run_file(connection, path)
     random = Random(f"trade {seed}")  # noqa: S311
     archived = [_archived(random, now) for _ in range(_ARCHIVED)]

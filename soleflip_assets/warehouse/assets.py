@@ -11,8 +11,9 @@ import dagster as dg
 from pydantic import Field
 
 from soleflip_assets.checks.shown import OWNERS
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK
 from soleflip_assets.warehouse.checks import asset_key
 from soleflip_assets.warehouse.opening import open_work
@@ -39,7 +40,7 @@ class LoadConfig(dg.Config):
 def _spec(table: Log | ShopTable) -> dg.AssetSpec:
     return dg.AssetSpec(
         asset_key(table.name),
-        deps=[STOCK.key] if isinstance(table, Log) else [],
+        deps=[key_of(STOCK)] if isinstance(table, Log) else [],
         group_name="warehouse",
         kinds={"iceberg", "parquet"},
         owners=OWNERS,
@@ -47,7 +48,7 @@ def _spec(table: Log | ShopTable) -> dg.AssetSpec:
         metadata={
             "dagster/table_name": f"{RAW}.{table.name}",
             "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name, str(kind)) for name, kind in table.columns.items()]
+                columns=[dg.TableColumn(name, kind) for name, kind in table.columns.items()]
             ),
         },
     )

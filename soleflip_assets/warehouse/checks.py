@@ -10,7 +10,7 @@ import dagster as dg
 
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.checks.shown import check_result
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.warehouse.opening import open_work
 from soleflip_assets.warehouse.tables import RESERVATION_EVENT, STOCK_EVENT, Log
 

@@ -5,7 +5,7 @@ log can still be read as of. Here: what is compared, and the repair. Not here: t
 (checks.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.engine import duckdb_engine
-from soleflip_assets.warehouse.loading import Loaded, LogLoad, load_table
-from soleflip_assets.warehouse.shop import Found, Shop
+from soleflip_assets.warehouse.loading import Loaded, load
+from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.state import LogState
 from soleflip_assets.warehouse.store import RAW, Warehouse
-from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES, STOCK_EVENT, Log, ShopTable
+from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES, STOCK_EVENT, TEXT, Log, ShopTable
 
 _EXAMPLES = 5
 _NOT_LOADED = Answer(
@@ -28,24 +29,20 @@ _NOT_LOADED = Answer(
 _EVENTS = "events"
 
 # What identifies a version, or says what changed, is no column of stock.
-_STOCK_NOW = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        *(
-            field
-            for field in STOCK_EVENT.schema
-            if field.name
-            not in {
-                "event_id",
-                "occurred_at",
-                "transaction_id",
-                "kind",
-                "stock_id",
-                "changed",
-                "listed_on_platforms",
-            }
-        ),
-    ]
+_NOT_NOW = {
+    "event_id",
+    "occurred_at",
+    "transaction_id",
+    "kind",
+    "stock_id",
+    "changed",
+    "listed_on_platforms",
+}
+_STOCK_NOW = schema_of(
+    {
+        "id": TEXT,
+        **{name: kind for name, kind in STOCK_EVENT.columns.items() if name not in _NOT_NOW},
+    }
 )
 
 
@@ -69,6 +66,11 @@ class Month:
         return bool(self.shop.get(_EVENTS, 0) == self.stored.get(_EVENTS, 0))
 
     @property
+    def is_equal(self) -> bool:
+        """Whether both have the same, as far as numbers and sums tell."""
+        return self.rows_match and not self.differing
+
+    @property
     def differing(self) -> list[str]:
         """What does not sum up to the same."""
         names = {*self.shop, *self.stored} - {_EVENTS}
@@ -81,14 +83,15 @@ def months_of(warehouse: Warehouse, shop: Shop, log: Log) -> list[Month] | None:
     Returns:
         None where nothing is loaded.
     """
-    table = warehouse.find(f"{RAW}.{log.name}")
+    last = warehouse.last_load
+    table = warehouse.find(f"{RAW}.{log.name}", last)
     if table is None or (state := LogState.of(table.properties)) is None:
         return None
     with shop.reading() as reading:
         found = reading.of(log)
         ours, known = found.sums(state.snapshot), found.months
     (statement,) = SqlFile(f"stored/sums_of_{log.name}.sql").statements
-    with duckdb_engine(warehouse) as engine:
+    with duckdb_engine(warehouse, last=last) as engine:
         stored = {row.pop("month"): row for row in engine.query(statement).to_pylist()}
     oldest = min(known, default="9999")
     months = sorted({*ours, *(month for month in stored if month >= oldest)} - {*state.pending})
@@ -138,13 +141,14 @@ def versions_do_not_overlap(warehouse: Warehouse) -> Answer:
 
 def last_version_is_stock(warehouse: Warehouse, shop: Shop) -> Answer:
     """Whether the last version of each stock row is the row, but for what was written since the load."""
-    table = warehouse.find(f"{RAW}.{STOCK_EVENT.name}")
+    last = warehouse.last_load
+    table = warehouse.find(f"{RAW}.{STOCK_EVENT.name}", last)
     if table is None or (state := LogState.of(table.properties)) is None:
         return _NOT_LOADED
     with shop.reading() as reading:
         found = reading.of(STOCK_EVENT)
         since = pa.concat_tables(
-            [STOCK_EVENT.schema.empty_table(), *found.since(state.snapshot)]
+            [schema_of(STOCK_EVENT.columns).empty_table(), *found.since(state.snapshot)]
         ).select(["kind", "stock_id"])
         if "truncate" in since["kind"].to_pylist():
             return Answer(passed=True, observed={"unloaded": since.num_rows})
@@ -152,7 +156,8 @@ def last_version_is_stock(warehouse: Warehouse, shop: Shop) -> Answer:
             [_STOCK_NOW.empty_table(), *reading.file("warehouse/stock_now.sql", _STOCK_NOW)]
         )
     (statement,) = SqlFile("stored/last_versions_that_differ.sql").statements
-    with duckdb_engine(warehouse, {"stock_now": stock, "unloaded": since}) as engine:
+    beside = {"stock_now": stock, "unloaded": since}
+    with duckdb_engine(warehouse, beside, last=last) as engine:
         wrong = engine.query(statement)
     answer = _answer(wrong["stock_id"])
     return Answer(answer.passed, {"rows": stock.num_rows, **answer.observed})
@@ -169,12 +174,15 @@ def load_is_fresh(warehouse: Warehouse, warn: timedelta, error: timedelta) -> An
     table = warehouse.find(f"{RAW}.{STOCK_EVENT.name}")
     if table is None or (state := LogState.of(table.properties)) is None:
         return _NOT_LOADED
-    age = datetime.now(UTC) - state.loaded_at
+    # Where no load was finished yet, this one tells by its pending months.
+    last = warehouse.last_load
+    loaded_at = last.at if last else state.loaded_at
+    age = datetime.now(UTC) - loaded_at
     return Answer(
         age < warn and not state.pending,
         {
             "age_seconds": age.total_seconds(),
-            "loaded_at": state.loaded_at,
+            "loaded_at": loaded_at,
             "months_pending": len(state.pending),
             "severity": "WARN" if age < error else "ERROR",
         },
@@ -190,7 +198,7 @@ def repair(
     """Load again the months that differ, and what is loaded whole where it differs.
 
     Args:
-        warehouse: that is written to, by nobody else meanwhile.
+        warehouse: that is written to.
         shop: that is read.
         found: the months of each log, by its name.
         tell: gets a line for each month.
@@ -198,28 +206,25 @@ def repair(
     Yields:
         What was repaired; nothing where all was right.
     """
-    for log in LOGS:
-        wrong = [
-            each.month
-            for each in found.get(log.name) or ()
-            if each.differing or not each.rows_match
-        ]
-        if wrong:
-            yield LogLoad(warehouse, shop, log, tell).run(again=wrong)
-    for table in SHOP_TABLES:
-        with shop.reading() as reading:
-            there = reading.find(table)
-        if not _is_equal(warehouse, shop, table, there):
-            yield load_table(warehouse, shop, table, there, again=True)
+    again: dict[str, Collection[str] | None] = {
+        log.name: wrong
+        for log in LOGS
+        if (wrong := [month.month for month in found.get(log.name) or () if not month.is_equal])
+    }
+    again |= {table.name: None for table in SHOP_TABLES if not _is_equal(warehouse, shop, table)}
+    if again:
+        yield from (done for done in load(warehouse, shop, tell, again) if done.name in again)
 
 
-def _is_equal(warehouse: Warehouse, shop: Shop, table: ShopTable, found: Found) -> bool:
+def _is_equal(warehouse: Warehouse, shop: Shop, table: ShopTable) -> bool:
     stored = warehouse.find(f"{RAW}.{table.name}")
     if stored is None:
         return False
+    schema = schema_of(table.columns)
     with shop.reading() as reading:
-        rows = pa.concat_tables([table.schema.empty_table(), *reading.rows(table, found)])
-    return bool(rows.sort_by("id") == stored.read().cast(table.schema).sort_by("id"))
+        found = reading.rows(table, reading.find(table))
+        rows = pa.concat_tables([schema.empty_table(), *found])
+    return bool(rows.sort_by("id") == stored.read().cast(schema).sort_by("id"))
 
 
 def _answer(wrong: Any) -> Answer:

@@ -17,8 +17,9 @@ import pyarrow as pa
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.ground.sql_files import as_bound
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import LogState
-from soleflip_assets.warehouse.store import RAW, StoredTable, Warehouse
+from soleflip_assets.warehouse.store import RAW, LastLoad, StoredTable, Warehouse
 from soleflip_assets.warehouse.tables import (
     EVENT_TIME,
     LOAD_STATE,
@@ -52,11 +53,12 @@ class Engine(Protocol):
         """
         ...
 
-    def see(self, name: str) -> None:
-        """See a table as it is now, after it was written.
+    def see(self, name: str, table: StoredTable) -> None:
+        """See a table as it was written just now, whatever somebody else writes to it.
 
         Args:
-            name: ``marts.value_by_day``, in the warehouse.
+            name: bare.
+            table: as whoever wrote it has it.
         """
         ...
 
@@ -80,7 +82,7 @@ class Relation:
 
 @contextmanager
 def open_engine(warehouse: Warehouse) -> Iterator[Engine]:
-    """The engine that the environment names, on all tables as they are now.
+    """The engine that the environment names, on all tables as the last load left them.
 
     Raises:
         ConfigurationError: it is not installed.
@@ -103,20 +105,24 @@ def open_engine(warehouse: Warehouse) -> Iterator[Engine]:
 
 @contextmanager
 def duckdb_engine(
-    warehouse: Warehouse, beside: Mapping[str, pa.Table] = NO_TABLES
+    warehouse: Warehouse,
+    beside: Mapping[str, pa.Table] = NO_TABLES,
+    last: LastLoad | None = None,
 ) -> Iterator[Engine]:
     """DuckDB, in this process.
 
     Args:
         warehouse: whose tables can be read.
         beside: what else can be read, by name.
+        last: the load that left the tables as they are read; the last one if not said.
     """
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         # Else a name that is no table is looked for among the variables of this process.
         connection.execute("SET python_enable_replacements = false")
-        for relation in relations(warehouse):
-            _register(connection, warehouse, relation)
+        with warehouse.connected():
+            for relation in relations(warehouse, last or warehouse.last_load):
+                _register(connection, warehouse, relation)
         for name, rows in beside.items():
             connection.register(name, rows)
         yield _DuckDb(connection, warehouse)
@@ -135,55 +141,62 @@ class _DuckDb:
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
 
-    def see(self, name: str) -> None:
-        _register(self._connection, self._warehouse, written(self._warehouse, name))
+    def see(self, name: str, table: StoredTable) -> None:
+        _register(self._connection, self._warehouse, relation_of(name, table, table.schema))
 
 
-def relations(warehouse: Warehouse) -> Iterator[Relation]:
-    """All that can be read by name: what was loaded, its state, the marts; empty where nothing is loaded."""
-    stored = {name: warehouse.find(name) for name in warehouse.tables}
+def relations(warehouse: Warehouse, last: LastLoad | None) -> Iterator[Relation]:
+    """All that can be read by name: what was loaded, its state, the marts; empty where nothing is loaded.
+
+    Args:
+        warehouse: that holds it.
+        last: the load that left the tables as they are read; None for as they are now.
+    """
+    stored = {name: warehouse.find(name, last) for name in warehouse.tables}
+    events = stored.get(f"{RAW}.{STOCK_EVENT.name}")
     loaded: Sequence[Log | ShopTable] = (*LOGS, *SHOP_TABLES)
     for table in loaded:
-        yield _relation(table.name, stored.pop(f"{RAW}.{table.name}", None), table.schema)
+        yield relation_of(
+            table.name, stored.pop(f"{RAW}.{table.name}", None), schema_of(table.columns)
+        )
     for name, found in stored.items():
         if found is not None and not name.startswith(f"{RAW}."):
-            yield _relation(name.partition(".")[2], found, found.schema)
-    yield _load_state(warehouse.find(f"{RAW}.{STOCK_EVENT.name}"))
+            yield relation_of(name.partition(".")[2], found, found.schema)
+    yield _load_state(events, last)
 
 
-def written(warehouse: Warehouse, name: str) -> Relation:
-    """A table as it is now, by its name in the warehouse.
+def relation_of(name: str, table: StoredTable | None, schema: pa.Schema) -> Relation:
+    """A stored table as an engine is given it.
 
-    Raises:
-        LookupError: there is none, a mistake in this project.
+    Args:
+        name: bare.
+        table: None where there is none, which is empty.
+        schema: its columns.
     """
-    table = warehouse.find(name)
-    if table is None:
-        raise LookupError(name)
-    return _relation(name.partition(".")[2], table, table.schema)
-
-
-def _relation(name: str, table: StoredTable | None, schema: pa.Schema) -> Relation:
     paths = [file.path for file in table.files] if table else []
     return Relation(name, schema, paths, None if paths else schema.empty_table())
 
 
-def _load_state(table: StoredTable | None) -> Relation:
+def _load_state(table: StoredTable | None, last: LastLoad | None) -> Relation:
     state = LogState.of(table.properties) if table else None
-    row: dict[str, Any] = dict.fromkeys(LOAD_STATE.names)
+    row: dict[str, Any] = dict.fromkeys(LOAD_STATE)
     if table and state:
         row = {
-            "loaded_at": state.loaded_at,
+            "loaded_at": last.at if last else state.loaded_at,
             "log_began_at": table.earliest(EVENT_TIME),
             "database": state.source.database,
             "system_identifier": state.source.system_identifier,
         }
-    return Relation("load_state", LOAD_STATE, rows=pa.Table.from_pylist([row], LOAD_STATE))
+    schema = schema_of(LOAD_STATE)
+    return Relation("load_state", schema, rows=pa.Table.from_pylist([row], schema))
 
 
 def _register(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, relation: Relation
 ) -> None:
+    # What is registered is a temporary view, which hides any other of its name: a table that was empty would
+    # stay so for this session.
+    connection.unregister(relation.name)
     if relation.rows is not None:
         connection.register(relation.name, relation.rows)
         return

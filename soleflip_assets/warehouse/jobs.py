@@ -1,16 +1,20 @@
 """When the warehouse is loaded, rebuilt, compared and kept small.
 
-Here: jobs, their schedule and sensor. Not here: how any of it is done.
+Here: jobs, their schedule and sensors. Not here: how any of it is done.
 """
+
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from soleflip_assets.checks.shown import evaluation
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import query_one
+from soleflip_assets.ground.resource import Database
+from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.metrics.jobs import refresh_stock_metrics
 from soleflip_assets.running.executor import in_process
-from soleflip_assets.running.limits import Priority, run_tags
+from soleflip_assets.running.limits import REPEATED, Priority, run_tags
 from soleflip_assets.running.lost import unfinished_run
 from soleflip_assets.warehouse.assets import POOL, SPECS
 from soleflip_assets.warehouse.checks import AFTER_LOAD, asset_key, result, selection
@@ -114,6 +118,29 @@ def warehouse_after_refresh(
     return dg.RunRequest(run_key=context.dagster_run.run_id)
 
 
+@dg.sensor(
+    name="warehouse_is_old",
+    job=load_warehouse,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Load the warehouse where no load was begun for as long as the metrics may be old: when all "
+    "this starts, when the history was just installed, and where no refresh succeeds.",
+)
+def warehouse_is_old(
+    context: dg.SensorEvaluationContext, database: Database
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a load, or say why not."""
+    limit = Freshness.from_environment().warn
+    begun = context.instance.get_run_records(
+        dg.RunsFilter(job_name=load_warehouse.name, created_after=datetime.now(UTC) - limit),
+        limit=1,
+    )
+    if begun:
+        return dg.SkipReason(f"The load of run {begun[0].dagster_run.run_id} is recent.")
+    if not _has_log(database):
+        return dg.SkipReason(_NO_HISTORY)
+    return dg.RunRequest(tags=REPEATED)
+
+
 @dg.schedule(
     name="daily_warehouse_comparison",
     job=compare_warehouse,
@@ -140,4 +167,4 @@ def _has_log(database: Database) -> bool:
 
 
 schedules = [daily_warehouse_comparison]
-sensors = [warehouse_after_refresh]
+sensors = [warehouse_after_refresh, warehouse_is_old]

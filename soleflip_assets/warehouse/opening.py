@@ -5,7 +5,7 @@ Not here: the work.
 
 from typing import TYPE_CHECKING
 
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 
 if TYPE_CHECKING:
     from soleflip_assets.warehouse.work import Work

@@ -6,7 +6,7 @@ its own for Arrow would save a third of the CPU and weigh 27 MB.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -24,9 +24,19 @@ from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile, as_bound
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import Source
 from soleflip_assets.warehouse.store import WarehouseError
-from soleflip_assets.warehouse.tables import Log, ShopTable
+from soleflip_assets.warehouse.tables import (
+    AMOUNT,
+    FLAG,
+    INTEGER,
+    SIZE,
+    TEXT,
+    TIME,
+    Log,
+    ShopTable,
+)
 
 NOTHING_SEEN = "1:1:"
 """A snapshot that sees no transaction."""
@@ -38,12 +48,14 @@ _BATCH_BYTES = 48 * 1024 * 1024
 # No row is longer.
 _BLOCK_BYTES = 16 * 1024 * 1024
 
-_SQL_TYPES: Mapping[pa.DataType, Any] = {
-    pa.string(): sql_types.Text(),
-    pa.int32(): sql_types.Integer(),
-    pa.int64(): sql_types.BigInteger(),
-    pa.bool_(): sql_types.Boolean(),
-    pa.timestamp("us", tz="UTC"): sql_types.TIMESTAMP(timezone=True),
+# Of the application's tables.
+_SQL_TYPES: Mapping[str, Any] = {
+    TEXT: sql_types.Text(),
+    INTEGER: sql_types.Integer(),
+    FLAG: sql_types.Boolean(),
+    TIME: sql_types.TIMESTAMP(timezone=True),
+    AMOUNT: sql_types.Numeric(18, 2),
+    SIZE: sql_types.Numeric(4, 1),
 }
 
 
@@ -75,15 +87,31 @@ class Shop:
             statement_timeout=deadlines.LOAD_STATEMENT.milliseconds,
         )
         self._tables = tables or {}
+        self._kept: Connection | None = None
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Keep one connection for the length of the block, for what reads several snapshots."""
+        with self._connection() as connection:
+            self._kept = connection
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @contextmanager
     def reading(self) -> Iterator["Reading"]:
         """One snapshot, for the length of the block. Short ones: it holds back vacuum."""
-        connection = self._engine.connect().execution_options(
+        with (
+            nullcontext(self._kept) if self._kept else self._connection() as connection,
+            connection.begin(),
+        ):
+            yield Reading(connection, self._tables)
+
+    def _connection(self) -> Connection:
+        return self._engine.connect().execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        with connection:
-            yield Reading(connection, self._tables)
 
 
 class Reading:
@@ -137,7 +165,7 @@ class Reading:
         selected = [
             sql_cast(
                 column(table.source_of(name)) if name in found.columns else null(),
-                _sql_type(kind),
+                _SQL_TYPES[kind],
             ).label(name)
             for name, kind in table.columns.items()
         ]
@@ -146,7 +174,7 @@ class Reading:
         compiled = statement.compile(
             dialect=self._connection.dialect, compile_kwargs={"literal_binds": True}
         )
-        yield from _batches(self._connection, str(compiled), None, table.schema)
+        yield from _batches(self._connection, str(compiled), None, schema_of(table.columns))
 
     def file(self, path: str, schema: pa.Schema) -> Iterator[pa.Table]:
         """The rows of a file of sql/ that has no parameters.
@@ -203,7 +231,7 @@ class LogReading:
     def _events(self, last: str, seen: str, bounds: tuple[str, str]) -> Iterator[pa.Table]:
         (statement,) = SqlFile(f"warehouse/{self.log.name}.sql").statements
         values = {"last": last, "seen": seen, "from": bounds[0], "until": bounds[1]}
-        return _batches(self.connection, statement, values, self.log.schema)
+        return _batches(self.connection, statement, values, schema_of(self.log.columns))
 
 
 def bounds(month: str) -> tuple[str, str]:
@@ -211,12 +239,6 @@ def bounds(month: str) -> tuple[str, str]:
     year, number = map(int, month.split("-"))
     following = f"{year + number // 12}-{number % 12 + 1:02}"
     return f"{month}-01 00:00:00+00", f"{following}-01 00:00:00+00"
-
-
-def _sql_type(kind: pa.DataType) -> Any:
-    if pa.types.is_decimal(kind):
-        return sql_types.Numeric(kind.precision, kind.scale)
-    return _SQL_TYPES[kind]
 
 
 def _batches(

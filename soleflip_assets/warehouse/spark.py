@@ -17,10 +17,10 @@ from soleflip_assets.warehouse.engine import (
     Engine,
     QueryError,
     Relation,
+    relation_of,
     relations,
-    written,
 )
-from soleflip_assets.warehouse.store import Warehouse
+from soleflip_assets.warehouse.store import StoredTable, Warehouse
 
 
 @contextmanager
@@ -40,9 +40,10 @@ def spark_engine(warehouse: Warehouse, master: str) -> Iterator[Engine]:
         .getOrCreate()
     )
     try:
-        for relation in relations(warehouse):
-            _register(session, relation)
-        yield _Spark(session, warehouse)
+        with warehouse.connected():
+            for relation in relations(warehouse, warehouse.last_load):
+                _register(session, relation)
+        yield _Spark(session)
     finally:
         session.stop()
 
@@ -57,9 +58,8 @@ def _register(session: SparkSession, relation: Relation) -> None:
 
 
 class _Spark:
-    def __init__(self, session: SparkSession, warehouse: Warehouse) -> None:
+    def __init__(self, session: SparkSession) -> None:
         self._session = session
-        self._warehouse = warehouse
 
     def query(self, sql: str, parameters: Mapping[str, object] = NOTHING) -> pa.Table:
         try:
@@ -67,6 +67,5 @@ class _Spark:
         except PySparkException as error:
             raise QueryError(str(error)) from error
 
-    def see(self, name: str) -> None:
-        """Read the table's files anew."""
-        _register(self._session, written(self._warehouse, name))
+    def see(self, name: str, table: StoredTable) -> None:
+        _register(self._session, relation_of(name, table, table.schema))

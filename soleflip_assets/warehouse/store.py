@@ -4,11 +4,11 @@ Here: reading one, and committing to one. Not here: which tables there are (tabl
 them (loading.py, and the marts), or how they are asked (engine.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Self
+from datetime import date, datetime
+from typing import Any, Self, cast
 from uuid import uuid4
 
 import pyarrow as pa
@@ -16,14 +16,16 @@ import pyarrow.dataset as ds
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.conversions import from_bytes
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
-from pyiceberg.io import FileIO, load_file_io
+from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.io import PY_IO_IMPL, FileIO, load_file_io
 from pyiceberg.io.pyarrow import PyArrowFileIO, _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import PrimitiveType
 from pyiceberg.utils.config import Config
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -32,6 +34,7 @@ from soleflip_assets.ground.database import query_one, run_file, run_statement
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sessions import create_database_engine, require_own_session
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, Settings
+from soleflip_assets.warehouse.files import IMPLEMENTATION
 
 RAW = "raw"
 """The namespace of what is loaded from the shop."""
@@ -41,6 +44,10 @@ _SCHEMA = "warehouse"
 _MONTH = "month"
 _EPOCH_YEAR = 1970
 _BATCH_ROWS = 250_000
+
+# Of the namespace of what is loaded: when the last load was, and the snapshot of each table that it left.
+_LOADED_AT = "soleflip.loaded_at"
+_SNAPSHOT_OF = "soleflip.snapshot."
 
 _PROPERTIES = {
     "format-version": "2",
@@ -70,11 +77,25 @@ class _Catalog(SqlCatalog):
         # Not SqlCatalog's own: it opens an engine without our settings, deadlines and TLS, and wants the
         # password among the properties, which go to each table's files.
         MetastoreCatalog.__init__(self, _NAME, **properties)
-        self.engine = create_database_engine(url, search_path=f"{_SCHEMA}, pg_temp")
-        with self.engine.begin() as connection:
+        self.engine = self._opens = create_database_engine(url, search_path=f"{_SCHEMA}, pg_temp")
+        with self._opens.begin() as connection:
             if not query_one(connection, "warehouse/has_catalog.sql")["there"]:
                 run_file(connection, "warehouse/catalog.sql")
         self._init_catalog()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Keep one connection for the length of the block; else each look opens one, in 10 ms at best."""
+        if self.engine is not self._opens:
+            yield
+            return
+        with self._opens.connect() as connection:
+            # SQLAlchemy's sessions, which are all that it is asked for, take either.
+            self.engine = cast("Engine", connection)
+            try:
+                yield
+            finally:
+                self.engine = self._opens
 
 
 @dataclass(frozen=True)
@@ -96,20 +117,49 @@ class StoredFile:
     file: DataFile
 
 
+@dataclass(frozen=True)
+class LastLoad:
+    """What the last load left that was finished: which snapshots belong together.
+
+    A load commits table by table. Whoever reads several of them while it does so, or after it died, reads
+    what belongs together, by this.
+
+    Attributes:
+        at: as of when the tables hold what they hold, by the shop's clock.
+        snapshots: Iceberg's number of a table's snapshot, by the table's name.
+    """
+
+    at: datetime
+    snapshots: Mapping[str, int]
+
+
 class StoredTable:
     """One table, as of one snapshot of it.
 
     Args:
         table: pyiceberg's.
+        as_of: the number of the snapshot; None for the newest, on which alone can be committed.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, as_of: int | None = None) -> None:
         self._table = table
+        self._as_of = as_of
+
+    @property
+    def _snapshot(self) -> Snapshot | None:
+        if self._as_of is not None:
+            return self._table.snapshot_by_id(self._as_of)
+        return self._table.current_snapshot()
+
+    @property
+    def snapshot_id(self) -> int | None:
+        """Iceberg's number of the snapshot; None where nothing was committed yet."""
+        return self._snapshot.snapshot_id if self._snapshot else None
 
     @property
     def properties(self) -> Mapping[str, str]:
-        """What the newest commit was told to say of itself."""
-        snapshot = self._table.current_snapshot()
+        """What the commit was told to say of itself."""
+        snapshot = self._snapshot
         if snapshot is None or snapshot.summary is None:
             return {}
         said = snapshot.summary.additional_properties
@@ -117,8 +167,14 @@ class StoredTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns as Arrow has them."""
-        return schema_to_pyarrow(self._table.schema(), include_field_ids=False)
+        """The columns as Arrow has them, and text as others write it (pyiceberg: a large one)."""
+        found = schema_to_pyarrow(self._table.schema(), include_field_ids=False)
+        return pa.schema(
+            {
+                field.name: pa.string() if field.type == pa.large_string() else field.type
+                for field in found
+            }.items()
+        )
 
     @property
     def iceberg(self) -> Table:
@@ -127,8 +183,9 @@ class StoredTable:
 
     @property
     def files(self) -> list[StoredFile]:
-        """The files that hold what the table holds now."""
-        return [_stored(task.file) for task in self._table.scan().plan_files()]
+        """The files that hold what the table holds."""
+        scan = self._table.scan(snapshot_id=self._as_of)
+        return [_stored(task.file) for task in scan.plan_files()]
 
     def earliest(self, column: str) -> Any:
         """The least value of a column, as the files say of themselves; None where there is no row."""
@@ -155,7 +212,7 @@ class StoredTable:
 
     def read(self) -> pa.Table:
         """All of it, in memory."""
-        found: pa.Table = self._table.scan().to_arrow()
+        found: pa.Table = self._table.scan(snapshot_id=self._as_of).to_arrow()
         return found
 
     def write(self, rows: pa.Table) -> list[DataFile]:
@@ -204,7 +261,9 @@ class Warehouse:
         # How an object store is reached is pyiceberg's to know: its variables, or ~/.pyiceberg.yaml.
         known = Config().get_catalog_config(_NAME) or {}
         self._catalog = _Catalog(
-            catalog, **{name: str(value) for name, value in known.items()} | {"warehouse": folder}
+            catalog,
+            **{name: str(value) for name, value in known.items()}
+            | {"warehouse": folder, PY_IO_IMPL: IMPLEMENTATION},
         )
 
     @classmethod
@@ -230,10 +289,48 @@ class Warehouse:
             for table in self._catalog.list_tables(namespace)
         )
 
-    def find(self, name: str) -> StoredTable | None:
-        """A table by its name, ``raw.brand``; None where there is none yet."""
+    @property
+    def last_load(self) -> LastLoad | None:
+        """What the last load left that was finished; None where none was."""
+        try:
+            said = self._catalog.load_namespace_properties(RAW)
+        except NoSuchNamespaceError:
+            return None
+        if _LOADED_AT not in said:
+            return None
+        snapshots = {
+            f"{RAW}.{key.removeprefix(_SNAPSHOT_OF)}": int(number)
+            for key, number in said.items()
+            if key.startswith(_SNAPSHOT_OF)
+        }
+        return LastLoad(datetime.fromisoformat(said[_LOADED_AT]), snapshots)
+
+    def finish_load(self, at: datetime, tables: Iterable[StoredTable]) -> None:
+        """Say that tables, as they are now, belong together: who opens an engine reads them so, all at once.
+
+        Args:
+            at: as of when they hold what they hold.
+            tables: all that are loaded.
+        """
+        snapshots = {
+            f"{_SNAPSHOT_OF}{table.iceberg.name()[-1]}": str(table.snapshot_id) for table in tables
+        }
+        self._catalog.update_namespace_properties(
+            RAW, updates={_LOADED_AT: at.isoformat(), **snapshots}
+        )
+
+    def find(self, name: str, load: LastLoad | None = None) -> StoredTable | None:
+        """A table by its name, ``raw.brand``; None where there is none yet.
+
+        Args:
+            name: with its namespace.
+            load: that left it as it is wanted; where it left none that is still there, the newest is given.
+        """
         with suppress(NoSuchTableError):
-            return StoredTable(self._catalog.load_table(name))
+            table = self._catalog.load_table(name)
+            left = load.snapshots.get(name) if load else None
+            is_there = left is not None and table.snapshot_by_id(left) is not None
+            return StoredTable(table, left if is_there else None)
         return None
 
     def read(self, name: str) -> pa.Table:
@@ -304,31 +401,39 @@ class Warehouse:
         self._catalog.rename_table(name, aside)
         return aside
 
+    def connected(self) -> AbstractContextManager[None]:
+        """Keep one connection to the catalog, for what asks it often."""
+        return self._catalog.connected()
+
     @contextmanager
-    def held(self, tell: Callable[[str], None]) -> Iterator[None]:
+    def held(self, tell: Callable[[str], None], what: str = "warehouse") -> Iterator[None]:
         """Write alone, for the length of the block. Two that commit at once would refuse each other's work.
 
         Args:
             tell: gets a sentence where somebody else is at it.
+            what: is written: ``warehouse``, what is loaded, or ``marts``, what is made of it, which may be
+                done side by side.
 
         Raises:
             WarehouseError: somebody else has been at it for longer than that takes.
         """
+        held = f"soleflip {what}"
         engine = create_database_engine(
             self._url, lock_timeout=deadlines.WAREHOUSE_LOCK.milliseconds
         )
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             require_own_session(connection)
-            if not query_one(connection, "warehouse/try_hold.sql")["held"]:
-                tell("somebody else loads the warehouse: waiting until that is done")
+            if not query_one(connection, "warehouse/try_hold.sql", what=held)["held"]:
+                tell(f"somebody else writes the {what}: waiting until that is done")
                 try:
-                    run_statement(connection, "warehouse/hold.sql")
+                    run_statement(connection, "warehouse/hold.sql", what=held)
                 except DBAPIError as error:
                     raise WarehouseError(
-                        f"Somebody else has been loading the warehouse for {deadlines.WAREHOUSE_LOCK.number} "
+                        f"Somebody else has been writing the {what} for {deadlines.WAREHOUSE_LOCK.number} "
                         f"{deadlines.WAREHOUSE_LOCK.unit}: see its run in the UI, and try again."
                     ) from error
-            yield
+            with self.connected():
+                yield
 
 
 def dataset(io: FileIO, paths: Sequence[str], schema: pa.Schema) -> Any:

@@ -1,23 +1,24 @@
 """Which tables the warehouse has, with the columns of each.
 
 Here: names and types, as the warehouse keeps them: ids as text, since Spark refuses Parquet's UUID; money as
-decimals; times in UTC. Not here: how a table is filled (loading.py), or where its files lie (store.py).
+decimals; times in UTC. Types have Arrow's names. Arrow itself, 26 MB, is not imported: Dagster's definitions
+read this. Not here: Arrow's types (arrow.py), how a table is filled (loading.py), or where its files lie
+(store.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-
-TEXT = pa.string()
-INTEGER = pa.int32()
-NUMBER = pa.int64()
-TIME = pa.timestamp("us", tz="UTC")
-FLAG = pa.bool_()
-MONEY = pa.decimal128(10, 2)
-PERCENT = pa.decimal128(5, 2)
-AMOUNT = pa.decimal128(18, 2)
+TEXT = "string"
+INTEGER = "int32"
+NUMBER = "int64"
+TIME = "timestamp[us, tz=UTC]"
+FLAG = "bool"
+MONEY = "decimal128(10, 2)"
+PERCENT = "decimal128(5, 2)"
+AMOUNT = "decimal128(18, 2)"
 """Money and percentages of tables that are not ours, whose columns may be wider."""
+SIZE = "decimal128(4, 1)"
 
 EVENT_TIME = "occurred_at"
 """The column by whose month, in UTC, a log is partitioned."""
@@ -35,12 +36,7 @@ class Log:
 
     name: str
     description: str
-    columns: Mapping[str, pa.DataType]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns as Arrow has them."""
-        return pa.schema(self.columns.items())
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,13 +54,8 @@ class ShopTable:
     name: str
     description: str
     source: str
-    columns: Mapping[str, pa.DataType]
+    columns: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns as Arrow has them."""
-        return pa.schema(self.columns.items())
 
     def source_of(self, column: str) -> str:
         """What a column is called in the shop."""
@@ -179,7 +170,7 @@ SHOP_TABLES: Sequence[ShopTable] = (
         {
             "id": TEXT,
             "value": TEXT,
-            "standardized_value": pa.decimal128(4, 1),
+            "standardized_value": SIZE,
             "region": TEXT,
         },
     ),
@@ -197,7 +188,10 @@ SHOP_TABLES: Sequence[ShopTable] = (
     ),
 )
 
-LOAD_STATE = pa.schema(
-    {"loaded_at": TIME, "log_began_at": TIME, "database": TEXT, "system_identifier": TEXT}.items()
-)
+LOAD_STATE = {
+    "loaded_at": TIME,
+    "log_began_at": TIME,
+    "database": TEXT,
+    "system_identifier": TEXT,
+}
 """The one row that says as of when the tables hold what they hold."""

@@ -55,12 +55,13 @@ def keep(
         now: what the age is counted to.
     """
     now = now or datetime.now(UTC)
-    with warehouse.held(tell):
+    with warehouse.held(tell), warehouse.held(tell, "marts"):
         for name in warehouse.tables:
+            compacted = _compacted(warehouse, name)
             yield Kept(
                 name,
-                _compact(_opened(warehouse, name)),
-                _expire(_opened(warehouse, name), now - timedelta(days=days)),
+                compacted,
+                _expire(warehouse, name, now - timedelta(days=days)),
                 *_delete_strays(_opened(warehouse, name), now - _STRAY_AFTER),
             )
 
@@ -69,6 +70,16 @@ def _opened(warehouse: Warehouse, name: str) -> StoredTable:
     table = warehouse.find(name)
     assert table is not None
     return table
+
+
+def _compacted(warehouse: Warehouse, name: str) -> int:
+    table = _opened(warehouse, name)
+    last, before = warehouse.last_load, table.snapshot_id
+    compacted = _compact(table)
+    # It holds the same rows, so whoever reads what the last load left may read these files.
+    if compacted and last and last.snapshots.get(name) == before:
+        warehouse.finish_load(last.at, [table])
+    return compacted
 
 
 def _compact(table: StoredTable) -> int:
@@ -87,17 +98,18 @@ def _compact(table: StoredTable) -> int:
     return compacted
 
 
-def _expire(table: StoredTable, before: datetime) -> int:
-    had = len(table.iceberg.metadata.snapshots)
-    expiring = table.iceberg.maintenance.expire_snapshots().older_than(before)
-    current = table.iceberg.current_snapshot()
-    if not any(
-        each.timestamp_ms < before.timestamp() * 1000 and each != current
-        for each in table.iceberg.metadata.snapshots
-    ):
-        return 0
-    expiring.commit()
-    return had - len(table.iceberg.refresh().metadata.snapshots)
+def _expire(warehouse: Warehouse, name: str, before: datetime) -> int:
+    """Let go of older states, but not of the newest, or of what the last load left, which is read."""
+    table, last = _opened(warehouse, name), warehouse.last_load
+    stays = {table.snapshot_id, last.snapshots.get(name) if last else None}
+    expired = [
+        snapshot.snapshot_id
+        for snapshot in table.iceberg.metadata.snapshots
+        if snapshot.timestamp_ms < before.timestamp() * 1000 and snapshot.snapshot_id not in stays
+    ]
+    if expired:
+        table.iceberg.maintenance.expire_snapshots().by_ids(expired).commit()
+    return len(expired)
 
 
 def _delete_strays(table: StoredTable, before: datetime) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Self
 
 from soleflip_assets.checks.question import Answer
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.metrics.freshness import Freshness
 from soleflip_assets.warehouse import comparing, loading, upkeep
@@ -90,8 +90,7 @@ class Work:
 
     def repair(self, tell: Tell, comparison: "Comparison") -> Iterator[Loaded]:
         """Load again what a comparison found to differ."""
-        with self.warehouse.held(tell):
-            yield from comparing.repair(self.warehouse, self.shop, comparison.months, tell)
+        return comparing.repair(self.warehouse, self.shop, comparison.months, tell)
 
 
 class Comparison:

@@ -7,40 +7,69 @@
 -- Locks: none that anyone could wait for: new, or replaced in an instant.
 -- Again: safe.
 
--- Whether an event of this moment has a partition. Two reads of the catalog by index; an INSERT that is let fail and is
--- caught would take a subtransaction of every write.
-CREATE OR REPLACE FUNCTION inventory_ops.has_month(log text, moment timestamptz)
-RETURNS boolean
+-- The columns of stock that the log does not know by name, nor compares.
+--
+-- IMMUTABLE, which is true of one plan: it is asked when the statement of a trigger is planned, not at each write, and
+-- that statement is planned anew when the columns of its table have changed. To ask at each write cost a tenth of it.
+CREATE OR REPLACE FUNCTION inventory_ops.more_columns_of_stock()
+RETURNS text[]
 LANGUAGE plpgsql
-STABLE
+IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  RETURN EXISTS (
-    SELECT
-    FROM pg_inherits
-    WHERE pg_inherits.inhrelid = to_regclass(log || to_char(moment AT TIME ZONE 'UTC', '"_"YYYYMM'))
-      AND pg_inherits.inhparent = log::regclass
-      AND NOT pg_inherits.inhdetachpending
+  RETURN ARRAY(
+    SELECT pg_attribute.attname
+    FROM pg_attribute
+    WHERE pg_attribute.attrelid = 'inventory.stock'::regclass
+      AND pg_attribute.attnum > 0
+      AND NOT pg_attribute.attisdropped
+      AND pg_attribute.attname <> ALL (ARRAY[
+        'id', 'product_id', 'size_id', 'supplier_id', 'supplier', 'quantity', 'reserved_quantity', 'purchase_price',
+        'gross_purchase_price', 'roi_percentage', 'profit_per_shelf_day', 'status', 'detailed_status', 'location',
+        'purchase_date', 'delivery_date', 'created_at', 'updated_at', 'listed_on_platforms', 'notes', 'external_ids',
+        'vat_amount', 'vat_rate', 'shelf_life_days', 'listed_stockx', 'listed_alias', 'listed_local', 'status_history'
+      ])
   );
 END
 $function$;
 
--- Whether a table has columns that the log does not know by name.
-CREATE OR REPLACE FUNCTION inventory_ops.has_more_columns(relation oid, known text[])
-RETURNS boolean
+-- The same of reservations.
+CREATE OR REPLACE FUNCTION inventory_ops.more_columns_of_reservations()
+RETURNS text[]
 LANGUAGE plpgsql
-STABLE
+IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  RETURN EXISTS (
-    SELECT
+  RETURN ARRAY(
+    SELECT pg_attribute.attname
     FROM pg_attribute
-    WHERE pg_attribute.attrelid = relation
+    WHERE pg_attribute.attrelid = 'inventory.stock_reservation'::regclass
       AND pg_attribute.attnum > 0
       AND NOT pg_attribute.attisdropped
-      AND pg_attribute.attname <> ALL (known)
+      AND pg_attribute.attname <> ALL (ARRAY[
+        'id', 'stock_id', 'reserved_quantity', 'status', 'reserved_until', 'reservation_reason', 'created_at',
+        'updated_at', 'reserved_by'
+      ])
+  );
+END
+$function$;
+
+-- Of some columns those in which two rows differ; NULL where there is nothing to compare.
+CREATE OR REPLACE FUNCTION inventory_ops.log_differing(names text[], was jsonb, became jsonb)
+RETURNS text[]
+LANGUAGE plpgsql
+IMMUTABLE
+STRICT
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN ARRAY(
+    SELECT name
+    FROM unnest(names) AS name
+    WHERE became -> name IS DISTINCT FROM was -> name
+    ORDER BY name
   );
 END
 $function$;
@@ -82,7 +111,8 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.log_inserted_stock()
+-- What the triggers of inventory.stock do.
+CREATE OR REPLACE FUNCTION inventory_ops.log_stock()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -91,124 +121,20 @@ AS $function$
 #variable_conflict use_column
 DECLARE
   moment timestamptz := clock_timestamp();
-  has_month boolean := inventory_ops.has_month('inventory_ops.stock_event', moment);
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
+  -- Whether the moment has a partition that nobody is detaching.
+  has_month boolean := coalesce(
+    pg_partition_root(to_regclass('inventory_ops.stock_event' || to_char(moment AT TIME ZONE 'UTC', '"_"YYYYMM')))
+      = 'inventory_ops.stock_event'::regclass,
+    false
+  );
+  -- The number from which on this statement's events are counted, where a trigger writes to a logged table, or has
+  -- done so in this transaction: its writes are logged before what set it off.
   own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
+    WHEN pg_trigger_depth() > 1 OR current_setting('soleflip.nested_event', true) <> ''
+    THEN nextval('inventory_ops.event_id')
   END;
-  product_id uuid;
-  size_id uuid;
-  supplier_id uuid;
-  supplier varchar;
-  quantity integer;
-  reserved_quantity integer;
-  purchase_price numeric;
-  gross_purchase_price numeric;
-  roi_percentage numeric;
-  profit_per_shelf_day numeric;
-  status varchar;
-  detailed_status text;
-  location varchar;
-  purchase_date timestamptz;
-  delivery_date timestamptz;
-  created_at timestamptz;
-  updated_at timestamptz;
-  listed_on_platforms jsonb;
-BEGIN
-  WITH event (
-    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-  ) AS (
-    SELECT
-      nextval('inventory_ops.event_id'),
-      moment,
-      pg_current_xact_id(),
-      'insert',
-      became.id,
-      NULL::text[],
-      became.product_id, became.size_id, became.supplier_id, became.supplier, became.quantity,
-      became.reserved_quantity, became.purchase_price, became.gross_purchase_price, became.roi_percentage,
-      became.profit_per_shelf_day, became.status, became.detailed_status, became.location, became.purchase_date,
-      became.delivery_date, became.created_at, became.updated_at,
-      became.listed_on_platforms
-    FROM (
-      SELECT
-        id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
-        gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
-        purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-      FROM after
-    ) AS became
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.stock_event (
-      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-    )
-    SELECT
-      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
-      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
-      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
-      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
-      event.created_at, event.updated_at, event.listed_on_platforms
-    FROM event
-    WHERE has_month
-  )
-  INSERT INTO inventory_ops.stock_event_overflow (
-    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-  )
-  SELECT
-    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
-    event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
-    event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
-    event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
-    event.created_at, event.updated_at, event.listed_on_platforms
-  FROM event
-  WHERE NOT has_month;
-
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.stock_event', 'stock_id', nested_from, own_from, ARRAY(
-        SELECT after.id
-        FROM after
-        LEFT JOIN inventory.stock AS now ON now.id = after.id
-        WHERE now.id IS NULL OR record_image_ne(now, after)
-      )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
-
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_updated_stock()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-#variable_conflict use_column
-DECLARE
-  moment timestamptz := clock_timestamp();
-  has_month boolean := inventory_ops.has_month('inventory_ops.stock_event', moment);
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
-  own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
-  END;
-  known CONSTANT text[] := ARRAY[
-    'id', 'product_id', 'size_id', 'supplier_id', 'supplier', 'quantity', 'reserved_quantity', 'purchase_price',
-    'gross_purchase_price', 'roi_percentage', 'profit_per_shelf_day', 'status', 'detailed_status', 'location',
-    'purchase_date', 'delivery_date', 'created_at', 'updated_at', 'listed_on_platforms', 'notes', 'external_ids',
-    'vat_amount', 'vat_rate', 'shelf_life_days', 'listed_stockx', 'listed_alias', 'listed_local', 'status_history'
-  ];
-  has_more boolean := inventory_ops.has_more_columns(TG_RELID, known);
+  nested_from bigint;
+  rewritten uuid[];
   product_id uuid;
   size_id uuid;
   supplier_id uuid;
@@ -237,91 +163,93 @@ DECLARE
   listed_local boolean;
   status_history jsonb;
 BEGIN
-  -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
-  WITH event (
-    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-  ) AS (
-    SELECT
-      nextval('inventory_ops.event_id'),
-      moment,
-      pg_current_xact_id(),
-      CASE WHEN was.id IS NULL THEN 'insert' WHEN became.id IS NULL THEN 'delete' ELSE 'update' END,
-      coalesce(was.id, became.id),
-      difference.changed,
-      became.product_id, became.size_id, became.supplier_id, became.supplier, became.quantity,
-      became.reserved_quantity, became.purchase_price, became.gross_purchase_price, became.roi_percentage,
-      became.profit_per_shelf_day, became.status, became.detailed_status, became.location, became.purchase_date,
-      became.delivery_date, became.created_at, became.updated_at,
-      CASE
-        WHEN was.id IS NULL OR 'listed_on_platforms' = ANY (difference.changed) THEN became.listed_on_platforms
-      END
-    FROM (
+  IF TG_OP = 'UPDATE' THEN
+    -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
+    WITH event (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    ) AS (
       SELECT
-        id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
-        gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
-        purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
-        vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
-        CASE WHEN has_more THEN to_jsonb(before) - known END AS more
-      FROM before
-    ) AS was
-    FULL JOIN (
+        nextval('inventory_ops.event_id'),
+        moment,
+        pg_current_xact_id(),
+        CASE WHEN was.id IS NULL THEN 'insert' WHEN became.id IS NULL THEN 'delete' ELSE 'update' END,
+        coalesce(was.id, became.id),
+        CASE WHEN was.id = became.id THEN
+          array_remove(ARRAY[
+            CASE WHEN became.product_id IS DISTINCT FROM was.product_id THEN 'product_id' END,
+            CASE WHEN became.size_id IS DISTINCT FROM was.size_id THEN 'size_id' END,
+            CASE WHEN became.supplier_id IS DISTINCT FROM was.supplier_id THEN 'supplier_id' END,
+            CASE WHEN became.supplier IS DISTINCT FROM was.supplier THEN 'supplier' END,
+            CASE WHEN became.quantity IS DISTINCT FROM was.quantity THEN 'quantity' END,
+            CASE WHEN became.reserved_quantity IS DISTINCT FROM was.reserved_quantity THEN 'reserved_quantity' END,
+            CASE WHEN became.purchase_price IS DISTINCT FROM was.purchase_price THEN 'purchase_price' END,
+            CASE WHEN became.gross_purchase_price IS DISTINCT FROM was.gross_purchase_price
+              THEN 'gross_purchase_price' END,
+            CASE WHEN became.roi_percentage IS DISTINCT FROM was.roi_percentage THEN 'roi_percentage' END,
+            CASE WHEN became.profit_per_shelf_day IS DISTINCT FROM was.profit_per_shelf_day
+              THEN 'profit_per_shelf_day' END,
+            CASE WHEN became.status IS DISTINCT FROM was.status THEN 'status' END,
+            CASE WHEN became.detailed_status IS DISTINCT FROM was.detailed_status THEN 'detailed_status' END,
+            CASE WHEN became.location IS DISTINCT FROM was.location THEN 'location' END,
+            CASE WHEN became.purchase_date IS DISTINCT FROM was.purchase_date THEN 'purchase_date' END,
+            CASE WHEN became.delivery_date IS DISTINCT FROM was.delivery_date THEN 'delivery_date' END,
+            CASE WHEN became.created_at IS DISTINCT FROM was.created_at THEN 'created_at' END,
+            CASE WHEN became.updated_at IS DISTINCT FROM was.updated_at THEN 'updated_at' END,
+            CASE WHEN became.listed_on_platforms IS DISTINCT FROM was.listed_on_platforms THEN 'listed_on_platforms' END,
+            CASE WHEN became.notes IS DISTINCT FROM was.notes THEN 'notes' END,
+            CASE WHEN became.external_ids IS DISTINCT FROM was.external_ids THEN 'external_ids' END,
+            CASE WHEN became.vat_amount IS DISTINCT FROM was.vat_amount THEN 'vat_amount' END,
+            CASE WHEN became.vat_rate IS DISTINCT FROM was.vat_rate THEN 'vat_rate' END,
+            CASE WHEN became.shelf_life_days IS DISTINCT FROM was.shelf_life_days THEN 'shelf_life_days' END,
+            CASE WHEN became.listed_stockx IS DISTINCT FROM was.listed_stockx THEN 'listed_stockx' END,
+            CASE WHEN became.listed_alias IS DISTINCT FROM was.listed_alias THEN 'listed_alias' END,
+            CASE WHEN became.listed_local IS DISTINCT FROM was.listed_local THEN 'listed_local' END,
+            CASE WHEN became.status_history IS DISTINCT FROM was.status_history THEN 'status_history' END
+          ], NULL) || inventory_ops.log_differing(inventory_ops.more_columns_of_stock(), was.more, became.more)
+        END,
+        became.product_id, became.size_id, became.supplier_id, became.supplier, became.quantity,
+        became.reserved_quantity, became.purchase_price, became.gross_purchase_price, became.roi_percentage,
+        became.profit_per_shelf_day, became.status, became.detailed_status, became.location, became.purchase_date,
+        became.delivery_date, became.created_at, became.updated_at,
+        CASE WHEN became.listed_on_platforms IS DISTINCT FROM was.listed_on_platforms THEN became.listed_on_platforms END
+      FROM (
+        SELECT
+          id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
+          gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
+          purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
+          vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
+          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(before) END AS more
+        FROM before
+      ) AS was
+      FULL JOIN (
+        SELECT
+          id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
+          gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
+          purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
+          vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
+          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(after) END AS more
+        FROM after
+      ) AS became ON became.id = was.id
+    ),
+    kept AS (
+      INSERT INTO inventory_ops.stock_event (
+        event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+        quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+        status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+      )
       SELECT
-        id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
-        gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
-        purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
-        vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
-        CASE WHEN has_more THEN to_jsonb(after) - known END AS more
-      FROM after
-    ) AS became ON became.id = was.id
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN was.id = became.id THEN
-        array_remove(ARRAY[
-          CASE WHEN became.product_id IS DISTINCT FROM was.product_id THEN 'product_id' END,
-          CASE WHEN became.size_id IS DISTINCT FROM was.size_id THEN 'size_id' END,
-          CASE WHEN became.supplier_id IS DISTINCT FROM was.supplier_id THEN 'supplier_id' END,
-          CASE WHEN became.supplier IS DISTINCT FROM was.supplier THEN 'supplier' END,
-          CASE WHEN became.quantity IS DISTINCT FROM was.quantity THEN 'quantity' END,
-          CASE WHEN became.reserved_quantity IS DISTINCT FROM was.reserved_quantity THEN 'reserved_quantity' END,
-          CASE WHEN became.purchase_price IS DISTINCT FROM was.purchase_price THEN 'purchase_price' END,
-          CASE WHEN became.gross_purchase_price IS DISTINCT FROM was.gross_purchase_price
-            THEN 'gross_purchase_price' END,
-          CASE WHEN became.roi_percentage IS DISTINCT FROM was.roi_percentage THEN 'roi_percentage' END,
-          CASE WHEN became.profit_per_shelf_day IS DISTINCT FROM was.profit_per_shelf_day
-            THEN 'profit_per_shelf_day' END,
-          CASE WHEN became.status IS DISTINCT FROM was.status THEN 'status' END,
-          CASE WHEN became.detailed_status IS DISTINCT FROM was.detailed_status THEN 'detailed_status' END,
-          CASE WHEN became.location IS DISTINCT FROM was.location THEN 'location' END,
-          CASE WHEN became.purchase_date IS DISTINCT FROM was.purchase_date THEN 'purchase_date' END,
-          CASE WHEN became.delivery_date IS DISTINCT FROM was.delivery_date THEN 'delivery_date' END,
-          CASE WHEN became.created_at IS DISTINCT FROM was.created_at THEN 'created_at' END,
-          CASE WHEN became.updated_at IS DISTINCT FROM was.updated_at THEN 'updated_at' END,
-          CASE WHEN became.listed_on_platforms IS DISTINCT FROM was.listed_on_platforms THEN 'listed_on_platforms' END,
-          CASE WHEN became.notes IS DISTINCT FROM was.notes THEN 'notes' END,
-          CASE WHEN became.external_ids IS DISTINCT FROM was.external_ids THEN 'external_ids' END,
-          CASE WHEN became.vat_amount IS DISTINCT FROM was.vat_amount THEN 'vat_amount' END,
-          CASE WHEN became.vat_rate IS DISTINCT FROM was.vat_rate THEN 'vat_rate' END,
-          CASE WHEN became.shelf_life_days IS DISTINCT FROM was.shelf_life_days THEN 'shelf_life_days' END,
-          CASE WHEN became.listed_stockx IS DISTINCT FROM was.listed_stockx THEN 'listed_stockx' END,
-          CASE WHEN became.listed_alias IS DISTINCT FROM was.listed_alias THEN 'listed_alias' END,
-          CASE WHEN became.listed_local IS DISTINCT FROM was.listed_local THEN 'listed_local' END,
-          CASE WHEN became.status_history IS DISTINCT FROM was.status_history THEN 'status_history' END
-        ], NULL) || CASE
-          WHEN has_more THEN ARRAY(
-            SELECT one.key
-            FROM jsonb_each(became.more) AS one
-            WHERE one.value IS DISTINCT FROM was.more -> one.key
-            ORDER BY one.key
-          )
-        END
-      END AS changed
-    ) AS difference
-    -- What was written and is as it was is no version.
-    WHERE difference.changed IS NULL OR difference.changed <> '{}'
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.stock_event (
+        event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+        event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+        event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+        event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+        event.created_at, event.updated_at, event.listed_on_platforms
+      FROM event
+      -- What was written and is as it was is no version.
+      WHERE has_month AND event.changed IS DISTINCT FROM '{}'
+    )
+    INSERT INTO inventory_ops.stock_event_overflow (
       event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
       quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
       status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
@@ -333,91 +261,99 @@ BEGIN
       event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
       event.created_at, event.updated_at, event.listed_on_platforms
     FROM event
-    WHERE has_month
-  )
-  INSERT INTO inventory_ops.stock_event_overflow (
-    event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
-    quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
-    status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
-  )
-  SELECT
-    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
-    event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
-    event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
-    event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
-    event.created_at, event.updated_at, event.listed_on_platforms
-  FROM event
-  WHERE NOT has_month;
+    WHERE NOT has_month AND event.changed IS DISTINCT FROM '{}';
 
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.stock_event', 'stock_id', nested_from, own_from, ARRAY(
-        SELECT after.id
+  ELSIF TG_OP = 'INSERT' THEN
+    WITH event (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    ) AS (
+      SELECT
+        nextval('inventory_ops.event_id'),
+        moment,
+        pg_current_xact_id(),
+        'insert',
+        became.id,
+        NULL::text[],
+        became.product_id, became.size_id, became.supplier_id, became.supplier, became.quantity,
+        became.reserved_quantity, became.purchase_price, became.gross_purchase_price, became.roi_percentage,
+        became.profit_per_shelf_day, became.status, became.detailed_status, became.location, became.purchase_date,
+        became.delivery_date, became.created_at, became.updated_at,
+        became.listed_on_platforms
+      FROM (
+        SELECT
+          id, product_id, size_id, supplier_id, supplier, quantity, reserved_quantity, purchase_price,
+          gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
+          purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
         FROM after
-        LEFT JOIN inventory.stock AS now ON now.id = after.id
-        WHERE now.id IS NULL OR record_image_ne(now, after)
+      ) AS became
+    ),
+    kept AS (
+      INSERT INTO inventory_ops.stock_event (
+        event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+        quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+        status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
       )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
+      SELECT
+        event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+        event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+        event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+        event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+        event.created_at, event.updated_at, event.listed_on_platforms
+      FROM event
+      WHERE has_month
+    )
+    INSERT INTO inventory_ops.stock_event_overflow (
+      event_id, occurred_at, transaction_id, kind, stock_id, changed, product_id, size_id, supplier_id, supplier,
+      quantity, reserved_quantity, purchase_price, gross_purchase_price, roi_percentage, profit_per_shelf_day,
+      status, detailed_status, location, purchase_date, delivery_date, created_at, updated_at, listed_on_platforms
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.stock_id, event.changed,
+      event.product_id, event.size_id, event.supplier_id, event.supplier, event.quantity, event.reserved_quantity,
+      event.purchase_price, event.gross_purchase_price, event.roi_percentage, event.profit_per_shelf_day,
+      event.status, event.detailed_status, event.location, event.purchase_date, event.delivery_date,
+      event.created_at, event.updated_at, event.listed_on_platforms
+    FROM event
+    WHERE NOT has_month;
 
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_deleted_stock()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  moment timestamptz := clock_timestamp();
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
-  own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
-  END;
-BEGIN
-  IF inventory_ops.has_month('inventory_ops.stock_event', moment) THEN
+  ELSIF TG_OP = 'DELETE' AND has_month THEN
     INSERT INTO inventory_ops.stock_event (occurred_at, transaction_id, kind, stock_id)
     SELECT moment, pg_current_xact_id(), 'delete', before.id FROM before;
-  ELSE
+
+  ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO inventory_ops.stock_event_overflow (occurred_at, transaction_id, kind, stock_id)
     SELECT moment, pg_current_xact_id(), 'delete', before.id FROM before;
-  END IF;
 
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.stock_event', 'stock_id', nested_from, own_from, ARRAY(
-        SELECT before.id FROM before JOIN inventory.stock AS now ON now.id = before.id
-      )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
-
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_truncated_stock()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  moment timestamptz := clock_timestamp();
-BEGIN
-  IF inventory_ops.has_month('inventory_ops.stock_event', moment) THEN
+  ELSIF has_month THEN
     INSERT INTO inventory_ops.stock_event (occurred_at, transaction_id, kind)
     VALUES (moment, pg_current_xact_id(), 'truncate');
+
   ELSE
     INSERT INTO inventory_ops.stock_event_overflow (occurred_at, transaction_id, kind)
     VALUES (moment, pg_current_xact_id(), 'truncate');
   END IF;
+
+  IF own_from IS NULL OR TG_OP = 'TRUNCATE' THEN
+    RETURN NULL;
+  END IF;
+
+  nested_from := nullif(current_setting('soleflip.nested_event', true), '');
+  IF nested_from IS NULL THEN
+    PERFORM set_config('soleflip.nested_event', own_from::text, true);
+    RETURN NULL;
+  ELSIF TG_OP = 'DELETE' THEN
+    rewritten := ARRAY(SELECT before.id FROM before JOIN inventory.stock AS now ON now.id = before.id);
+  ELSE
+    rewritten := ARRAY(
+      SELECT after.id
+      FROM after
+      LEFT JOIN inventory.stock AS now ON now.id = after.id
+      WHERE now.id IS NULL OR record_image_ne(now, after)
+    );
+  END IF;
+  PERFORM inventory_ops.log_nested_last('inventory_ops.stock_event', 'stock_id', nested_from, own_from, rewritten);
   RETURN NULL;
 END
 $function$;
@@ -480,7 +416,8 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.log_inserted_reservations()
+-- What the triggers of inventory.stock_reservation do.
+CREATE OR REPLACE FUNCTION inventory_ops.log_reservations()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -489,100 +426,20 @@ AS $function$
 #variable_conflict use_column
 DECLARE
   moment timestamptz := clock_timestamp();
-  has_month boolean := inventory_ops.has_month('inventory_ops.reservation_event', moment);
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
+  -- Whether the moment has a partition that nobody is detaching.
+  has_month boolean := coalesce(
+    pg_partition_root(to_regclass('inventory_ops.reservation_event' || to_char(moment AT TIME ZONE 'UTC', '"_"YYYYMM')))
+      = 'inventory_ops.reservation_event'::regclass,
+    false
+  );
+  -- The number from which on this statement's events are counted, where a trigger writes to a logged table, or has
+  -- done so in this transaction: its writes are logged before what set it off.
   own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
+    WHEN pg_trigger_depth() > 1 OR current_setting('soleflip.nested_event', true) <> ''
+    THEN nextval('inventory_ops.event_id')
   END;
-  stock_id uuid;
-  reserved_quantity integer;
-  status varchar;
-  reserved_until timestamptz;
-  reservation_reason text;
-  created_at timestamptz;
-  updated_at timestamptz;
-BEGIN
-  WITH event (
-    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-    reserved_until, reservation_reason, created_at, updated_at
-  ) AS (
-    SELECT
-      nextval('inventory_ops.event_id'),
-      moment,
-      pg_current_xact_id(),
-      'insert',
-      became.id,
-      became.stock_id,
-      NULL::text[],
-      became.reserved_quantity, became.status, became.reserved_until, became.reservation_reason, became.created_at,
-      became.updated_at
-    FROM (
-      SELECT
-        id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at
-      FROM after
-    ) AS became
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.reservation_event (
-      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-      reserved_until, reservation_reason, created_at, updated_at
-    )
-    SELECT
-      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
-      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
-      event.created_at, event.updated_at
-    FROM event
-    WHERE has_month
-  )
-  INSERT INTO inventory_ops.reservation_event_overflow (
-    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-    reserved_until, reservation_reason, created_at, updated_at
-  )
-  SELECT
-    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
-    event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
-    event.created_at, event.updated_at
-  FROM event
-  WHERE NOT has_month;
-
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.reservation_event', 'reservation_id', nested_from, own_from, ARRAY(
-        SELECT after.id
-        FROM after
-        LEFT JOIN inventory.stock_reservation AS now ON now.id = after.id
-        WHERE now.id IS NULL OR record_image_ne(now, after)
-      )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
-
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_updated_reservations()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-#variable_conflict use_column
-DECLARE
-  moment timestamptz := clock_timestamp();
-  has_month boolean := inventory_ops.has_month('inventory_ops.reservation_event', moment);
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
-  own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
-  END;
-  known CONSTANT text[] := ARRAY[
-    'id', 'stock_id', 'reserved_quantity', 'status', 'reserved_until', 'reservation_reason', 'created_at',
-    'updated_at', 'reserved_by'
-  ];
-  has_more boolean := inventory_ops.has_more_columns(TG_RELID, known);
+  nested_from bigint;
+  rewritten uuid[];
   stock_id uuid;
   reserved_quantity integer;
   status varchar;
@@ -592,61 +449,62 @@ DECLARE
   updated_at timestamptz;
   reserved_by varchar;
 BEGIN
-  -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
-  WITH event (
-    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-    reserved_until, reservation_reason, created_at, updated_at
-  ) AS (
-    SELECT
-      nextval('inventory_ops.event_id'),
-      moment,
-      pg_current_xact_id(),
-      CASE WHEN was.id IS NULL THEN 'insert' WHEN became.id IS NULL THEN 'delete' ELSE 'update' END,
-      coalesce(was.id, became.id),
-      coalesce(became.stock_id, was.stock_id),
-      difference.changed,
-      became.reserved_quantity, became.status, became.reserved_until, became.reservation_reason, became.created_at,
-      became.updated_at
-    FROM (
+  IF TG_OP = 'UPDATE' THEN
+    -- By id, not by row: where a primary key was changed, one row is gone and another one has come.
+    WITH event (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    ) AS (
       SELECT
-        id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
-        reserved_by,
-        CASE WHEN has_more THEN to_jsonb(before) - known END AS more
-      FROM before
-    ) AS was
-    FULL JOIN (
+        nextval('inventory_ops.event_id'),
+        moment,
+        pg_current_xact_id(),
+        CASE WHEN was.id IS NULL THEN 'insert' WHEN became.id IS NULL THEN 'delete' ELSE 'update' END,
+        coalesce(was.id, became.id),
+        coalesce(became.stock_id, was.stock_id),
+        CASE WHEN was.id = became.id THEN
+          array_remove(ARRAY[
+            CASE WHEN became.stock_id IS DISTINCT FROM was.stock_id THEN 'stock_id' END,
+            CASE WHEN became.reserved_quantity IS DISTINCT FROM was.reserved_quantity THEN 'reserved_quantity' END,
+            CASE WHEN became.status IS DISTINCT FROM was.status THEN 'status' END,
+            CASE WHEN became.reserved_until IS DISTINCT FROM was.reserved_until THEN 'reserved_until' END,
+            CASE WHEN became.reservation_reason IS DISTINCT FROM was.reservation_reason THEN 'reservation_reason' END,
+            CASE WHEN became.created_at IS DISTINCT FROM was.created_at THEN 'created_at' END,
+            CASE WHEN became.updated_at IS DISTINCT FROM was.updated_at THEN 'updated_at' END,
+            CASE WHEN became.reserved_by IS DISTINCT FROM was.reserved_by THEN 'reserved_by' END
+          ], NULL) || inventory_ops.log_differing(inventory_ops.more_columns_of_reservations(), was.more, became.more)
+        END,
+        became.reserved_quantity, became.status, became.reserved_until, became.reservation_reason, became.created_at,
+        became.updated_at
+      FROM (
+        SELECT
+          id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
+          reserved_by,
+          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(before) END AS more
+        FROM before
+      ) AS was
+      FULL JOIN (
+        SELECT
+          id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
+          reserved_by,
+          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(after) END AS more
+        FROM after
+      ) AS became ON became.id = was.id
+    ),
+    kept AS (
+      INSERT INTO inventory_ops.reservation_event (
+        event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+        reserved_until, reservation_reason, created_at, updated_at
+      )
       SELECT
-        id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
-        reserved_by,
-        CASE WHEN has_more THEN to_jsonb(after) - known END AS more
-      FROM after
-    ) AS became ON became.id = was.id
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN was.id = became.id THEN
-        array_remove(ARRAY[
-          CASE WHEN became.stock_id IS DISTINCT FROM was.stock_id THEN 'stock_id' END,
-          CASE WHEN became.reserved_quantity IS DISTINCT FROM was.reserved_quantity THEN 'reserved_quantity' END,
-          CASE WHEN became.status IS DISTINCT FROM was.status THEN 'status' END,
-          CASE WHEN became.reserved_until IS DISTINCT FROM was.reserved_until THEN 'reserved_until' END,
-          CASE WHEN became.reservation_reason IS DISTINCT FROM was.reservation_reason THEN 'reservation_reason' END,
-          CASE WHEN became.created_at IS DISTINCT FROM was.created_at THEN 'created_at' END,
-          CASE WHEN became.updated_at IS DISTINCT FROM was.updated_at THEN 'updated_at' END,
-          CASE WHEN became.reserved_by IS DISTINCT FROM was.reserved_by THEN 'reserved_by' END
-        ], NULL) || CASE
-          WHEN has_more THEN ARRAY(
-            SELECT one.key
-            FROM jsonb_each(became.more) AS one
-            WHERE one.value IS DISTINCT FROM was.more -> one.key
-            ORDER BY one.key
-          )
-        END
-      END AS changed
-    ) AS difference
-    -- What was written and is as it was is no version.
-    WHERE difference.changed IS NULL OR difference.changed <> '{}'
-  ),
-  kept AS (
-    INSERT INTO inventory_ops.reservation_event (
+        event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+        event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+        event.created_at, event.updated_at
+      FROM event
+      -- What was written and is as it was is no version.
+      WHERE has_month AND event.changed IS DISTINCT FROM '{}'
+    )
+    INSERT INTO inventory_ops.reservation_event_overflow (
       event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
       reserved_until, reservation_reason, created_at, updated_at
     )
@@ -655,88 +513,88 @@ BEGIN
       event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
       event.created_at, event.updated_at
     FROM event
-    WHERE has_month
-  )
-  INSERT INTO inventory_ops.reservation_event_overflow (
-    event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
-    reserved_until, reservation_reason, created_at, updated_at
-  )
-  SELECT
-    event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
-    event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
-    event.created_at, event.updated_at
-  FROM event
-  WHERE NOT has_month;
+    WHERE NOT has_month AND event.changed IS DISTINCT FROM '{}';
 
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.reservation_event', 'reservation_id', nested_from, own_from, ARRAY(
-        SELECT after.id
+  ELSIF TG_OP = 'INSERT' THEN
+    WITH event (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    ) AS (
+      SELECT
+        nextval('inventory_ops.event_id'),
+        moment,
+        pg_current_xact_id(),
+        'insert',
+        became.id,
+        became.stock_id,
+        NULL::text[],
+        became.reserved_quantity, became.status, became.reserved_until, became.reservation_reason, became.created_at,
+        became.updated_at
+      FROM (
+        SELECT
+          id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at
         FROM after
-        LEFT JOIN inventory.stock_reservation AS now ON now.id = after.id
-        WHERE now.id IS NULL OR record_image_ne(now, after)
+      ) AS became
+    ),
+    kept AS (
+      INSERT INTO inventory_ops.reservation_event (
+        event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+        reserved_until, reservation_reason, created_at, updated_at
       )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
+      SELECT
+        event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+        event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+        event.created_at, event.updated_at
+      FROM event
+      WHERE has_month
+    )
+    INSERT INTO inventory_ops.reservation_event_overflow (
+      event_id, occurred_at, transaction_id, kind, reservation_id, stock_id, changed, reserved_quantity, status,
+      reserved_until, reservation_reason, created_at, updated_at
+    )
+    SELECT
+      event.event_id, event.occurred_at, event.transaction_id, event.kind, event.reservation_id, event.stock_id,
+      event.changed, event.reserved_quantity, event.status, event.reserved_until, event.reservation_reason,
+      event.created_at, event.updated_at
+    FROM event
+    WHERE NOT has_month;
 
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_deleted_reservations()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  moment timestamptz := clock_timestamp();
-  -- Set where a trigger has written to this table in this transaction: its writes are logged before what set it off.
-  nested_from bigint := nullif(current_setting('soleflip.nested_event', true), '');
-  own_from bigint := CASE
-    WHEN nested_from IS NOT NULL OR pg_trigger_depth() > 1 THEN nextval('inventory_ops.event_id')
-  END;
-BEGIN
-  IF inventory_ops.has_month('inventory_ops.reservation_event', moment) THEN
+  ELSIF TG_OP = 'DELETE' AND has_month THEN
     INSERT INTO inventory_ops.reservation_event (occurred_at, transaction_id, kind, reservation_id, stock_id)
     SELECT moment, pg_current_xact_id(), 'delete', before.id, before.stock_id FROM before;
-  ELSE
+
+  ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO inventory_ops.reservation_event_overflow (occurred_at, transaction_id, kind, reservation_id, stock_id)
     SELECT moment, pg_current_xact_id(), 'delete', before.id, before.stock_id FROM before;
-  END IF;
 
-  IF nested_from IS NOT NULL THEN
-    PERFORM inventory_ops.log_nested_last(
-      'inventory_ops.reservation_event', 'reservation_id', nested_from, own_from, ARRAY(
-        SELECT before.id FROM before JOIN inventory.stock_reservation AS now ON now.id = before.id
-      )
-    );
-  ELSIF own_from IS NOT NULL THEN
-    PERFORM set_config('soleflip.nested_event', own_from::text, true);
-  END IF;
-
-  RETURN NULL;
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION inventory_ops.log_truncated_reservations()
-RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  moment timestamptz := clock_timestamp();
-BEGIN
-  IF inventory_ops.has_month('inventory_ops.reservation_event', moment) THEN
+  ELSIF has_month THEN
     INSERT INTO inventory_ops.reservation_event (occurred_at, transaction_id, kind)
     VALUES (moment, pg_current_xact_id(), 'truncate');
+
   ELSE
     INSERT INTO inventory_ops.reservation_event_overflow (occurred_at, transaction_id, kind)
     VALUES (moment, pg_current_xact_id(), 'truncate');
   END IF;
+
+  IF own_from IS NULL OR TG_OP = 'TRUNCATE' THEN
+    RETURN NULL;
+  END IF;
+
+  nested_from := nullif(current_setting('soleflip.nested_event', true), '');
+  IF nested_from IS NULL THEN
+    PERFORM set_config('soleflip.nested_event', own_from::text, true);
+    RETURN NULL;
+  ELSIF TG_OP = 'DELETE' THEN
+    rewritten := ARRAY(SELECT before.id FROM before JOIN inventory.stock_reservation AS now ON now.id = before.id);
+  ELSE
+    rewritten := ARRAY(
+      SELECT after.id
+      FROM after
+      LEFT JOIN inventory.stock_reservation AS now ON now.id = after.id
+      WHERE now.id IS NULL OR record_image_ne(now, after)
+    );
+  END IF;
+  PERFORM inventory_ops.log_nested_last('inventory_ops.reservation_event', 'reservation_id', nested_from, own_from, rewritten);
   RETURN NULL;
 END
 $function$;
@@ -805,7 +663,8 @@ BEGIN
       WITH chosen AS (
         SELECT waiting.event_id
         FROM %1$s_overflow AS waiting
-        WHERE inventory_ops.has_month(%2$L, waiting.occurred_at)
+        WHERE pg_partition_root(to_regclass(%2$L || to_char(waiting.occurred_at AT TIME ZONE 'UTC', '"_"YYYYMM')))
+          = %2$L::regclass
         ORDER BY waiting.event_id
         LIMIT $1
         FOR UPDATE SKIP LOCKED

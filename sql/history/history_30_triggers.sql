@@ -9,37 +9,37 @@
 CREATE OR REPLACE TRIGGER soleflip_log_insert
 AFTER INSERT ON inventory.stock
 REFERENCING NEW TABLE AS after
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_inserted_stock();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_log_update
 AFTER UPDATE ON inventory.stock
 REFERENCING OLD TABLE AS before NEW TABLE AS after
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_updated_stock();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_log_delete
 AFTER DELETE ON inventory.stock
 REFERENCING OLD TABLE AS before
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_deleted_stock();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_log_truncate
 AFTER TRUNCATE ON inventory.stock
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_truncated_stock();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_stock();
 
 CREATE OR REPLACE TRIGGER soleflip_log_insert
 AFTER INSERT ON inventory.stock_reservation
 REFERENCING NEW TABLE AS after
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_inserted_reservations();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_reservations();
 
 CREATE OR REPLACE TRIGGER soleflip_log_update
 AFTER UPDATE ON inventory.stock_reservation
 REFERENCING OLD TABLE AS before NEW TABLE AS after
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_updated_reservations();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_reservations();
 
 CREATE OR REPLACE TRIGGER soleflip_log_delete
 AFTER DELETE ON inventory.stock_reservation
 REFERENCING OLD TABLE AS before
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_deleted_reservations();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_reservations();
 
 CREATE OR REPLACE TRIGGER soleflip_log_truncate
 AFTER TRUNCATE ON inventory.stock_reservation
-FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_truncated_reservations();
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.log_reservations();

@@ -35,7 +35,7 @@ BEGIN
     SELECT pg_proc.oid::regprocedure
     FROM pg_proc
     WHERE pg_proc.pronamespace = 'inventory_ops'::regnamespace
-      AND (pg_proc.proname LIKE 'log\_%' OR pg_proc.proname IN ('has_month', 'has_more_columns', 'move_overflow'))
+      AND pg_proc.proname ~ '^(log_|more_columns_of_|move_overflow$)'
   LOOP
     EXECUTE format('DROP FUNCTION %s', ours);
   END LOOP;

@@ -26,9 +26,11 @@ WITH ranked AS (
 ),
 
 removal AS (
-  SELECT reservation_event.reservation_id AS reservation_id, reservation_event.occurred_at AS occurred_at
+  -- One that was put back under its id may be deleted again.
+  SELECT reservation_event.reservation_id AS reservation_id, max(reservation_event.occurred_at) AS occurred_at
   FROM reservation_event
   WHERE reservation_event.kind = 'delete'
+  GROUP BY reservation_event.reservation_id
 ),
 
 emptied AS (

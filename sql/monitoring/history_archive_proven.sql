@@ -47,6 +47,10 @@ SELECT
   count(*) = 0 AS passed,
   'ERROR' AS severity,
   count(*) AS findings,
-  (SELECT count(*) FROM inventory_ops.archived_month) AS archived_months,
+  (
+    SELECT count(*)
+    FROM log
+    JOIN inventory_ops.archived_month AS archived ON archived.relation = log.name
+  ) AS archived_months,
   (array_agg(found.fault ORDER BY found.fault))[1:5] AS examples
 FROM found;

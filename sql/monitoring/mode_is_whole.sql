@@ -1,6 +1,6 @@
--- What keeps stock_metrics_view is all there, and nothing that only the other mode needs.
+-- What keeps stock_metrics_view is all there, and nothing that only another mode needs.
 --
--- While somebody deploys or switches the mode, which takes both for a while, this passes.
+-- :mode is the one that it is in. While somebody deploys or switches, which takes two of them for a while, this passes.
 --
 -- Asset: inventory/stock_metrics_view
 -- Locks: ACCESS SHARE on the queue of changes for the length of the count.
@@ -8,11 +8,7 @@
 
 WITH found AS (
   SELECT
-    (
-      SELECT pg_class.relkind = 'v'
-      FROM pg_class
-      WHERE pg_class.oid = to_regclass('inventory.stock_metrics_view')
-    ) AS incremental,
+    CAST(:mode AS text) AS mode,
     to_regclass('inventory_ops.stock_metrics_read_model') IS NOT NULL AS read_model,
     (
       SELECT count(*)
@@ -37,11 +33,11 @@ WITH found AS (
 SELECT
   found.deploying
     OR CASE
-      WHEN found.incremental THEN found.read_model AND found.queue_triggers = 4
+      WHEN found.mode = 'incremental' THEN found.read_model AND found.queue_triggers = 4
       ELSE NOT found.read_model AND found.queue_triggers = 0
     END AS passed,
-  CASE WHEN found.incremental THEN 'ERROR' ELSE 'WARN' END AS severity,
-  CASE WHEN found.incremental THEN 'incremental' ELSE 'materialized' END AS mode,
+  CASE WHEN found.mode = 'incremental' THEN 'ERROR' ELSE 'WARN' END AS severity,
+  found.mode,
   found.read_model::integer AS read_models,
   found.queue_triggers,
   found.queued_changes

@@ -84,7 +84,7 @@ found AS (
               to_regclass('inventory.stock_lifecycle'),
               to_regclass('inventory.stock_metrics')
             ]
-          WHEN pg_proc.proname ~ '^log_.*_reservations$'
+          WHEN pg_proc.proname = 'log_reservations'
             THEN ARRAY[to_regclass('inventory.stock_reservation')]
           ELSE ARRAY[to_regclass('inventory.stock')]
         END

@@ -1,7 +1,7 @@
 -- The last refresh took no more than three times the median of the fifty before it.
 --
 -- With fewer than five to compare with, and below a second, nothing is said. What was measured before the view was
--- last kept in another way (sql/incremental, sql/materialized) is nothing to compare with.
+-- last kept in another way (sql/incremental, sql/materialized, sql/live) is nothing to compare with.
 --
 -- Asset: inventory/stock_metrics_view
 -- Locks: ACCESS SHARE on the refresh records and the ledger.
@@ -16,7 +16,7 @@ WITH refreshes AS (
     (
       SELECT max(ledger.finished_at)
       FROM inventory_ops.ledger
-      WHERE ledger.step IN ('50_view_of_read_model', '10_materialized_view')
+      WHERE ledger.step IN ('50_view_of_read_model', '10_materialized_view', '10_live_view')
     ),
     '-infinity'
   )

@@ -1,6 +1,7 @@
 -- stock_metrics_view was refreshed within the time that its readers rely on.
 --
--- In incremental mode it is as old as the oldest change that waits in the queue, and up to date where none does.
+-- In incremental mode it is as old as the oldest change that waits in the queue, and up to date where none does. A view
+-- of stock itself has no age. `age_of` says which of them it is.
 -- :warn_seconds and :error_seconds are the ages at which this is a warning and an error.
 --
 -- Asset: inventory/stock_metrics_view
@@ -18,7 +19,7 @@ WITH refreshed AS (
       SELECT pg_class.relkind = 'v'
       FROM pg_class
       WHERE pg_class.oid = 'inventory.stock_metrics_view'::regclass
-    ) AS incremental
+    ) AS is_plain
   FROM inventory.stock_metrics_view AS view
 ),
 queue AS (
@@ -32,7 +33,12 @@ aged AS (
     queue.queued_changes,
     queue.oldest_change,
     CASE
-      WHEN NOT refreshed.incremental
+      WHEN NOT refreshed.is_plain THEN 'the last refresh'
+      WHEN to_regclass('inventory_ops.stock_metrics_read_model') IS NOT NULL THEN 'the oldest change that waits'
+      ELSE 'nothing: the view reads stock itself'
+    END AS age_of,
+    CASE
+      WHEN NOT refreshed.is_plain
         THEN extract(epoch FROM clock_timestamp() - refreshed.last_refresh)::float8
       WHEN queue.queued_changes = 0 THEN 0
       -- A change that was made before the last refresh was committed after it, or it would not be waiting.
@@ -48,6 +54,7 @@ SELECT
   aged.last_refresh,
   aged.queued_changes,
   aged.oldest_change,
+  aged.age_of,
   aged.age_seconds,
   CAST(:warn_seconds AS float8) AS warn_seconds,
   CAST(:error_seconds AS float8) AS error_seconds

@@ -528,8 +528,9 @@ BEGIN
     BEGIN
       EXECUTE statement;
     EXCEPTION
-      -- On a column that only the other view had, which somebody had changed by hand.
-      WHEN undefined_column THEN NULL;
+      -- On a column that only the other view had, which somebody had changed by hand, or on an index: a view of stock
+      -- has none.
+      WHEN undefined_column OR undefined_table THEN NULL;
     END;
   END LOOP;
   PERFORM inventory_ops.attach_readers();

@@ -2,6 +2,7 @@
 --
 -- Locks: none by itself. Each call holds EXCLUSIVE on the materialized view while it refreshes: readers go on, a
 --        second refresh waits. Where the view is one of the read model (sql/incremental), ROW EXCLUSIVE on that.
+--        Where it is one of stock (sql/live), none: only when it was called is recorded, which the checks ask for.
 -- Again: safe.
 
 CREATE OR REPLACE FUNCTION inventory.refresh_stock_metrics()
@@ -26,7 +27,16 @@ BEGIN
   FROM pg_class
   WHERE oid = 'inventory.stock_metrics_view'::regclass;
 
-  IF kind = 'v' THEN
+  IF kind = 'v' AND EXISTS (
+    SELECT
+    FROM pg_rewrite
+    JOIN pg_depend ON pg_depend.classid = 'pg_rewrite'::regclass AND pg_depend.objid = pg_rewrite.oid
+    WHERE pg_rewrite.ev_class = 'inventory.stock_metrics_view'::regclass
+      AND pg_depend.refclassid = 'pg_class'::regclass
+      AND pg_depend.refobjid = 'inventory.stock'::regclass
+  ) THEN
+    RAISE NOTICE 'inventory.stock_metrics_view reads inventory.stock itself: there is nothing to refresh';
+  ELSIF kind = 'v' THEN
     PERFORM inventory_ops.drain_stock_changes(begun);
   ELSIF filled THEN
     REFRESH MATERIALIZED VIEW CONCURRENTLY inventory.stock_metrics_view;

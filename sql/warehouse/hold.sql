@@ -1,7 +1,7 @@
--- Wait until nobody else writes to the warehouse, and be the only one.
+-- Wait until nobody else writes to the warehouse, or to a part of it, and be the only one.
 --
--- Run on the database of the catalog.
+-- Run on the database of the catalog. :what is written: 'soleflip warehouse' for what is loaded.
 --
 -- Locks: an advisory lock, until the end of the session.
 
-SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended('soleflip warehouse', 0));
+SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(CAST(:what AS text), 0));

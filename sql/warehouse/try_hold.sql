@@ -1,7 +1,7 @@
--- Be the only one who writes to the warehouse, unless somebody else is.
+-- Be the only one who writes to the warehouse, or to a part of it, unless somebody else is.
 --
--- Run on the database of the catalog.
+-- Run on the database of the catalog. :what is written: 'soleflip warehouse' for what is loaded.
 --
 -- Locks: an advisory lock, until the end of the session.
 
-SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('soleflip warehouse', 0)) AS held;
+SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(CAST(:what AS text), 0)) AS held;

@@ -1,4 +1,4 @@
-"""What the tests from outside share: a running `soleflip up`, and the command line in this process."""
+"""What the tests from outside share: the command line in this process, and a shop that asks for a password."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from soleflip_assets.commands.cli import main
 from soleflip_assets.ground import settings
 from soleflip_assets.ground.database import execute_statement
 from tests.conftest import Databases, connect, open_folder
-from tests.e2e.processes import Up, awaited
+from tests.e2e.processes import awaited
 
 # What a command sets for the processes that it starts stays set in the test's own process until it ends.
 _VARIABLES = (*(name for name, _ in settings.meanings()), "DAGSTER_HOME")
@@ -21,18 +21,6 @@ _VARIABLES = (*(name for name, _ in settings.meanings()), "DAGSTER_HOME")
 SECRET = "s3cret-marker"
 
 Soleflip = Callable[..., Result]
-
-
-@pytest.fixture(scope="session")
-def up() -> Iterator[Up]:
-    """A `soleflip up` on the busy sample, for tests that change nothing but by a refresh."""
-    with open_folder() as home:
-        running = Up(home, SOLEFLIP_SAMPLE="busy")
-        try:
-            running.await_url()
-            yield running
-        finally:
-            running.end()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import dedent
 
 from click.testing import CliRunner
@@ -79,7 +80,7 @@ def blocks(document: str) -> list[Block]:
 
 @dataclass
 class Shell:
-    """Runs blocks in the checkout; what one sets, the next one sees.
+    """Runs blocks, in the checkout unless said otherwise; what one sets, the next one sees.
 
     The command line runs in this process, where Dagster is imported already; all else in bash and psql.
 
@@ -88,12 +89,14 @@ class Shell:
         placeholders: what is put in place of what a document sets a variable to.
         sql_url: where blocks of SQL are run.
         let_days_pass: what a document's word for it does.
+        folder: where they are run.
     """
 
     environment: dict[str, str]
     placeholders: dict[str, str]
     sql_url: str
     let_days_pass: Callable[[int], None]
+    folder: Path = FILES
     output: str = field(default="", init=False)
 
     def run(self, block: Block) -> None:
@@ -159,7 +162,7 @@ class Shell:
     ) -> str:
         done = subprocess.run(
             command,
-            cwd=FILES,
+            cwd=self.folder,
             pass_fds=pass_fds,
             env=self.environment,
             capture_output=True,

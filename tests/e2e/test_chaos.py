@@ -29,7 +29,7 @@ def chaos() -> Iterator[Chaos]:
             settings=SETTINGS,
         ) as production,
     ):
-        chaos = Chaos(production, sink)
+        chaos = Chaos(production, sink, impatient=True)
         with chaos.at_work():
             yield chaos
 

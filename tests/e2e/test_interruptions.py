@@ -103,7 +103,7 @@ def test_run_whose_process_was_killed_is_ended_by_the_next_command(
 
 
 def test_up_ends_the_run_of_a_process_that_was_killed(command: tuple[Command, URL]) -> None:
-    """Itself, before anything is served: on a database of one's own it starts no other command."""
+    """Before anything is served, also on a database of one's own, where nothing is deployed."""
     start, shop = command
     with refreshing(shop):
         killed = start("refresh")

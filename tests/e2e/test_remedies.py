@@ -123,6 +123,10 @@ TWICE = (
     )
     .replace("WITH NO DATA", "WITH DATA")
 )
+ORPHANED = (
+    "SELECT stock_id FROM inventory.stock_financial"
+    " WHERE NOT EXISTS (SELECT FROM inventory.stock WHERE stock.id = stock_id)"
+)
 LEFT_OVER = "CREATE TABLE inventory_ops.stock_metrics_read_model (stock_id uuid PRIMARY KEY)"
 
 
@@ -160,6 +164,8 @@ REMEDIES = [
            past_the_triggers(changed("stock", "gross_purchase_price = 1, roi_percentage = NULL", "id")), [0]),
     Remedy("financial_data_consistent",
            past_the_triggers(changed("stock_financial", "gross_purchase_price = 1")), [1]),
+    Remedy("financial_data_consistent",
+           past_the_triggers(changed("stock", "id = gen_random_uuid()", "id"), ORPHANED), [2]),
     Remedy("lifecycle_data_migrated",
            past_the_triggers(changed("stock", "listed_on_platforms = NULL", "id")), [0]),
     Remedy("lifecycle_data_migrated",
@@ -182,6 +188,8 @@ REMEDIES = [
            view_with("FROM inventory.stock s", "FROM inventory.stock s WHERE s.quantity > 1"), [1]),
     Remedy("view_rows_match_query",
            view_with("  s.reserved_quantity,", "  s.reserved_quantity + 1 AS reserved_quantity,"), [0]),
+    *(Remedy(f"{table}_backup_complete", by_hand(f"DELETE FROM inventory.{table}_backup"), [0])
+      for table in ("stock_financial", "stock_lifecycle", "stock_metrics")),
     Remedy("view_not_bloated", by_hand(*BLOATED), [0]),
     Remedy("refresh_duration_steady", by_hand(SLOW), [0, 1]),
     Remedy("triggers_not_bypassed",
@@ -229,7 +237,7 @@ def shell(shop: URL, databases: Databases, tmp_path: Path) -> Shell:
     )
     environment["PATH"] = f"{SOLEFLIP.parent}:{EMBEDDED_PROGRAMS}:{environment['PATH']}"
     restored = databases.deployed("busy").render_as_string(hide_password=False)
-    return Shell(environment, {"RESTORED": restored}, url, lambda _: None)
+    return Shell(environment, {"RESTORED": restored}, url, lambda _: None, tmp_path)
 
 
 def passed(shop: Connection, check: str) -> bool:

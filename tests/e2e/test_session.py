@@ -6,6 +6,7 @@ well. Not here: whether any of it is right, which other tests say.
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,21 @@ refresh
 metrics --mode materialized
 history install
 history status
+history prune --dry-run
+warehouse load
+warehouse status
+warehouse query "SELECT kind, count(*) AS events FROM stock_event GROUP BY kind"
+warehouse compare
+dashboard
+"""
+AFTER_EVENTS = """
+partition logging.event_store --by timestamp --keep 12mo --check
+partition logging.event_store --by timestamp --keep 12mo
+partition --list
+partition --months --check
+partition logging.event_store --undo
+"""
+LAST = """
 housekeeping --dry-run
 restore --drill
 restore {dump}
@@ -61,6 +77,18 @@ FAULT = (
     "UPDATE inventory.stock_financial SET vat_amount = vat_amount + 1 WHERE id IN "
     "(SELECT id FROM inventory.stock_financial ORDER BY id LIMIT 2)"
 )
+# As such a table is in a shop: it only grows.
+EVENTS = """
+CREATE SCHEMA logging;
+CREATE TABLE logging.event_store (
+  event_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  event_type text NOT NULL,
+  timestamp timestamptz NOT NULL
+);
+CREATE INDEX ON logging.event_store (event_type);
+INSERT INTO logging.event_store (event_type, timestamp)
+SELECT 'stock.viewed', now() - number * interval '5 minutes' FROM generate_series(1, 20000) AS number;
+"""
 
 
 class Recorder:
@@ -80,7 +108,7 @@ class Recorder:
         self.keep(line, shown, code)
 
     def start(self, line: str) -> Terminal:
-        return Terminal([SOLEFLIP, *line.split()], self._environment, _COLUMNS)
+        return Terminal([SOLEFLIP, *shlex.split(line)], self._environment, _COLUMNS)
 
     def keep(self, line: str, shown: str, code: int) -> None:
         # As from a checkout, whose home is .soleflip; a person's port is 3000.
@@ -92,24 +120,27 @@ class Recorder:
     def remark(self, text: str) -> None:
         self.shown.append(f"# {text}\n")
 
-    def bypass_the_triggers(self) -> None:
+    def write(self, *statements: str) -> None:
+        """What somebody else writes meanwhile."""
         server = PostgresServer(self.home / "postgres")
         with server.running():
             url = server.url("soleflip").render_as_string(hide_password=False)
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute("SET session_replication_role = replica")
-                connection.execute(FAULT)
+                for statement in statements:
+                    connection.execute(statement.encode())
 
     def up(self) -> None:
         """`soleflip up`, looked at from another terminal, to its end by Ctrl-C."""
         running = self.start("up")
-        running.until(f"http://127.0.0.1:{self.port}\n")
-        others = Recorder.__new__(Recorder)
-        others.__dict__ |= self.__dict__ | {"shown": []}
-        others.type(f"health webserver --port {self.port}")
-        others.type("status")
-        others.type("up")
-        running.press_ctrl_c()
+        try:
+            running.until(f"http://127.0.0.1:{self.port}/assets/operations/health\n")
+            others = Recorder.__new__(Recorder)
+            others.__dict__ |= self.__dict__ | {"shown": []}
+            others.type(f"health webserver --port {self.port}")
+            others.type("status")
+            others.type("up")
+        finally:
+            running.press_ctrl_c()
         shown, code = running.ended()
         self.keep("up", shown.rstrip() + "\n^C", code)
         self.remark("In another terminal, meanwhile:")
@@ -130,11 +161,15 @@ def test_record() -> None:
         for line in typed(BEFORE):
             recorder.type(line)
         recorder.remark("Somebody writes to two rows of stock_financial past the triggers.")
-        recorder.bypass_the_triggers()
+        recorder.write("SET session_replication_role = replica", FAULT)
         for line in typed(AFTER_FAULT):
             recorder.type(line)
         (dump,) = (folder / "dumps").glob("*.dump")
-        for line in typed(AFTER, dump=str(dump)):
+        for line in typed(AFTER):
+            recorder.type(line)
+        recorder.remark("The shop has a table of its own that only grows.")
+        recorder.write(EVENTS)
+        for line in [*typed(AFTER_EVENTS), *typed(LAST, dump=str(dump))]:
             recorder.type(line)
         recorder.up()
         for name in COMMANDS:

@@ -267,6 +267,15 @@ def test_file_that_is_no_dump(
     assert_refused(result.output, words, "put the manifest back")
 
 
+def test_dump_in_the_home_is_found_by_its_name(soleflip: Soleflip, home: Path, before: URL) -> None:
+    """As the deployment report writes it down."""
+    (home / "dumps").mkdir()
+    (home / "dumps" / "a.dump").touch()
+    result = soleflip("restore", "a.dump", url=before)
+    assert result.exit_code == 1
+    assert_refused(result.output, f"{home / 'dumps' / 'a.dump'} has no manifest")
+
+
 def test_folder_of_dumps_names_the_newest(soleflip: Soleflip, home: Path) -> None:
     (home / "a.dump").touch()
     result = soleflip("restore", str(home))

@@ -12,8 +12,8 @@ from sqlalchemy.engine import URL
 from soleflip_assets.definitions import defs
 from soleflip_assets.deploying import deployer
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from soleflip_assets.definitions import defs
+from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.settings import ERROR_MINUTES, WARN_MINUTES
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
@@ -218,7 +219,7 @@ def test_freshness_in_the_ui_is_that_of_the_settings(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(ERROR_MINUTES, "20")
     (asset,) = metrics.defs.assets or ()
     assert isinstance(asset, dg.AssetsDefinition)
-    view = asset.get_asset_spec(STOCK_METRICS_VIEW.key)
+    view = asset.get_asset_spec(key_of(STOCK_METRICS_VIEW))
     assert view.freshness_policy == dg.FreshnessPolicy.time_window(
         warn_window=timedelta(minutes=10), fail_window=timedelta(minutes=20)
     )

@@ -24,7 +24,8 @@ from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
-from soleflip_assets.ground.database import OwnerDatabase, query_one, run_file
+from soleflip_assets.ground.database import query_one, run_file
+from soleflip_assets.ground.resource import OwnerDatabase
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, FILES, HOME, OWNER_DATABASE_URL
 from soleflip_assets.history.install import install
@@ -339,7 +340,7 @@ def test_monitors_see_the_same_as_the_orchestrator_and_as_the_administrator(
     with connect(deployed.administrator) as connection:
         connection.execute(text("CREATE EXTENSION pg_stat_statements"))
     with Deployer(create_database_engine(deployed.url("owner")), ignore) as deployer:
-        for mode in (Mode.INCREMENTAL, Mode.MATERIALIZED):
+        for mode in (Mode.INCREMENTAL, Mode.LIVE, Mode.MATERIALIZED):
             switch(deployer, mode)
             seen = []
             for url in (deployed.url("orchestrator"), deployed.administrator):
@@ -595,8 +596,9 @@ def test_privileges_are_those_listed_after_all_that_makes_objects(
     with Deployer(owner, ignore) as deployer:
         switch(deployer, Mode.INCREMENTAL)
         expect("incremental")
-        switch(deployer, Mode.MATERIALIZED)
-    expect("deployed")
+        for mode in (Mode.LIVE, Mode.MATERIALIZED):
+            switch(deployer, mode)
+            expect("deployed")
     dump = take_dump(owner, tmp_path)
     restored = restore(legacy.url("owner"), dump.path, ignore, replace=False).database
     assert _privileges(legacy.administrator.set(database=restored)) == _listed("deployed", server)

@@ -23,7 +23,7 @@ from soleflip_assets.monitoring.jobs import MONITORS
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.phase2.steps import deploy, foresee
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.shop import (
     FINANCIALS,
@@ -249,7 +249,7 @@ def make_as_an_older_version(connection: Connection, step: str, statement: str) 
     return str(defined)
 
 
-@pytest.fixture(params=Mode)
+@pytest.fixture(params=REFRESHED)
 def aged(
     request: pytest.FixtureRequest, databases_of_each_version: Databases
 ) -> Iterator[tuple[URL, Mode, Connection]]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy.engine import URL
 
-from tests.conftest import connect, open_folder
+from tests.conftest import Databases, connect, open_folder
 from tests.e2e.processes import Up, awaited, clean_environment
 from tests.integration.alerts.sink import Sink, running_sink
 
@@ -27,12 +28,14 @@ SENSOR_TICKS = """
 }
 """
 LAUNCH = """
-mutation Launch($job: String!) {
+mutation Launch($job: String!, $checks: [AssetCheckHandleInput!]) {
   launchRun(executionParams: {selector: {
     repositoryLocationName: "soleflip", repositoryName: "__repository__", jobName: $job
+    assetCheckSelection: $checks
   }}) { ... on LaunchRunSuccess { run { runId } } }
 }
 """
+CHECK = {"assetKey": {"path": ["inventory", "stock"]}, "name": "financial_data_consistent"}
 SCHEDULE = """
 {
   scheduleOrError(scheduleSelector: {
@@ -50,11 +53,6 @@ RAISE_A_PRICE = (
     WHERE id = (SELECT id FROM inventory.stock_financial ORDER BY id LIMIT 1)""",
 )
 
-RELEASE_ONE_SIDE = """
-UPDATE inventory.stock_reservation SET status = 'released'
-WHERE id = (SELECT id FROM inventory.stock_reservation WHERE status = 'active' ORDER BY id LIMIT 1)
-"""
-
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
@@ -68,19 +66,25 @@ def home() -> Iterator[Path]:
         yield home
 
 
-class Shop:
-    """A `soleflip up` whose alerts go to the sink."""
+def shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
-    def __init__(self, home: Path, sink: Sink) -> None:
+
+class Shop:
+    """A `soleflip up` on a deployed shop, whose alerts go to the sink."""
+
+    def __init__(self, home: Path, sink: Sink, database: URL, storage: URL) -> None:
         self.home, self.sink = home, sink
+        self.database, self.storage = database, storage
         self.up = self._start()
 
     def _start(self) -> Up:
         up = Up(
             self.home,
-            SOLEFLIP_SAMPLE="busy",
             SOLEFLIP_ALERT_URLS=self.sink.url("xoxb-hunter2"),
             SOLEFLIP_HEARTBEAT_URL=f"http://127.0.0.1:{self.sink.port}/alive",
+            SOLEFLIP_DATABASE_URL=shown(self.database),
+            DAGSTER_POSTGRES_URL=shown(self.storage),
         )
         up.await_url()
         return up
@@ -107,19 +111,31 @@ class Shop:
         return ticks
 
     def raise_a_price(self, euros: int) -> None:
-        with connect(self.up.database_url) as connection:
+        with connect(self.database) as connection:
             connection.exec_driver_sql(RAISE_A_PRICE[0])
             connection.exec_driver_sql(RAISE_A_PRICE[1], (euros,))
 
-    def run(self, job: str) -> str:
-        """Launch a job as a schedule or a person does: the daemon starts it as a process of its own."""
-        run_id: str = self.up.graphql(LAUNCH, job=job)["launchRun"]["run"]["runId"]
-        return run_id
+    def check(self) -> str:
+        """Have the prices compared, as a person does by a button."""
+        return self._launch("__ASSET_JOB", checks=[CHECK])
+
+    def refresh(self) -> str:
+        """Have the metrics refreshed."""
+        return self._launch("refresh_stock_metrics")
+
+    def _launch(self, job: str, **selected: object) -> str:
+        """The daemon starts it as a process of its own."""
+        launched = self.up.graphql(LAUNCH, job=job, **selected)["launchRun"]
+        return str(launched["run"]["runId"])
 
     def soleflip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [Path(sys.executable).with_name("soleflip"), *arguments],
-            env=clean_environment(SOLEFLIP_HOME=str(self.home), SOLEFLIP_SAMPLE="busy"),
+            env=clean_environment(
+                SOLEFLIP_HOME=str(self.home),
+                SOLEFLIP_DATABASE_URL=shown(self.database),
+                DAGSTER_POSTGRES_URL=shown(self.storage),
+            ),
             capture_output=True,
             text=True,
             check=False,
@@ -135,8 +151,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(home: Path, sink: Sink) -> Iterator[Shop]:
-    shop = Shop(home, sink)
+def shop(home: Path, sink: Sink, databases: Databases) -> Iterator[Shop]:
+    shop = Shop(home, sink, databases.deployed("busy"), databases.dagster())
     try:
         shop.await_end_of_tick()
         yield shop
@@ -148,11 +164,11 @@ def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_
     shop: Shop, sink: Sink
 ) -> None:
     shop.raise_a_price(1)
-    run_id = shop.run("watch_daily")
+    run_id = shop.check()
     sink.wait_for("the failure", 60, messages=1)
     sink.status = 500
     shop.raise_a_price(-1)
-    shop.run("watch_daily")
+    shop.check()
     sink.wait_for("a refusal", 60, refused=1)
     status = shop.soleflip("status")
     sink.status = 200
@@ -174,7 +190,7 @@ def test_wrong_price_is_told_with_its_numbers_and_its_recovery_when_the_sink_is_
 
 
 def test_refresh_pings_the_heartbeat(shop: Shop, sink: Sink) -> None:
-    shop.run("refresh_stock_metrics")
+    shop.refresh()
 
     sink.wait_for("the heartbeat", 60, pings=1)
 
@@ -198,9 +214,8 @@ def test_daemon_killed_between_event_and_sending_sends_once_after_its_restart(
     sink.messages.clear()
     daemon = shop.daemon
     os.killpg(daemon.pid, signal.SIGSTOP)
-    with connect(shop.up.database_url) as connection:
-        connection.exec_driver_sql(RELEASE_ONE_SIDE)
-    assert shop.soleflip("deploy").returncode == 0
+    shop.raise_a_price(1)
+    assert shop.soleflip("verify").returncode == 1
     schedule = shop.up.graphql(SCHEDULE)["scheduleOrError"]["scheduleState"]["id"]
     shop.up.graphql(STOP, id=schedule)
     assert sink.messages == []
@@ -210,7 +225,7 @@ def test_daemon_killed_between_event_and_sending_sends_once_after_its_restart(
     shop.await_another_tick()
 
     assert sorted(sink.titles) == [
-        "[SoleFlip] ERROR: reservations_match_ledger failing",
+        "[SoleFlip] ERROR: financial_data_consistent failing",
         "[SoleFlip] WARN: hourly_stock_metrics_refresh stopped",
     ]
 
@@ -219,8 +234,7 @@ def test_no_secret_of_the_target_is_in_any_log_or_in_dagsters_storage(
     shop: Shop, home: Path
 ) -> None:
     written = "".join(path.read_text(errors="replace") for path in (home / "logs").iterdir())
-    storage = shop.up.database_url.set(database="dagster")
-    with connect(storage) as connection:
+    with connect(shop.storage) as connection:
         for table in ("job_ticks", "jobs", "instigators", "event_logs"):
             rows = connection.exec_driver_sql(f"SELECT t::text FROM {table} AS t")
             written += "".join(row[0] for row in rows)

@@ -17,6 +17,7 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
 
@@ -46,7 +47,7 @@ class Schedule:
             self.state.with_status(InstigatorStatus(status))
         )
 
-    def tick(self, at: float, status: str, error: str = "") -> None:
+    def tick(self, at: float, status: str, error: str | Exception = "") -> None:
         self.instance.create_tick(
             TickData(
                 instigator_origin_id=self.state.instigator_origin_id,
@@ -55,7 +56,7 @@ class Schedule:
                 status=TickStatus(status),
                 timestamp=at,
                 selector_id=self.state.selector_id,
-                error=SerializableErrorInfo(error, [], None) if error else None,
+                error=_as_recorded(error) if error else None,
             )
         )
 
@@ -66,3 +67,10 @@ class Schedule:
         )
         error = SerializableErrorInfo("x", [], None)
         self.instance.update_tick(started.with_status(TickStatus.FAILURE, error=error))
+
+
+def _as_recorded(error: str | Exception) -> SerializableErrorInfo:
+    if isinstance(error, str):
+        return SerializableErrorInfo(error, [], None)
+    assert error.__traceback__ is not None
+    return serializable_error_info_from_exc_info((type(error), error, error.__traceback__))

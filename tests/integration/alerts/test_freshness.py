@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from soleflip_assets.checks.monitors import build_monitors, monitor_of_file
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.monitoring import watch
 from tests.conftest import Databases
@@ -22,8 +23,8 @@ def _look(
     """Run the check in a job, as its schedule does, with thresholds of our own."""
     url = databases.deployed("production").render_as_string(hide_password=False)
     defs = dg.Definitions(
-        assets=[dg.AssetSpec(STOCK_METRICS_VIEW.key)],
-        asset_checks=build_monitors("watch", [monitor_of_file("view_is_fresh", lambda: seconds)]),
+        assets=[dg.AssetSpec(key_of(STOCK_METRICS_VIEW))],
+        asset_checks=build_monitors("watch", [monitor_of_file("view_is_fresh", lambda _: seconds)]),
         jobs=[dg.define_asset_job("watch_freshness", dg.AssetSelection.all_asset_checks())],
         resources={"database": Database(url=url)},
     )
@@ -52,7 +53,7 @@ def test_alert_arrives_when_nothing_was_refreshed_grows_worse_and_recovers(
 @pytest.fixture
 def database(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A shop whose metrics are too old whenever somebody looks."""
-    stale = monitor_of_file("view_is_fresh", lambda: {"warn_seconds": 0, "error_seconds": 0})
+    stale = monitor_of_file("view_is_fresh", lambda _: {"warn_seconds": 0, "error_seconds": 0})
     monkeypatch.setattr(watch, "WATCHED", [stale])
     return Database(url=databases.deployed("production").render_as_string(hide_password=False))
 

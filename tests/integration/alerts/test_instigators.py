@@ -1,7 +1,10 @@
 """Ticks that failed and schedules that somebody stopped."""
 
 import pytest
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
+from soleflip_assets.ground.sessions import create_database_engine
 from tests.integration.alerts.conftest import Daemon
 from tests.integration.alerts.schedule import Schedule
 from tests.integration.alerts.sink import Sink
@@ -55,3 +58,21 @@ def test_schedule_that_somebody_stopped_is_told_until_it_runs_again(
         "[SoleFlip] WARN: hourly stopped",
         "[SoleFlip] recovered: hourly recovered",
     ]
+
+
+def test_tick_that_a_silent_database_fails_is_told_as_that(
+    daemon: Daemon, sink: Sink, schedule: Schedule
+) -> None:
+    """As psycopg and SQLAlchemy put it; that the database answers again, the sensor `watch` says."""
+    with pytest.raises(OperationalError) as refused:
+        create_database_engine(make_url("postgresql://127.0.0.1:1/shop")).connect()
+    daemon.clock.now += 60
+    schedule.tick(daemon.clock.now, "FAILURE", refused.value)
+    daemon.tick(1)
+
+    assert sink.titles == ["[SoleFlip] ERROR: database failing"]
+    told = sink.messages[0]["message"]
+    assert "SoleFlip's database: ERROR" in told
+    assert "Connection refused" in told
+    assert "With it: ticks of the schedule hourly" in told
+    assert "First: Is the server up" in told

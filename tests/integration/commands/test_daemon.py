@@ -19,9 +19,10 @@ from dagster._core.scheduler.instigation import (
     SensorInstigatorData,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
 
 from soleflip_assets.commands import daemon
-from soleflip_assets.commands.daemon import forget_the_future
+from soleflip_assets.commands.daemon import forget_future_heartbeats, forget_the_future
 
 NOW, LATER = 1_000_000.0, 1_003_600.0
 
@@ -69,4 +70,13 @@ def test_daemon_begins_anew_when_the_clock_goes_back(monkeypatch: pytest.MonkeyP
     begun: list[bool] = []
     daemon.watch_the_clock(lambda: time.monotonic() + next(steps), lambda: begun.append(True))
     assert begun == [True]
-    assert len(corrected) == 1
+    assert len(corrected) == 2  # when it began, and before it begins anew
+
+
+def test_heartbeat_that_lies_in_the_future_is_one_of_now(instance: dg.DagsterInstance) -> None:
+    """Else the daemon counts as dead until its first one, however long its start takes."""
+    for daemon_type, at in (("SCHEDULER", LATER), ("SENSOR", NOW - 10)):
+        instance.add_daemon_heartbeat(DaemonHeartbeat(at, daemon_type, "one", []))
+    forget_future_heartbeats(instance, NOW)
+    found = {name: beat.timestamp for name, beat in instance.get_daemon_heartbeats().items()}
+    assert found == {"SCHEDULER": NOW, "SENSOR": NOW - 10}

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,16 @@ from soleflip_assets.dumps.dump import Dump, sha256_of, take_dump
 from soleflip_assets.dumps.manifest import Contents, manifest_path, read_manifest
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
+from soleflip_assets.history.log import make_log_months
+from soleflip_assets.months.month import Month
+from soleflip_assets.partitioning.jobs import keep_table
+from soleflip_assets.partitioning.keeping import kept
+from soleflip_assets.partitioning.record import managed_tables
+from soleflip_assets.partitioning.session import partitioner
 from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect
+from tests.integration.history.conftest import with_log
+from tests.integration.partitioning.tables import EVENT_STORE, SURROUNDINGS, execute, to_partitions
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical
 
@@ -61,6 +70,28 @@ def copy(shops_dump: Dump, tmp_path: Path) -> Path:
 def dump(deployed: URL, tmp_path: Path) -> Dump:
     """A dump of the busy shop."""
     return take_dump(create_database_engine(deployed), tmp_path / "dumps")
+
+
+LATER_WRITES = """
+UPDATE inventory.stock SET notes = 'seen';
+INSERT INTO inventory_ops.stock_event_overflow (occurred_at, transaction_id, kind)
+VALUES ('2051-01-01', pg_current_xact_id(), 'update');
+INSERT INTO inventory_ops.archived_month (relation, month, path, row_count, bytes, sha256)
+VALUES ('logging.event_store', '2020-01-01', '/a', 1, 1, 'a');
+INSERT INTO logging.event_store (event_type, timestamp) VALUES ('x', '9999-01-01');
+"""
+EVENTS_OF_A_WRITE = """
+SELECT (SELECT count(*) FROM inventory_ops.stock_event WHERE kind = 'update'),
+  (SELECT count(*) FROM inventory.stock)
+"""
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("nothing is archived here")
+
+
+def row_of(connection: Connection, query: str) -> tuple[Any, ...]:
+    return tuple(connection.exec_driver_sql(query).one())
 
 
 def everything(url: URL) -> State:
@@ -112,6 +143,38 @@ def test_restored_beside_is_the_same(databases_of_each_version: Databases, tmp_p
     assert restored.replaced is None
     assert restored.database != url.database
     assert everything(url.set(database=restored.database)) == expected == everything(url)
+
+
+def test_log_and_tables_in_partitions_come_back_and_go_on(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """With months, rows in no month, the record of archives; the copy is logged and kept in months."""
+    url = with_log(databases.deployed("busy"))
+    with connect(url) as connection:
+        execute(connection, SURROUNDINGS + EVENT_STORE)
+    to_partitions(url, "logging.event_store", "timestamp", "60d")
+    with connect(url) as connection:
+        execute(connection, LATER_WRITES)
+    dump = take_dump(create_database_engine(url), tmp_path)
+
+    copy = url.set(database=run_restore(url, dump.path).database)
+
+    assert everything(copy) == everything(url)
+    with connect(copy) as connection:
+        before = row_of(connection, EVENTS_OF_A_WRITE)
+        connection.exec_driver_sql("UPDATE inventory.stock SET quantity = quantity + 1")
+        assert row_of(connection, EVENTS_OF_A_WRITE)[0] == before[0] + before[1]
+        assert row_of(
+            connection, "SELECT missing, wrong, phantom FROM inventory_ops.log_differences()"
+        ) == (0, 0, 0)
+        assert make_log_months(connection, (Month.of(datetime.now(UTC)) + 3).begin)
+    later = (Month.of(datetime.now(UTC)) + 9).begin
+    with partitioner(create_database_engine(copy)) as connection:
+        (managed,) = managed_tables(connection)
+        keep_table(connection, managed, later, refuse, ignore)
+        found = kept(connection, managed)
+    assert found.last_month == Month.of(later) + 3
+    assert (found.missing_months, found.rows_in_rest) == ([], 1)
 
 
 def test_programs_newer_than_the_server_restore_too(

@@ -16,11 +16,11 @@ from soleflip_assets.checks.question import ask_all
 from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
+from soleflip_assets.ground.async_sessions import create_async_database_engine
 from soleflip_assets.ground.database import query_one, undone
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sessions import (
     SETTINGS,
-    create_async_database_engine,
     create_database_engine,
     require_own_session,
 )

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.alerts.events import HEALTH_KEY, read_events
 from soleflip_assets.alerts.state import Observation, Severity, State
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.health import look as looking
 from soleflip_assets.health.look import look

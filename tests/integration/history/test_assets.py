@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DATABASE_URL
 from soleflip_assets.history.assets import MONTHS, asset_key
 from soleflip_assets.history.jobs import daily_history, daily_history_prune

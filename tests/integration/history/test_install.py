@@ -28,6 +28,7 @@ from tests.integration.phase2.deployment import ignore
 CHANGES = re.compile(
     r"CREATE(?! TEMP)|COMMENT|INSERT|UPDATE|COMMIT|SET TRANSACTION|WITH (taken|closed)|SELECT inventory_ops"
 )
+WARM = 7
 ROWS = "SELECT count(*) FROM inventory.stock"
 
 
@@ -230,12 +231,16 @@ def test_column_of_another_type_is_refused_in_a_sentence(
 
 
 def test_columns_may_come_and_go(databases_of_each_version: Databases) -> None:
-    """A shop that never heard of Phase 2; a migration that adds a column, and one that drops one."""
+    """A shop that never heard of Phase 2; a migration that adds a column, and one that drops one.
+
+    In a session whose plans are made: after five times PostgreSQL keeps one.
+    """
     url = with_log(databases_of_each_version.legacy("production"))
     update = "UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = %s"
     with session(url) as shop:
         one = value(shop, "SELECT id FROM inventory.stock LIMIT 1")
-        shop.execute(update, [one])
+        for _ in range(WARM):
+            shop.execute(update, [one])
         shop.execute(
             "ALTER TABLE inventory.stock ADD reserved_quantity integer DEFAULT 0, ADD mine text"
         )
@@ -251,7 +256,7 @@ def test_columns_may_come_and_go(databases_of_each_version: Databases) -> None:
         ).fetchall()
     assert events == [
         ("baseline", None, None),
-        ("update", ["quantity"], None),
+        *[("update", ["quantity"], None)] * WARM,
         ("update", ["reserved_quantity", "mine"], 2),
         ("update", ["quantity"], None),
     ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,8 @@ from soleflip_assets.months.archive import digest_of_file
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import detach_month, drop_detached, list_months
 from tests.conftest import Databases, connect
-from tests.integration.history.conftest import session, with_log, without_rows
+from tests.e2e.processes import awaited
+from tests.integration.history.conftest import session, value, with_log, without_rows
 from tests.integration.history.test_install import number
 from tests.integration.phase2.deployment import ignore
 
@@ -35,28 +37,24 @@ NEW = """
 INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)
 SELECT id, id, id, 1, 'in_stock' FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, %s)) AS new
 """
+DETACHING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE query LIKE 'ALTER TABLE%DETACH%' AND wait_event_type = 'Lock' AND datname = current_database()
+"""
 _CLOCK = "clock_timestamp()"
 SHORTEST = timedelta(microseconds=1)
 
 
 @contextmanager
 def clock(shop: psycopg.Connection[Any], moment: str) -> Iterator[None]:
-    """A clock that says something else to the triggers: their functions, with another one in its place."""
-    names = ["log_inserted_stock", "log_updated_stock", "log_deleted_stock"]
-    kept = {}
-    for name in names:
-        row = shop.execute(
-            "SELECT pg_get_functiondef(to_regproc('inventory_ops.' || %s))", [name]
-        ).fetchone()
-        assert row is not None
-        kept[name] = row[0]
-        assert _CLOCK in row[0]
-        shop.execute(kept[name].replace(_CLOCK, f"timestamptz '{moment}'").encode())
+    """A clock that says something else to the triggers: their function, with another one in its place."""
+    kept = value(shop, "SELECT pg_get_functiondef('inventory_ops.log_stock()'::regprocedure)")
+    assert _CLOCK in kept
+    shop.execute(kept.replace(_CLOCK, f"timestamptz '{moment}'").encode())
     try:
         yield
     finally:
-        for statement in kept.values():
-            shop.execute(statement.encode())
+        shop.execute(kept.encode())
 
 
 @pytest.fixture
@@ -170,6 +168,33 @@ def test_readers_and_writers_go_on_while_a_month_is_made(
         writer.execute("COMMIT")
         reader.execute("COMMIT")
     shop.execute(NEW, [1])
+
+
+def test_readers_and_writers_go_on_while_a_month_is_detached(
+    shop: psycopg.Connection[Any], empty_shop: URL
+) -> None:
+    """It waits for a transaction that has read the log; who comes after waits for neither of them."""
+    last = Month.of(datetime.now(UTC)) + 3
+    with (
+        session(empty_shop) as reader,
+        connect(empty_shop) as connection,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM inventory_ops.stock_event")
+        detaching = pool.submit(detach_month, connection, STOCK_EVENT, STOCK_EVENT.partition(last))
+        try:
+            awaited(lambda: number(shop, DETACHING))
+            shop.execute("SET lock_timeout = '10ms'")
+            shop.execute(NEW, [3])
+            shop.execute("UPDATE inventory.stock SET quantity = 7")
+            assert number(shop, "SELECT count(*) FROM inventory_ops.stock_event") == 6
+            assert not detaching.done()
+        finally:
+            reader.execute("COMMIT")
+        detaching.result(timeout=20)
+        drop_detached(connection, STOCK_EVENT.partition(last))
+    assert waiting(shop) == 0
 
 
 def test_a_year_is_made_filled_archived_and_pruned_in_the_clock_of_a_test(

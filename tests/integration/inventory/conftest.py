@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import (
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.inventory import InventoryItem, InventoryService, StockReservation
 from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases
+from tests.conftest import REFRESHED, Databases
 
 Driver = Literal["psycopg", "asyncpg"]
 
@@ -115,7 +115,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-in_either_mode = pytest.mark.parametrize("mode", Mode, indirect=True)
+in_either_mode = pytest.mark.parametrize("mode", REFRESHED, indirect=True)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from soleflip_assets.marts.catalogue import MARTS
+from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.tables import LOAD_STATE, LOGS, SHOP_TABLES
 
 Row = dict[str, Any]
@@ -19,9 +20,9 @@ Row = dict[str, Any]
 BEGAN = datetime(2026, 1, 20, 9, 30, tzinfo=UTC)
 
 SCHEMAS: Mapping[str, pa.Schema] = {
-    **{log.name: log.schema for log in LOGS},
-    **{table.name: table.schema for table in SHOP_TABLES},
-    "load_state": LOAD_STATE,
+    **{log.name: schema_of(log.columns) for log in LOGS},
+    **{table.name: schema_of(table.columns) for table in SHOP_TABLES},
+    "load_state": schema_of(LOAD_STATE),
 }
 
 NAMES: Mapping[str, list[Row]] = {

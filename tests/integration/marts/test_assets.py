@@ -1,6 +1,7 @@
 """The marts as assets: of the sample shop all of them are made, described, checked and drawn."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, HOME, WAREHOUSE
+from soleflip_assets.definitions import defs
+from soleflip_assets.ground.settings import ALERT_URLS, DAGSTER_STORAGE_URL, HOME, WAREHOUSE
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.marts.assets import ADDS_UP, DASHBOARD, GRAIN_HOLDS, dashboard_page, key, marts
-from soleflip_assets.marts.building import build, compare, repeated
+from soleflip_assets.marts.building import build, compare, loaded_at, repeated
 from soleflip_assets.marts.catalogue import MARTS, Mart, mart
 from soleflip_assets.warehouse.engine import duckdb_engine
 from soleflip_assets.warehouse.store import Warehouse
+from tests.integration.alerts.sink import running_sink
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -165,8 +168,33 @@ def test_mart_that_is_built_alone_takes_the_others_as_they_are(
     made: dg.ExecuteInProcessResult, warehouse: Warehouse
 ) -> None:
     with duckdb_engine(warehouse) as engine:
-        rows = build(warehouse, engine, mart("platforms"))
+        as_of = loaded_at(engine)
+        assert as_of
+        rows = build(warehouse, engine, mart("platforms"), as_of)
     assert rows.equals(warehouse.read("marts.platforms"))
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_weeks_figures_arrive_with_the_page_where_all_messages_go(
+    made: dg.ExecuteInProcessResult, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert made.success
+    job = defs.resolve_job_def("send_weekly_figures")
+    with running_sink() as sink, dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv(ALERT_URLS, f"{sink.url()}, error={sink.url('errors')}")
+        assert job.execute_in_process(instance=instance).success
+        (message,) = sink.messages
+        assert message["path"] == "/alerts"
+        assert message["title"].startswith("[SoleFlip] The figures of ")
+        assert "On hand, at cost: " in message["message"]
+        assert message["message"].endswith("/assets/marts/dashboard")
+        (file,) = message["attachments"]
+        page = (home / "reports" / "dashboard.html").read_bytes()
+        assert (file["filename"], b64decode(file["base64"])) == ("dashboard.html", page)
+        sink.status = 500
+        done = job.execute_in_process(instance=instance, raise_on_error=False)
+    (failure,) = done.filter_events(lambda event: event.is_step_failure)
+    assert "did not take the week's figures" in str(failure.step_failure_data)
 
 
 def test_empty_warehouse_says_what_to_do(

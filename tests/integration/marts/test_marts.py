@@ -5,6 +5,7 @@ called off or are of nothing that the log has seen.
 """
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,24 @@ def _compare(shop: SmallShop) -> None:
     found = answers(shop)
     for name, rows in expected(shop).items():
         assert _comparable(found[name]) == _comparable(rows), name
+
+
+def test_reservation_that_was_put_back_and_deleted_again_is_one() -> None:
+    """As a restore does it, which gives ids again."""
+    events: list[Row] = [
+        {
+            "event_id": number,
+            "occurred_at": BEGAN + timedelta(hours=number),
+            "kind": kind,
+            "reservation_id": "r1",
+            "status": "active" if kind == "insert" else None,
+            "created_at": BEGAN if kind == "insert" else None,
+        }
+        for number, kind in enumerate(["insert", "delete", "insert", "delete"])
+    ]
+    tables = NOTHING_KNOWN.tables | {"reservation_event": events}
+    (month,) = answers(SmallShop(tables, BEGAN))["reservation_funnel"]
+    assert (month["made"], month["gone"]) == (1, 1)
 
 
 def test_no_mart_is_left_out() -> None:

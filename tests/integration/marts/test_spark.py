@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from soleflip_assets.marts.building import build, compare
+from soleflip_assets.marts.building import build, compare, loaded_at
 from soleflip_assets.marts.catalogue import MARTS, Mart
 from soleflip_assets.warehouse.engine import Engine, duckdb_engine
 from soleflip_assets.warehouse.store import Warehouse
@@ -99,7 +99,9 @@ def _workers(port: int) -> int:
 @pytest.fixture(scope="module")
 def by_duckdb(warehouse: Warehouse) -> dict[str, pa.Table]:
     with duckdb_engine(warehouse) as engine:
-        return {mart.name: build(warehouse, engine, mart) for mart in MARTS}
+        as_of = loaded_at(engine)
+        assert as_of
+        return {mart.name: build(warehouse, engine, mart, as_of) for mart in MARTS}
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +125,11 @@ def test_spark_answers_as_duckdb_does(
 def test_mart_that_spark_computes_is_stored_and_adds_up(
     spark: Engine, warehouse: Warehouse, by_duckdb: dict[str, pa.Table]
 ) -> None:
+    as_of = loaded_at(spark)
+    assert as_of
     for name in ("platforms", "stock_item"):
         mart = next(mart for mart in MARTS if mart.name == name)
-        build(warehouse, spark, mart)
+        build(warehouse, spark, mart, as_of)
         assert _rows(warehouse.read(mart.table)) == _rows(by_duckdb[name])
         assert all(found.equal for found in compare(spark, mart))
 

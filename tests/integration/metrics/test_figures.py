@@ -8,8 +8,7 @@ from sqlalchemy import Connection, text
 
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.metrics.figures import FIGURES, figures_metadata
-from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.metrics.reading import refresh
 
 EXPECTED = """
@@ -25,9 +24,9 @@ EXPECTED = """
 """
 
 
-@pytest.fixture(params=Mode)
+@pytest.fixture(params=REFRESHED)
 def shop(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Connection]:
-    """A busy shop in each mode."""
+    """A busy shop in each mode that has a refresh."""
     with connect(databases.deployed("busy", request.param)) as connection:
         yield connection
 

@@ -15,8 +15,9 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.status import read_status
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database, query_one
+from soleflip_assets.ground.database import query_one
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.metrics import assets, pg_cron

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DATABASE_URL, HOME
 from soleflip_assets.metrics import assets
 from soleflip_assets.metrics.jobs import hourly_stock_metrics_refresh

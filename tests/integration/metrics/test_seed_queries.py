@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from soleflip_assets.ground.database import query_file
-from soleflip_assets.metrics.mode import Mode
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.metrics.reading import (
     QUERY,
     an_item,
@@ -34,9 +33,9 @@ FROM inventory.stock;
 SOLD_OUT = "DELETE FROM inventory.stock WHERE id = :id"
 
 
-@pytest.fixture(params=Mode)
+@pytest.fixture(params=REFRESHED)
 def shop(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Connection]:
-    """A busy shop in each mode."""
+    """A busy shop in each mode that has a refresh."""
     with connect(databases.deployed("busy", request.param)) as connection:
         yield connection
 

@@ -13,7 +13,8 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.embedded.postgres import PostgresServer
-from soleflip_assets.ground.database import Database, execute_statement, query_one, run_file
+from soleflip_assets.ground.database import execute_statement, query_one, run_file
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
 from soleflip_assets.metrics.mode import Mode, switch
@@ -297,7 +298,7 @@ def test_freshness_warns_then_errs(
 ) -> None:
     execute_statement(shop, "SELECT inventory.refresh_stock_metrics()")
 
-    result = monitor_of_file("view_is_fresh", lambda: seconds).result(shop)
+    result = monitor_of_file("view_is_fresh", lambda _: seconds).result(shop)
 
     assert (result.passed, result.severity.value) == (passed, severity)
     assert observed(result)["total_records"] == 1172
@@ -434,11 +435,11 @@ def test_refresh_that_takes_three_times_the_median_is_noticed(
     assert look(shop, "refresh_duration_steady").passed is passed
 
 
-@pytest.mark.parametrize("step", ["50_view_of_read_model", "10_materialized_view"])
+@pytest.mark.parametrize("step", ["50_view_of_read_model", "10_materialized_view", "10_live_view"])
 def test_refresh_is_not_compared_with_those_of_the_other_mode(shop: Connection, step: str) -> None:
     """A refresh of all rows takes longer than one of the changes; that is no fault of either."""
     assert step in {
-        file.name for mode in ("incremental", "materialized") for file in sql_files(mode)
+        file.name for mode in ("incremental", "materialized", "live") for file in sql_files(mode)
     }
     switched = ledger.start(shop, step, checksum="")
     for started, seconds in [(2, 2)] * 9 + [(0, 60)]:
@@ -537,7 +538,7 @@ def test_no_monitor_cries_wolf_while_the_shop_sells(databases: Databases, mode: 
                 time.sleep(0.01)
             assert failing(platform) == set()
             execute_statement(platform, "SELECT inventory.refresh_stock_metrics()")
-            if mode is Mode.INCREMENTAL:
+            if mode.has_read_model:
                 query_one(platform, "metrics/compare.sql")
             assert failing(platform) == set()
 

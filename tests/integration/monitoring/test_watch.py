@@ -19,7 +19,7 @@ from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.commands import status
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.monitoring import watch as watching
@@ -73,7 +73,7 @@ def test_records_without_a_run_what_changed_and_no_more(
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction is old at once."""
-    monitor = monitor_of_file("no_transaction_holds_back", lambda: {"old_seconds": 0.0})
+    monitor = monitor_of_file("no_transaction_holds_back", lambda _: {"old_seconds": 0.0})
     monkeypatch.setattr(watching, "WATCHED", [*watching.WATCHED[:-1], monitor])
 
 
@@ -95,7 +95,7 @@ def test_open_transaction_is_told_with_what_ends_it(
 
 def test_prepared_transaction_is_told_with_what_ends_it(databases_15_prepared: URL) -> None:
     """D8: no session shows it."""
-    monitor = monitor_of_file("no_transaction_holds_back", lambda: {"old_seconds": 0.0})
+    monitor = monitor_of_file("no_transaction_holds_back", lambda _: {"old_seconds": 0.0})
     with create_database_engine(databases_15_prepared).connect() as connection:
         connection.exec_driver_sql("SELECT pg_current_xact_id()")
         connection.exec_driver_sql("PREPARE TRANSACTION 'forgotten'")

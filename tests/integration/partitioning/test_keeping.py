@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.question import Answer
-from soleflip_assets.ground.database import OwnerDatabase
+from soleflip_assets.ground.database import query_file
+from soleflip_assets.ground.resource import OwnerDatabase
 from soleflip_assets.ground.state_folder import StateFolder
-from soleflip_assets.months.archive import digest_of_file
+from soleflip_assets.months.archive import Digest, digest_of_file
 from soleflip_assets.months.month import Month
 from soleflip_assets.partitioning import keeping
 from soleflip_assets.partitioning.jobs import archiver, keep_partitions, keep_table, partition_table
@@ -186,9 +187,10 @@ def test_retention_counts_from_the_end_of_a_month(
     assert keeping._limit(Keep.parse(keep), now) == limit
 
 
-def test_month_is_archived_before_it_is_dropped_and_kept_where_that_fails(
+def test_month_is_archived_and_recorded_before_it_is_dropped_and_kept_where_that_fails(
     shop_url: URL, tmp_path: Path
 ) -> None:
+    """Its file lies by database, so that two of them with the same tables do not replace each other's."""
     now = (Month.of(datetime.now(UTC)) + 6).begin
     with connect(shop_url) as connection:
         connection.exec_driver_sql("UPDATE inventory_ops.partitioned_table SET archive = true")
@@ -205,10 +207,18 @@ def test_month_is_archived_before_it_is_dropped_and_kept_where_that_fails(
 
         assert dropped == found.detached
         assert kept(connection, managed(connection)).detached == []
-    files = sorted(file.name for file in (tmp_path / "logging").iterdir())
-    assert files == sorted(f"{table.name.removesuffix('_detached')}.parquet" for table in dropped)
-    archive = tmp_path / "logging" / f"{first.name.removesuffix('_detached')}.parquet"
-    assert digest_of_file(archive).rows == rows
+        records = query_file(connection, "months/archived.sql", relation=EVENTS)
+    folder = tmp_path / str(shop_url.database) / "logging"
+    files = sorted(folder / f"{table.name.removesuffix('_detached')}.parquet" for table in dropped)
+    assert sorted(folder.iterdir()) == files
+    assert sorted(Path(record["path"]) for record in records) == files
+    for record in records:
+        assert digest_of_file(Path(record["path"])) == Digest(record["rows"], record["sha256"])
+        assert record["dropped_at"] is not None
+    # The first partition has all rows, and ends with next month.
+    assert records[0]["rows"] == rows
+    months = [Month.of(record["month"]) for record in records]
+    assert months == list((Month.of(datetime.now(UTC)) + 1).to(months[-1]))
 
 
 def test_dead_conversion_loses_what_could_refuse_a_write(databases: Databases) -> None:

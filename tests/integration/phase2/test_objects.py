@@ -102,6 +102,7 @@ DROP_BACKUPS: Operation = (lambda url: drop(url, BACKUP_RETIREMENT), "backups dr
 DROP_LEGACY_INCREMENTAL: Operation = (DROP_LEGACY[0], "legacy dropped, incremental")
 DROP_BACKUPS_INCREMENTAL: Operation = (DROP_BACKUPS[0], "backups dropped, incremental")
 INCREMENTAL: Operation = (lambda url: switch_to(url, Mode.INCREMENTAL), "incremental")
+LIVE: Operation = (lambda url: switch_to(url, Mode.LIVE), "live")
 REVERT: Operation = (take_back, "reverted")
 
 LIVES: dict[str, Sequence[Operation]] = {
@@ -117,6 +118,7 @@ LIVES: dict[str, Sequence[Operation]] = {
         REVERT,
     ],
     "back from incremental": [(run_deployment, "deployed"), INCREMENTAL, REVERT],
+    "back from live": [(run_deployment, "deployed"), LIVE, REVERT],
     "retired": [
         (run_deployment, "deployed"),
         DROP_LEGACY,

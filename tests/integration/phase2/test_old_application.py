@@ -18,7 +18,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT, retire
 from soleflip_assets.phase2.revert import revert
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.phase2.deployment import PATIENCE_SECONDS, ignore, run_deployment
 from tests.integration.phase2.shop import (
     COMINGS_AND_GOINGS,
@@ -103,7 +103,7 @@ def test_types_of_its_own_are_not_used_with_the_owners_rights(
         connection.execute(text("UPDATE inventory.stock_lifecycle SET shelf_life_days = 3"))
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", REFRESHED)
 def test_no_function_with_the_owners_rights_is_everybodys(deployed: URL, mode: Mode) -> None:
     """Also no trigger function: on a table of one's own it would do what the owner may do."""
     everybodys = text("""

@@ -18,7 +18,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.metrics.mode import Mode
 from soleflip_assets.phase2.resync import Resynced, resync, write_record
 from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT
-from tests.conftest import Databases, connect
+from tests.conftest import REFRESHED, Databases, connect
 from tests.integration.checks.test_corruptions import (
     CHECKS,
     Corruption,
@@ -59,7 +59,7 @@ def bypass(connection: Connection, *statements: str) -> None:
     connection.exec_driver_sql("SET session_replication_role = origin")
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", REFRESHED)
 def test_each_corruption_is_cured(databases_of_each_version: Databases, mode: Mode) -> None:
     url = databases_of_each_version.deployed("busy", mode)
     todo = [*curable(mode)]
@@ -188,6 +188,24 @@ def test_more_reserved_than_there_is_is_left_for_a_person(shop: URL) -> None:
         assert left.stock_id == stock_id
         assert f"stock {stock_id} holds 0 units, and its active reservations are" in str(left)
         assert not CHECKS["records_with_reservations"](connection)
+
+
+def test_old_rows_of_a_stock_row_that_is_not_there_are_named_and_left(shop: URL) -> None:
+    with connect(shop) as connection:
+        bypass(
+            connection,
+            "UPDATE inventory.stock_financial SET stock_id = gen_random_uuid() WHERE id ="
+            " (SELECT min(id::text)::uuid FROM inventory.stock_financial)",
+        )
+        orphan = one(
+            connection,
+            "stock_id FROM inventory.stock_financial WHERE NOT EXISTS"
+            " (SELECT FROM inventory.stock WHERE stock.id = stock_id)",
+        )
+        for dry_run in (True, False):
+            left = [str(one) for one in resynced(shop, dry_run=dry_run).left]
+            assert left == [f"stock_financial speaks of {orphan}, and stock has no such row"]
+        assert CHECKS["financial_data_consistent"](connection)
 
 
 def test_it_gives_way_to_a_writer_and_carries_what_that_one_wrote(shop: URL) -> None:

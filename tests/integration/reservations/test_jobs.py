@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.ground import deadlines
-from soleflip_assets.ground.database import Database, OwnerDatabase
+from soleflip_assets.ground.resource import Database, OwnerDatabase
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.reservations import jobs
 from tests.conftest import Databases

@@ -22,6 +22,8 @@ from tests.integration.warehouse.kept import Loading
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 
+# Of a table, and of what belongs together.
+_COMMITS = {"commit_table", "update_namespace_properties"}
 # What decides whether something is written, and what writes it.
 _WATCHED = {code.__file__ for code in (loading_code, shop_code, store_code, catalog_code)}
 
@@ -60,7 +62,7 @@ def _load(where: list[str], number: int, again: bool, sender: Any) -> None:
         nonlocal seen
         if frame.f_code.co_filename not in _WATCHED:
             return None
-        is_commit = frame.f_code.co_name == "commit_table" and what in {"call", "return"}
+        is_commit = frame.f_code.co_name in _COMMITS and what in {"call", "return"}
         if is_commit if boundary == "commit" else what == "line":
             seen += 1
             if seen == number:

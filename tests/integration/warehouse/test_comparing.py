@@ -30,15 +30,6 @@ def loaded(loading: Loading, shop: Connection) -> Loading:
     return loading
 
 
-def _falsify(loading: Loading, change: Any) -> None:
-    """Let somebody write to the files past the load."""
-    table = loading.warehouse.find("raw.stock_event")
-    assert table
-    table.commit(
-        add=table.write(change(table.read())), remove=table.files, properties=table.properties
-    )
-
-
 def _without_one(rows: pa.Table) -> pa.Table:
     # Neither of the first rows nor of the last one, which are written to.
     baseline = rows.filter(pc.equal(rows["kind"], "baseline")).sort_by("stock_id")
@@ -98,7 +89,7 @@ def test_what_was_loaded_is_right_beside_a_shop_that_goes_on(loaded: Loading) ->
 def test_what_was_falsified_is_found_and_repaired(
     loaded: Loading, change: Any, wrong: set[str]
 ) -> None:
-    _falsify(loaded, change)
+    loaded.falsify("raw.stock_event", change)
     assert {name for name, passed in _verdicts(loaded).items() if not passed} == wrong
     found = {log.name: months_of(loaded.warehouse, loaded.shop, log) for log in LOGS}
     (done,) = repair(loaded.warehouse, loaded.shop, found, loaded.told.append)

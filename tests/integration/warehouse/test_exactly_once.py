@@ -3,7 +3,6 @@
 import os
 import random
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,13 +13,11 @@ from sqlalchemy.engine import URL
 from soleflip_assets.warehouse.shop import Shop
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import Databases, running_databases
+from tests.integration.warehouse.chaos import ONE, SESSIONS, Chaos, ids_of, write_once
 from tests.integration.warehouse.deaths import load_until
 from tests.integration.warehouse.kept import Loading, connected, logged, shop_with_history
 
 DEATHS = int(os.environ.get("SOLEFLIP_DEATHS", "7"))
-
-SESSIONS = 8
-ONE = "UPDATE inventory.stock SET quantity = quantity + 1 WHERE id = %s"
 
 
 @pytest.fixture(scope="module")
@@ -34,49 +31,25 @@ def shop_url(preparing: Databases) -> URL:
     return shop_with_history(preparing)
 
 
-def _ids(url: URL) -> list[str]:
-    with connected(url) as connection:
-        return [row[0] for row in connection.execute("SELECT id FROM inventory.stock ORDER BY id")]
-
-
 def _sell(url: URL, ids: list[str], seed: int, over: threading.Event) -> int:
-    """Write in transactions of every kind, some rolled back, until it is over.
+    """Write until it is over.
 
     Returns:
-        How many were begun.
+        How many transactions were begun.
     """
     chance = random.Random(seed)
     begun = 0
     with connected(url) as connection:
         while not over.is_set():
             begun += 1
-            match chance.choice(["plain", "savepoint", "undone", "prepared", "abandoned"]):
-                case "plain":
-                    connection.execute(ONE, [chance.choice(ids)])
-                case "savepoint":
-                    with connection.transaction():
-                        connection.execute(ONE, [chance.choice(ids)])
-                        with connection.transaction(force_rollback=chance.random() < 0.5):
-                            connection.execute(ONE, [chance.choice(ids)])
-                        time.sleep(chance.random() / 50)
-                case "undone":
-                    with connection.transaction(force_rollback=True):
-                        connection.execute(ONE, [chance.choice(ids)])
-                case kind:
-                    name = f"{seed}-{begun}"
-                    with connection.transaction():
-                        connection.execute(ONE, [chance.choice(ids)])
-                        connection.execute(f"PREPARE TRANSACTION '{name}'".encode())
-                    time.sleep(chance.random() / 50)
-                    ending = "COMMIT" if kind == "prepared" else "ROLLBACK"
-                    connection.execute(f"{ending} PREPARED '{name}'".encode())
+            write_once(connection, chance, ids, f"{seed}-{begun}")
     return begun
 
 
 def test_every_event_is_there_once_beside_eight_sessions_and_a_long_transaction(
     loading: Loading,
 ) -> None:
-    ids = _ids(loading.url)
+    ids = ids_of(loading.url)
     shares = [ids[number :: SESSIONS + 1] for number in range(SESSIONS + 1)]
     over = threading.Event()
     with ThreadPoolExecutor(SESSIONS) as pool, connected(loading.url) as slow:
@@ -103,6 +76,26 @@ def test_every_event_is_there_once_beside_eight_sessions_and_a_long_transaction(
     assert len(logged(loading.url)) > len(ids) + sum(begun) // 3
 
 
+@pytest.fixture
+def of_the_catalog() -> Iterator[Databases]:
+    """A server that only the catalog is on, and that may be killed."""
+    yield from running_databases("18")
+
+
+def test_nothing_is_lost_or_doubled_where_either_server_and_the_load_are_killed(
+    shop_url: URL, preparing: Databases, of_the_catalog: Databases, tmp_path: Path
+) -> None:
+    """Each fault once; benchmarks/exactly_once.py goes on for an hour."""
+    catalog = of_the_catalog.empty()
+    warehouse = Warehouse(str(tmp_path / "warehouse"), catalog)
+    loading = Loading(shop_url, catalog, warehouse, Shop(shop_url), [])
+    chaos = Chaos(loading, preparing.server, of_the_catalog.server, seed=18)
+    chaos.suffer([*chaos.faults], pause=0.5)
+    assert chaos.wrong == {}
+    assert chaos.done["writes"] > 50
+    assert chaos.done["loads"] >= 2
+
+
 def _write(loading: Loading, chance: random.Random, ids: list[str]) -> None:
     with connected(loading.url) as connection:
         for stock_id in chance.sample(ids, 3):
@@ -110,7 +103,7 @@ def _write(loading: Loading, chance: random.Random, ids: list[str]) -> None:
 
 
 def test_load_may_be_killed_at_any_line(loading: Loading) -> None:
-    chance, ids = random.Random(18), _ids(loading.url)
+    chance, ids = random.Random(18), ids_of(loading.url)
     _, lines = load_until(loading, 0)
     _, lines_again = load_until(loading, 0, again=True)
     assert lines_again > lines / 2 > 50
@@ -125,7 +118,7 @@ def test_load_may_be_killed_at_any_line(loading: Loading) -> None:
 
 
 def test_load_may_be_killed_before_and_after_each_of_its_commits(loading: Loading) -> None:
-    chance, ids = random.Random(5), _ids(loading.url)
+    chance, ids = random.Random(5), ids_of(loading.url)
     loading.load()
     ended: int | None = -9
     number = 0
@@ -156,7 +149,7 @@ def test_first_load_may_be_killed_at_any_line(
 
 def test_two_loads_at_once_take_no_event_twice(loading: Loading) -> None:
     loading.load()
-    _write(loading, random.Random(1), _ids(loading.url))
+    _write(loading, random.Random(1), ids_of(loading.url))
     others = [
         Loading(
             loading.url,
@@ -179,7 +172,7 @@ def test_load_whose_lock_was_lost_writes_nothing_twice(loading: Loading) -> None
     loading.load()
     stale = loading.warehouse.find("raw.stock_event")
     assert stale
-    _write(loading, random.Random(1), _ids(loading.url))
+    _write(loading, random.Random(1), ids_of(loading.url))
     loading.load()
     with pytest.raises(Exception, match="Somebody else wrote"):
         stale.commit(properties={})

@@ -1,7 +1,8 @@
 """The jobs as Dagster runs them: what they record, what they ask for, and what they say where they cannot."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import dagster as dg
 import psycopg
@@ -10,10 +11,16 @@ import pytest
 from sqlalchemy.engine import URL
 
 from soleflip_assets.definitions import defs
-from soleflip_assets.ground.database import Database
+from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.settings import DAGSTER_STORAGE_URL, DATABASE_URL, HOME, WAREHOUSE
+from soleflip_assets.metrics.freshness import Freshness
+from soleflip_assets.warehouse import jobs
 from soleflip_assets.warehouse.checks import AFTER_LOAD, SPECS
-from soleflip_assets.warehouse.jobs import daily_warehouse_comparison, warehouse_after_refresh
+from soleflip_assets.warehouse.jobs import (
+    daily_warehouse_comparison,
+    warehouse_after_refresh,
+    warehouse_is_old,
+)
 from tests.conftest import Databases
 from tests.integration.warehouse.kept import Loading, logged
 from tests.integration.warehouse.test_loading import THREE
@@ -89,11 +96,7 @@ def test_comparison_tells_of_what_differs_and_repairs_it(
     environment: Loading, instance: dg.DagsterInstance
 ) -> None:
     assert _run("load_warehouse", instance).success
-    table = environment.warehouse.find("raw.stock_event")
-    assert table
-    rows = table.read()
-    twice = pa.concat_tables([rows, rows.slice(0, 1)])
-    table.commit(add=table.write(twice), remove=table.files, properties=table.properties)
+    environment.falsify("raw.stock_event", lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
     assert _run("compare_warehouse", instance).success
     failed = {name for name, passed in _verdicts(instance).items() if not passed}
     assert failed == {
@@ -154,3 +157,36 @@ def test_load_and_comparison_are_asked_for_where_there_is_a_history(
         with dg.build_schedule_context(instance=instance, resources=resources) as context:
             daily = daily_warehouse_comparison(context)
         assert isinstance(daily, dg.RunRequest) is asked
+
+
+class _Later(datetime):
+    """The clock when a load that was begun just now is old."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + Freshness.from_environment().warn + timedelta(minutes=1)
+
+
+def test_load_is_asked_for_where_there_was_none_for_long(
+    environment: Loading,
+    databases: Databases,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the start, where no refresh has come yet; not each half minute while one waits or fails."""
+
+    def asked(url: URL) -> dg.RunRequest | dg.SkipReason:
+        resources = {"database": Database(url=_text(url))}
+        with dg.build_sensor_context(instance=instance, resources=resources) as context:
+            found = warehouse_is_old(context)
+        assert isinstance(found, dg.RunRequest | dg.SkipReason)
+        return found
+
+    without = asked(databases.deployed("busy"))
+    assert isinstance(without, dg.SkipReason)
+    assert "soleflip history install" in str(without.skip_message)
+    assert isinstance(asked(environment.url), dg.RunRequest)
+    instance.create_run_for_job(defs.resolve_job_def("load_warehouse"))
+    assert isinstance(asked(environment.url), dg.SkipReason)
+    monkeypatch.setattr(jobs, "datetime", _Later)
+    assert isinstance(asked(environment.url), dg.RunRequest)

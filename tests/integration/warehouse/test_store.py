@@ -21,8 +21,12 @@ def _rows(*words: str) -> pa.Table:
 
 def test_replaced_table_holds_the_new_rows_only_and_says_so_of_itself(warehouse: Warehouse) -> None:
     warehouse.replace("marts.words", _rows("old", "older"))
+    before = warehouse.find("marts.words")
     table = warehouse.replace("marts.words", _rows("new"), {"soleflip.of": "today"})
     assert warehouse.read("marts.words") == _rows("new")
+    # Who has found the old ones can still read them.
+    assert before
+    assert before.read() == _rows("old", "older")
     assert table.properties["soleflip.of"] == "today"
     with duckdb_engine(warehouse) as engine:
         assert engine.query("SELECT * FROM words") == _rows("new")
@@ -35,6 +39,19 @@ def test_table_may_become_empty_and_get_other_columns(warehouse: Warehouse) -> N
     other = pa.table({"count": pa.array([1], pa.int64())})
     warehouse.replace("marts.words", other)
     assert warehouse.read("marts.words") == other
+
+
+def test_engine_sees_a_table_as_it_was_written_whatever_is_written_after(
+    warehouse: Warehouse,
+) -> None:
+    """Also one that was empty when the engine was opened, and one that becomes so."""
+    warehouse.replace("marts.words", _rows())
+    with duckdb_engine(warehouse) as engine:
+        for words in (["one"], [], ["two", "three"]):
+            table = warehouse.replace("marts.words", _rows(*words))
+            warehouse.replace("marts.words", _rows("somebody else's"))
+            engine.see("words", table)
+            assert engine.query("SELECT * FROM words") == _rows(*words)
 
 
 def test_second_of_two_commits_on_one_snapshot_is_refused(

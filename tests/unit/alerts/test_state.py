@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from soleflip_assets.alerts.state import (
     CALM_SECONDS,
+    DATABASE,
     HOUR,
+    MOST_NAMED,
     TOO_MANY,
     Kind,
     News,
@@ -59,6 +61,11 @@ class Inbox:
     accepts: Callable[[Severity], bool] = anything
     up: bool = True
     got: list[tuple[float, Kind, list[str]]] = field(default_factory=list)
+
+    @property
+    def subjects(self) -> list[str]:
+        """Of what it was told, in order."""
+        return [subject for _, _, subjects in self.got for subject in subjects]
 
     def collect(self, state: State, now: float, unfinished: tuple[str, ...] = ()) -> list[News]:
         """One tick: take what is due; the state goes through its cursor, as between two ticks."""
@@ -449,3 +456,90 @@ def test_clock_of_another_machine_may_differ_by_seconds() -> None:
     state.ticks["sensor:watch"] = HOUR + 3
     state.forget_the_future(HOUR)
     assert state.ticks == {"sensor:watch": HOUR + 3}
+
+
+STALE = "check:inventory/stock_metrics_view:view_is_fresh"
+REFRESH = "job:refresh_stock_metrics"
+
+
+def stale(at: float, severity: Severity = Severity.ERROR) -> Observation:
+    return Observation(STALE, failing=True, at=at, severity=severity, because=(REFRESH,))
+
+
+def silent(subject: str, at: float) -> Observation:
+    return Observation(subject, failing=True, at=at, because=(DATABASE,))
+
+
+def test_what_is_too_old_because_its_job_fails_is_told_with_that_alone() -> None:
+    state, sink = new_state(), Inbox()
+    state.observe(failing(REFRESH))
+    sink.collect(state, 0)
+    for hour in (2, 3, 4):
+        state.observe(stale(hour * HOUR))
+        sink.collect(state, hour * HOUR)
+    assert sink.subjects == [REFRESH, REFRESH]  # the second one reminds
+
+    state.observe(well(REFRESH, 5 * HOUR))
+    state.observe(well(STALE, 5 * HOUR + 30))
+    sink.collect(state, 5 * HOUR + 60)
+    assert sink.subjects == [REFRESH] * 3
+    assert STALE not in state.alerts
+
+
+def test_what_is_too_old_although_its_job_is_well_again_is_told() -> None:
+    state, sink = new_state(), Inbox()
+    state.observe(failing(REFRESH))
+    state.observe(stale(1))
+    sink.collect(state, 2)
+    state.observe(well(REFRESH, 3))
+    sink.collect(state, 4)
+    state.observe(stale(900))
+    sink.collect(state, 901)
+
+    assert sink.subjects == [REFRESH, REFRESH, STALE]
+
+
+def test_whoever_is_not_told_of_the_cause_is_told_of_what_follows() -> None:
+    """Of errors alone, where the cause is a warning."""
+    state, sink = new_state(), Inbox("errors", errors)
+    state.observe(failing(REFRESH, severity=Severity.WARN))
+    state.observe(stale(1, Severity.ERROR))
+    sink.collect(state, 2)
+    assert sink.subjects == [STALE]
+
+    state.observe(well(REFRESH, 3))
+    state.observe(well(STALE, 4))
+    sink.collect(state, 5)
+    assert sink.subjects == [STALE, STALE]
+
+
+def test_what_was_told_before_its_cause_was_known_recovers_by_itself() -> None:
+    state, sink = new_state(), Inbox()
+    state.observe(stale(0))
+    sink.collect(state, 1)
+    state.observe(failing(REFRESH, at=2))
+    state.observe(stale(3))
+    state.observe(well(REFRESH, 4))
+    sink.collect(state, 5)
+    assert state.is_failing(STALE)
+
+    state.observe(well(STALE, 6))
+    sink.collect(state, 7)
+    assert sink.subjects.count(STALE) == 2
+
+
+def test_all_that_asks_a_database_that_is_away_is_one_message_and_one_recovery() -> None:
+    state, sink = new_state(), Inbox()
+    schedules = [f"schedule:{number}" for number in range(30)]
+    for at, schedule in enumerate(schedules):
+        state.observe(failing(DATABASE, at=at))
+        state.observe(silent(schedule, at))
+        sink.collect(state, at)
+    assert sink.subjects == [DATABASE]
+    assert state.alerts[DATABASE].with_it == schedules[:MOST_NAMED]
+    assert state.faults == [state.alerts[DATABASE]]
+
+    state.observe(well(DATABASE, 100))
+    sink.collect(state, 101)
+    assert sink.subjects == [DATABASE, DATABASE]
+    assert state.faults == []

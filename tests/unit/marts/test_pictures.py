@@ -30,7 +30,7 @@ def unknown() -> Mapping[str, pa.Table]:
 
 @every_picture
 def test_picture_shows_what_its_table_says(name: str, busy: Mapping[str, pa.Table]) -> None:
-    shown = picture(name, busy[name].to_pylist())
+    shown = picture(name, busy[name])
     assert shown.rows
     assert all(len(row) == len(shown.header) for row in shown.rows)
     assert not shown.chart.is_empty
@@ -42,7 +42,7 @@ def test_picture_shows_what_its_table_says(name: str, busy: Mapping[str, pa.Tabl
 
 @every_picture
 def test_picture_of_nothing_known_says_so(name: str, unknown: Mapping[str, pa.Table]) -> None:
-    shown = picture(name, unknown[name].to_pylist())
+    shown = picture(name, unknown[name])
     assert shown.svg.startswith("<svg")
     assert shown.says
     assert "€0 on" not in shown.says

@@ -56,6 +56,16 @@ def test_read_model_computes_the_same_but_for_the_time_of_the_refresh() -> None:
     assert now == [column for column in expected if "last_calculated_at" not in column]
 
 
+def test_live_view_is_the_one_that_a_deployment_makes_and_reads_stock_alone() -> None:
+    live = SqlFile("live/10_live_view.sql")
+
+    *columns, source = query_of(live, r"inventory\.stock_metrics_view")
+    assert columns == query_of(_VIEW, r"inventory\.stock_metrics_view")[:-1]
+    assert source == "s"
+    (view,) = (text for text in live.statements if text.startswith("CREATE OR REPLACE VIEW"))
+    assert re.findall(r"(?:FROM|JOIN) (\S+)", view) == ["inventory.stock", "s"]
+
+
 @pytest.mark.parametrize("path", sorted(SQL.rglob("*.sql")), ids=lambda path: path.name)
 def test_profit_is_computed_in_one_way_wherever_it_is(path: Any) -> None:
     text = path.read_text(encoding="utf-8")

@@ -6,13 +6,13 @@ call the same site, and another name.
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from soleflip_assets.ground.settings import FILES
 from tests.e2e.processes import Up
@@ -158,14 +158,29 @@ def _achieved(up: Up, name: str) -> list[str]:
     return runs + [name for event in reported if event["description"] == name]
 
 
-def _attempt(tab: Page, ui: str, name: str) -> str:
-    """What the page learns of it."""
+def _begin(tab: Page, ui: str, name: str) -> None:
+    """Let the page try; it goes on by itself."""
     script = SETUP % {"ui": ui, "name": name} + ATTEMPTS[name]
-    return str(
-        tab.evaluate(
-            f"async () => {{ try {{ {script} }} catch (error) {{ return `${{error}}` }} }}"
-        )
+    tab.evaluate(
+        "() => { window.learned = (async () => {"
+        f" try {{ {script} }} catch (error) {{ return `${{error}}` }} }})() }}"
     )
+
+
+def learned(context: BrowserContext, page: str, ui: str, names: Iterable[str]) -> dict[str, str]:
+    """What pages of another site learn, each by one attempt, in tabs of their own at the same time.
+
+    Args:
+        context: of the browser.
+        page: the address that all of them are opened by.
+        ui: the address that they try.
+        names: of the attempts.
+    """
+    tabs = {name: context.new_page() for name in names}
+    for name, tab in tabs.items():
+        tab.goto(page)
+        _begin(tab, ui, name)
+    return {name: str(tab.evaluate("() => window.learned")) for name, tab in tabs.items()}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -173,11 +188,10 @@ def test_page_of_another_site_does_and_reads_nothing(
     tab: Page, up: Up, site: Site, host: str
 ) -> None:
     """Each attempt is refused, from another port of the same name and from another name."""
-    learned = {}
-    for name in ATTEMPTS:
-        tab.goto(f"http://{host}:{site.port}/")
-        learned[name] = _attempt(tab, f"http://127.0.0.1:{up.port}", name)
-    read = [name for name, said in learned.items() if said.startswith("read")]
+    found = learned(
+        tab.context, f"http://{host}:{site.port}/", f"http://127.0.0.1:{up.port}", ATTEMPTS
+    )
+    read = [name for name, said in found.items() if said.startswith("read")]
     done = [name for name in ATTEMPTS if _achieved(up, name)]
     assert (read, done) == ([], [])
 
@@ -188,7 +202,7 @@ def test_page_that_made_its_own_name_point_here_is_not_answered(tab: Page, up: U
     assert answer is not None
     assert answer.status == 421
     name = "post JSON as application/json"
-    _attempt(tab, "", name)
+    learned(tab.context, f"http://shoes.localhost:{up.port}/", "", [name])
     assert _achieved(up, name) == []
 
 

@@ -1,8 +1,10 @@
 """Dagster's UI in a browser tab: opening a page of it, reading its tables, and keeping a picture."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
@@ -21,6 +23,11 @@ _CUT_BY = """element => {
   }
   return cut;
 }"""
+
+# A small notebook, a usual one and a screen on a desk.
+SIZES = ((1024, 768), (1440, 900), (1920, 1080))
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 
 STOCK = "inventory/stock"
 VIEW = "inventory/stock_metrics_view"
@@ -42,10 +49,17 @@ class Ui:
     width: int = 1180
     height: int = 900
 
-    @property
-    def is_light(self) -> bool:
-        """Whether the browser asks for light pages."""
-        return bool(self.page.evaluate("matchMedia('(prefers-color-scheme: light)').matches"))
+    def looks(self) -> Iterator[Scheme]:
+        """The page in each size of window, by night and by day; it is loaded once, and looked at six times.
+
+        Yields:
+            What the browser asks for.
+        """
+        for width, height in SIZES:
+            self.page.set_viewport_size({"width": width, "height": height})
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)
+                yield scheme
 
     def open(self, path: str, *, width: int | None = None, height: int | None = None) -> None:
         """Go to a page, in a window of a size."""

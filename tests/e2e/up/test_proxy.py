@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import program
-from tests.e2e.browser.test_other_sites import ATTEMPTS, Site, _attempt, site, tab
 from tests.e2e.processes import awaited, clean_environment, free_port
 from tests.e2e.test_topology import answers
+from tests.e2e.up.test_other_sites import ATTEMPTS, Site, learned, site, tab
 
 __all__ = ["site", "tab"]  # fixtures
 
@@ -89,11 +89,8 @@ def proxy(behind: Behind, tmp_path: Path) -> Iterator[str]:
 def test_no_attempt_gets_through_and_own_pages_and_links_do(
     tab: Page, behind: Behind, proxy: str, site: Site, host: str
 ) -> None:
-    learned = {}
-    for name in ATTEMPTS:
-        tab.goto(f"http://{host}:{site.port}/")
-        learned[name] = _attempt(tab, proxy, name)
-    assert [name for name, said in learned.items() if said.startswith("read")] == []
+    found = learned(tab.context, f"http://{host}:{site.port}/", proxy, ATTEMPTS)
+    assert [name for name, said in found.items() if said.startswith("read")] == []
     assert behind.got == []
 
     tab.goto(f"http://{host}:{site.port}/")

@@ -1,15 +1,15 @@
-"""A browser, a tab of it for each test, and what is set going once for the pages that show a run's result."""
+"""One running `soleflip up` for all tests of this folder, a browser, and a tab of it for each test."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.browser.ui import Ui
+from tests.conftest import open_folder
 from tests.e2e.processes import Up
+from tests.e2e.up.ui import Ui
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # As root, chromium refuses its sandbox; and it shall not talk to anybody but us.
@@ -24,8 +24,20 @@ OPTIONS = [
 PATIENCE_MS = 60_000
 
 
+@pytest.fixture(scope="package")
+def up() -> Iterator[Up]:
+    """A `soleflip up` on the busy sample, for tests that change nothing but by a refresh."""
+    with open_folder() as home:
+        running = Up(home, SOLEFLIP_SAMPLE="busy")
+        try:
+            running.await_url()
+            yield running
+        finally:
+            running.end()
+
+
 # Not for the session: Playwright's event loop runs on in this thread, where later tests want their own.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
@@ -40,19 +52,9 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-Look = tuple[int, int, Literal["light", "dark"]]
-
-# A small notebook, a usual one and a screen on a desk; by day and by night.
-LOOKS: list[Look] = [
-    (width, height, scheme)
-    for width, height in ((1024, 768), (1440, 900), (1920, 1080))
-    for scheme in ("light", "dark")
-]
-
-
-def tab(browser: Browser, scheme: Literal["light", "dark"] = "light") -> Page:
+def tab(browser: Browser) -> Page:
     """A tab as somebody has it who works on it."""
-    page = browser.new_page(timezone_id="UTC", locale="en-US", color_scheme=scheme)
+    page = browser.new_page(timezone_id="UTC", locale="en-US", color_scheme="light")
     page.set_default_timeout(PATIENCE_MS)
     # The navigation takes a fifth of the window; as its own button would hide it.
     page.add_init_script("localStorage.setItem('dagster-nav-collapsed', 'true')")
@@ -64,13 +66,4 @@ def ui(browser: Browser, up: Up) -> Iterator[Ui]:
     """The UI of the shared `soleflip up` in a tab of its own."""
     page = tab(browser)
     yield Ui(page, up)
-    page.close()
-
-
-@pytest.fixture(params=LOOKS, ids=lambda look: "x".join(map(str, look)))
-def looked_at(request: pytest.FixtureRequest, browser: Browser, up: Up) -> Iterator[Ui]:
-    """The same in each size of window, light and dark."""
-    width, height, scheme = request.param
-    page = tab(browser, scheme)
-    yield Ui(page, up, width, height)
     page.close()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import expect
 
-from tests.e2e.browser.ui import Ui
+from tests.e2e.up.ui import Ui
 
 _ON = """
 query On($repository: RepositorySelector!) {

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy.engine import URL
 
 from tests.conftest import connect
-from tests.e2e.browser.ui import STOCK, VIEW, Ui
+from tests.e2e.up.ui import STOCK, VIEW, Ui
 
 
 def test_changed_price_turns_its_check_red_and_back(ui: Ui) -> None:

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from soleflip_assets.metrics.figures import FIGURES
-from tests.e2e.browser.ui import VIEW, Ui
 from tests.e2e.processes import Up
-from tests.e2e.test_up import LAUNCH_REFRESH, refresh_step
+from tests.e2e.up.test_up import LAUNCH_REFRESH, refresh_step
+from tests.e2e.up.ui import VIEW, Ui
 
 # For each column, the columns that it comes from.
 SOURCES = {

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.e2e.browser.ui import Ui
+from tests.e2e.up.ui import Ui
 
 HEADINGS = (
     "Schema changes",
@@ -28,5 +28,8 @@ def test_deployment_report_is_rendered_with_its_tables(ui: Ui) -> None:
     expect(
         report.get_by_role("row", name="✅ financial_data_consistent inventory/stock")
     ).to_be_attached()
+    # Whoever reads it has another home, or sits at another machine.
+    expect(report).to_contain_text("in the folder dumps of SOLEFLIP_HOME")
+    expect(report).not_to_contain_text(str(ui.up.home))
     report.get_by_role("heading", name="Phase 2").scroll_into_view_if_needed()
     ui.keep("report")

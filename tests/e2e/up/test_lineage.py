@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from playwright.sync_api import FloatRect, Locator, expect
 
-from tests.e2e.browser.ui import Ui
-from tests.e2e.test_up import ASSETS, LEGACY
+from tests.e2e.up.test_up import ASSETS, LEGACY
+from tests.e2e.up.ui import Ui
 
 # The asset's own names, from left to right.
 LAYERS = [
