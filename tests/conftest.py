@@ -204,6 +204,7 @@ def running_databases(version: str, **settings: str) -> Iterator[Databases]:
         "fsync": "off",
         "autovacuum": "off",
         "max_connections": "300",
+        "max_prepared_transactions": "20",
         "max_wal_size": "256MB",
         **settings,
     }

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import objects_defined_by
-from soleflip_assets.deploying.changes import Outcome
-from soleflip_assets.deploying.dependents import left_behind, readers
+from soleflip_assets.deploying.changes import Outcome, outcome_of
+from soleflip_assets.deploying.dependents import dependents, left_behind, readers
 from soleflip_assets.deploying.deployer import (
     Deployer,
     DeploymentError,
@@ -79,6 +79,7 @@ _WAYS = {
 }
 
 _VIEW = f"inventory.{STOCK_METRICS_VIEW.name}"
+_BEHIND_THE_VIEW = "inventory_ops.stock_metrics_read_model"
 
 
 class Mode(StrEnum):
@@ -146,6 +147,8 @@ def deploy_view(deployer: Deployer) -> list[Outcome]:
 
 
 def _deploy_mode(deployer: Deployer, mode: Mode) -> list[Outcome]:
+    if _is_to_be_made_again(deployer.connection):
+        _refuse_if_something_would_go(deployer, [_VIEW])
     outcomes: list[Outcome] = []
     for file in mode.files:
         if file == VIEW_OF_READ_MODEL and any(outcome.applied for outcome in outcomes):
@@ -187,7 +190,7 @@ def switch(deployer: Deployer, mode: Mode) -> bool:
     if switches:
         _refuse_if_not_deployed(deployer)
         deployer.apply_operations()
-        _refuse_if_something_would_go(deployer)
+        _refuse_if_something_would_go(deployer, [_VIEW, _BEHIND_THE_VIEW])
         try:
             for file in _WAYS[mode].switch:
                 if file in _DONE_ANEW:
@@ -222,10 +225,10 @@ def _refuse_if_not_deployed(deployer: Deployer) -> None:
         )
 
 
-def _refuse_if_something_would_go(deployer: Deployer) -> None:
+def _refuse_if_something_would_go(deployer: Deployer, replaced: Sequence[str]) -> None:
     """What reads the view is carried along, with its privileges and comments; all else of others would go."""
     connection = deployer.connection
-    if found := [*left_behind(connection, [_VIEW]), *added_to_view(connection)]:
+    if found := [*left_behind(connection, [_VIEW]), *added_to(connection, replaced)]:
         raise DeploymentError(
             "The view is replaced by another one, and this would be lost; drop it first, and make it again "
             f"afterwards: {'; '.join(found)}."
@@ -234,6 +237,42 @@ def _refuse_if_something_would_go(deployer: Deployer) -> None:
         deployer.log(f"carried along: {', '.join(map(str, carried))}")
 
 
+def lost_with_the_view(connection: Connection) -> list[str]:
+    """What others would lose when the next deployment makes the view again; nothing where it stays.
+
+    Args:
+        connection: one that runs each statement by itself, outside of any transaction.
+    """
+    if not _is_to_be_made_again(connection):
+        return []
+    return [
+        *dependents(connection, [_VIEW], mentioning=False, views=False),
+        *added_to(connection, [_VIEW]),
+    ]
+
+
+def _is_to_be_made_again(connection: Connection) -> bool:
+    """Whether the view was deployed, and is not as its file makes it any more."""
+    file = current_mode(connection).files[-1]
+    entry = ledger.entries(connection).get(file.name)
+    outcome = outcome_of(connection, file, entry, ledger.made_objects(connection))
+    return any(
+        one.has_to_be_dropped and one.object.name == STOCK_METRICS_VIEW.name
+        for one in outcome.found
+    )
+
+
 def added_to_view(connection: Connection) -> list[str]:
     """What others have added to the view and to what is behind it: indexes, statistics, options, triggers."""
-    return [row["added"] for row in query_file(connection, "metrics/added.sql")]
+    return added_to(connection, [_VIEW, _BEHIND_THE_VIEW])
+
+
+def added_to(connection: Connection, relations: Sequence[str]) -> list[str]:
+    """The same of some of them.
+
+    Args:
+        connection: SoleFlip's database.
+        relations: the view, or what is behind it, or both; one that does not exist has nothing.
+    """
+    rows = query_file(connection, "metrics/added.sql", relations=[*relations])
+    return [row["added"] for row in rows]

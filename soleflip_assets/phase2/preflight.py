@@ -23,6 +23,7 @@ from soleflip_assets.deploying.dependents import legacy_dependents
 from soleflip_assets.ground.database import OLDEST_SERVER, query_one
 from soleflip_assets.ground.sql_files import sql_files
 from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
+from soleflip_assets.metrics.mode import lost_with_the_view
 from soleflip_assets.phase2.adoption import Found, found_in, in_the_way
 from soleflip_assets.phase2.steps import preferred
 from soleflip_assets.phase2.trial import refused_writes
@@ -192,6 +193,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
         "adopting": bool(found.columns) and ledger.EXPANSION not in entries,
         "reserved_is_live": "reserved_quantity" in found.columns,
         "in_the_way": in_way,
+        "lost": _if_allowed(lambda: lost_with_the_view(connection), list[str]()),
         "refused": _if_allowed(lambda: refused_writes(connection), list[str]()),
         "set_aside": [str(part) for part in found.parts if part.aside]
         if ledger.EXPANSION not in entries

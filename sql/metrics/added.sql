@@ -1,4 +1,5 @@
 -- What others have added to the view, or to the read model behind it, that goes with it when it is replaced or dropped.
+-- relations: which of the two.
 --
 -- Indexes, extended statistics, options, settings of columns, triggers, rules, constraints, policies, publications. Not
 -- privileges and comments, which are carried over.
@@ -13,6 +14,7 @@ WITH kept AS (
     ('inventory_ops.stock_metrics_read_model', '{fillfactor=66}')
   ) AS named (name, options)
   JOIN pg_class ON pg_class.oid = to_regclass(named.name)
+  WHERE named.name = ANY (CAST(:relations AS text[]))
 ),
 -- Each index of ours is made with the options of what it is on.
 index_on AS (

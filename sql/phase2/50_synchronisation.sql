@@ -16,6 +16,9 @@
 -- trigger may have written them again. So the last write wins, and triggers that set each other off end as soon as both
 -- sides say the same.
 --
+-- Not told apart: one statement that clears a fact in stock and in another part deletes one of several legacy rows, or
+-- inserts several. The rows that are left may bring the fact back; both sides say the same.
+--
 -- Until the backfill has come to a stock row, what its new columns do not say is said by its legacy rows alone: NULL
 -- and the default 0 of such a column are given only where they were written.
 --
@@ -35,13 +38,14 @@
 
 -- Who writes to either side of a stock row leaves a new version of the stock row, or of its row here. A REPEATABLE READ
 -- transaction whose snapshot is older meets that and is refused (SQLSTATE 40001), instead of carrying over what it cannot
--- see. Half of each page is free, so that a new version lies beside the old one and needs no entry in the index.
+-- see. Who adds a stock row whose legacy rows may be there before it leaves one, too: so the two who add them meet.
+-- Half of each page is free, so that a new version lies beside the old one and needs no entry in the index.
 CREATE TABLE IF NOT EXISTS inventory_ops.stock_trace (
   stock_id uuid PRIMARY KEY
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE inventory_ops.stock_trace IS
-  'Stock rows to whose legacy rows something was done that changed nothing in stock: each time a new version';
+  'Stock rows that came, and those to whose legacy rows something was done that changed nothing in stock: each time a new version';
 
 CREATE OR REPLACE FUNCTION inventory_ops.leave_trace(target uuid)
 RETURNS void
@@ -177,7 +181,7 @@ $function$;
 -- another one. Only the client's statement tells that; where it does not name the table, a trigger's write is answered
 -- at once, since a BEFORE trigger that returns NULL leaves no trigger of ours to postpone it to.
 CREATE OR REPLACE FUNCTION inventory_ops.must_wait(
-  relation regclass, call text, target uuid, writer uuid, written text[]
+  relation regclass, call text, target uuid, writer uuid, written text[], wholly boolean DEFAULT NULL
 )
 RETURNS boolean
 LANGUAGE plpgsql
@@ -211,7 +215,7 @@ BEGIN
     'soleflip.postponed',
     concat(
       current_setting('soleflip.postponed', true),
-      jsonb_build_object('call', call, 'target', target, 'writer', writer, 'written', written),
+      jsonb_build_object('call', call, 'target', target, 'writer', writer, 'written', written, 'wholly', wholly),
       chr(10)
     ),
     true
@@ -241,9 +245,15 @@ BEGIN
         (one ->> 'target')::uuid,
         (one ->> 'writer')::uuid,
         ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
-    ELSE
+    ELSIF one ->> 'wholly' IS NULL THEN
       EXECUTE format('SELECT inventory_ops.%I($1, $2)', one ->> 'call')
       USING (one ->> 'target')::uuid, ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
+    ELSE
+      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
+      USING
+        (one ->> 'target')::uuid,
+        ARRAY(SELECT jsonb_array_elements_text(one -> 'written')),
+        (one ->> 'wholly')::boolean;
     END IF;
   END LOOP;
 END
@@ -275,8 +285,9 @@ BEGIN
 END
 $function$;
 
--- written: the facts that were just written, or cleared. Of all others the row only learns what it does not say itself, or,
--- if it has just come to count (wholly), all that stock knows.
+-- written: the facts that were just written to stock, or cleared. All others are left alone: the same statement may have
+-- written them to the row, whose own trigger is still to come. Of a row that is new or has just come to count (wholly) they are
+-- what stock knows.
 CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[], wholly boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
@@ -285,29 +296,33 @@ AS $function$
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   counting uuid := inventory_ops.counting_row('stock_lifecycle', target);
+  is_new boolean;
   given record;
   altered text[];
 BEGIN
   IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written)
+    AND inventory_ops.must_wait('inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written, wholly)
   THEN
     RETURN;
   END IF;
+  -- Only for what needs a row: who deletes it and writes something else of stock, in one statement, wants none.
+  is_new := counting IS NULL AND (wholly OR written && ARRAY['listed_on_platforms', 'status_history']);
+  wholly := wholly OR is_new;
   SELECT
     CASE
       WHEN 'shelf_life_days' = ANY (written) THEN stock.shelf_life_days
       WHEN wholly THEN coalesce(stock.shelf_life_days, lifecycle.shelf_life_days)
-      ELSE coalesce(lifecycle.shelf_life_days, stock.shelf_life_days)
+      ELSE lifecycle.shelf_life_days
     END AS shelf_life_days,
     CASE
       WHEN 'listed_on_platforms' = ANY (written) THEN stock.listed_on_platforms
       WHEN wholly THEN coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms)
-      ELSE coalesce(lifecycle.listed_on_platforms, stock.listed_on_platforms)
+      ELSE lifecycle.listed_on_platforms
     END AS listed_on_platforms,
     CASE
       WHEN 'status_history' = ANY (written) THEN stock.status_history
       WHEN wholly THEN coalesce(stock.status_history, lifecycle.status_history)
-      ELSE coalesce(lifecycle.status_history, stock.status_history)
+      ELSE lifecycle.status_history
     END AS status_history,
     ARRAY[
       CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
@@ -329,9 +344,9 @@ BEGIN
   IF given.missing && written THEN
     PERFORM inventory_ops.clear('stock_lifecycle', target, given.missing, written);
   END IF;
-  IF counting IS NULL AND (given.listed_on_platforms IS NOT NULL OR given.status_history IS NOT NULL) THEN
+  IF is_new AND (given.listed_on_platforms IS NOT NULL OR given.status_history IS NOT NULL) THEN
     -- Each column is named: the shop's table need not have defaults. By its id the row is known to be ours (give_way).
-    INSERT INTO inventory.stock_lifecycle (
+    INSERT INTO inventory.stock_lifecycle AS lifecycle (
       id, stock_id, shelf_life_days, listed_on_platforms, status_history, created_at, updated_at
     )
     VALUES (
@@ -343,38 +358,48 @@ BEGIN
       now(),
       now()
     )
-    RETURNING id INTO counting;
-  END IF;
-  UPDATE inventory.stock_lifecycle AS lifecycle
-  SET
-    shelf_life_days = given.shelf_life_days,
-    listed_on_platforms = given.listed_on_platforms,
-    status_history = given.status_history,
-    updated_at = greatest(lifecycle.updated_at, now())
-  WHERE lifecycle.stock_id = target
-    AND lifecycle.id = counting
-    AND (
-      lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days
-      OR lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms
-      OR lifecycle.status_history IS DISTINCT FROM given.status_history
+    RETURNING lifecycle.id, array_remove(
+      ARRAY[
+        CASE WHEN lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days THEN 'shelf_life_days' END,
+        CASE WHEN lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms THEN 'listed_on_platforms' END,
+        CASE WHEN lifecycle.status_history IS DISTINCT FROM given.status_history THEN 'status_history' END
+      ],
+      NULL
     )
-  RETURNING array_remove(
-    ARRAY[
-      CASE WHEN lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days THEN 'shelf_life_days' END,
-      CASE WHEN lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms THEN 'listed_on_platforms' END,
-      CASE WHEN lifecycle.status_history IS DISTINCT FROM given.status_history THEN 'status_history' END
-    ],
-    NULL
-  )
-  INTO altered;
+    INTO counting, altered;
+  ELSE
+    UPDATE inventory.stock_lifecycle AS lifecycle
+    SET
+      shelf_life_days = given.shelf_life_days,
+      listed_on_platforms = given.listed_on_platforms,
+      status_history = given.status_history,
+      updated_at = greatest(lifecycle.updated_at, now())
+    WHERE lifecycle.stock_id = target
+      AND lifecycle.id = counting
+      AND (
+        lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days
+        OR lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms
+        OR lifecycle.status_history IS DISTINCT FROM given.status_history
+      )
+    RETURNING array_remove(
+      ARRAY[
+        CASE WHEN lifecycle.shelf_life_days IS DISTINCT FROM given.shelf_life_days THEN 'shelf_life_days' END,
+        CASE WHEN lifecycle.listed_on_platforms IS DISTINCT FROM given.listed_on_platforms THEN 'listed_on_platforms' END,
+        CASE WHEN lifecycle.status_history IS DISTINCT FROM given.status_history THEN 'status_history' END
+      ],
+      NULL
+    )
+    INTO altered;
+  END IF;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
     PERFORM inventory_ops.take_lifecycle(target, counting, altered);
   END IF;
-  -- It may also have dated the row, which was of the future, so that another one has come to count.
-  IF altered IS NOT NULL AND counting <> inventory_ops.counting_row('stock_lifecycle', target) THEN
+  -- It may also have dated rows, this one, which was of the future, or one that was cleared, so that another one has come to
+  -- count.
+  IF (altered IS NOT NULL OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_lifecycle', target) THEN
     PERFORM inventory_ops.take_lifecycle(target, NULL, '{}');
   END IF;
 END
@@ -394,7 +419,7 @@ DECLARE
   altered text[];
 BEGIN
   IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock_financial', 'give_financial', target, NULL, written)
+    AND inventory_ops.must_wait('inventory.stock_financial', 'give_financial', target, NULL, written, wholly)
   THEN
     RETURN;
   END IF;
@@ -402,27 +427,27 @@ BEGIN
     CASE
       WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0)
       WHEN wholly THEN coalesce(stock.purchase_price, financial.purchase_price)
-      ELSE coalesce(nullif(financial.purchase_price, 0), stock.purchase_price, 0)
+      ELSE financial.purchase_price
     END AS purchase_price,
     CASE
       WHEN 'gross_purchase_price' = ANY (written) THEN coalesce(stock.gross_purchase_price, 0)
       WHEN wholly THEN coalesce(stock.gross_purchase_price, financial.gross_purchase_price)
-      ELSE coalesce(nullif(financial.gross_purchase_price, 0), stock.gross_purchase_price, 0)
+      ELSE financial.gross_purchase_price
     END AS gross_purchase_price,
     CASE
       WHEN 'vat_amount' = ANY (written) THEN coalesce(stock.vat_amount, 0)
       WHEN wholly THEN coalesce(stock.vat_amount, financial.vat_amount)
-      ELSE coalesce(nullif(financial.vat_amount, 0), stock.vat_amount, 0)
+      ELSE financial.vat_amount
     END AS vat_amount,
     CASE
       WHEN 'profit_per_shelf_day' = ANY (written) THEN stock.profit_per_shelf_day
       WHEN wholly THEN coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day)
-      ELSE coalesce(financial.profit_per_shelf_day, stock.profit_per_shelf_day)
+      ELSE financial.profit_per_shelf_day
     END AS profit_per_shelf_day,
     CASE
       WHEN 'roi' = ANY (written) THEN stock.roi_percentage
       WHEN wholly THEN coalesce(stock.roi_percentage, financial.roi)
-      ELSE coalesce(financial.roi, stock.roi_percentage)
+      ELSE financial.roi
     END AS roi,
     ARRAY[
       CASE WHEN stock.purchase_price IS NULL THEN 'purchase_price' END,
@@ -480,8 +505,9 @@ BEGIN
   IF altered <> '{}' THEN
     PERFORM inventory_ops.take_financial(target, counting, altered);
   END IF;
-  -- It may also have dated the row, which was of the future, so that another one has come to count.
-  IF altered IS NOT NULL AND counting <> inventory_ops.counting_row('stock_financial', target) THEN
+  -- It may also have dated rows, this one, which was of the future, or one that was cleared, so that another one has come to
+  -- count.
+  IF (altered IS NOT NULL OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_financial', target) THEN
     PERFORM inventory_ops.take_financial(target, NULL, '{}');
   END IF;
 END
@@ -517,8 +543,7 @@ BEGIN
   CROSS JOIN LATERAL (
     SELECT
       CASE
-        WHEN stock.reserved_quantity <> 0 OR 'reserved_quantity' = ANY (written)
-          THEN coalesce(stock.reserved_quantity, 0)
+        WHEN 'reserved_quantity' = ANY (written) THEN coalesce(stock.reserved_quantity, 0)
         ELSE coalesce(metrics.reserved_quantity, 0)
       END AS quantity
   ) AS reserved
@@ -532,8 +557,8 @@ BEGIN
   PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
 
   counting := given.id;
-  IF counting IS NULL AND given.reserved_quantity <> 0 THEN
-    INSERT INTO inventory.stock_metrics (
+  IF counting IS NULL AND given.reserved_quantity <> 0 AND 'reserved_quantity' = ANY (written) THEN
+    INSERT INTO inventory.stock_metrics AS metrics (
       id,
       stock_id,
       available_quantity,
@@ -555,29 +580,35 @@ BEGIN
       now(),
       now()
     )
-    RETURNING id INTO counting;
+    RETURNING metrics.id, metrics.reserved_quantity INTO counting, became;
+  ELSE
+    UPDATE inventory.stock_metrics AS metrics
+    SET
+      available_quantity = given.available_quantity,
+      reserved_quantity = given.reserved_quantity,
+      total_cost = given.total_cost,
+      expected_profit = given.expected_profit,
+      last_calculated_at = now(),
+      updated_at = greatest(metrics.updated_at, now())
+    WHERE metrics.stock_id = target
+      AND metrics.id = counting
+      AND (
+        metrics.available_quantity IS DISTINCT FROM given.available_quantity
+        OR metrics.reserved_quantity IS DISTINCT FROM given.reserved_quantity
+        OR metrics.total_cost IS DISTINCT FROM given.total_cost
+        OR metrics.expected_profit IS DISTINCT FROM given.expected_profit
+      )
+    RETURNING metrics.reserved_quantity INTO became;
   END IF;
-  UPDATE inventory.stock_metrics AS metrics
-  SET
-    available_quantity = given.available_quantity,
-    reserved_quantity = given.reserved_quantity,
-    total_cost = given.total_cost,
-    expected_profit = given.expected_profit,
-    last_calculated_at = now(),
-    updated_at = greatest(metrics.updated_at, now())
-  WHERE metrics.stock_id = target
-    AND metrics.id = counting
-    AND (
-      metrics.available_quantity IS DISTINCT FROM given.available_quantity
-      OR metrics.reserved_quantity IS DISTINCT FROM given.reserved_quantity
-      OR metrics.total_cost IS DISTINCT FROM given.total_cost
-      OR metrics.expected_profit IS DISTINCT FROM given.expected_profit
-    )
-  RETURNING metrics.reserved_quantity INTO became;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
+  -- A BEFORE trigger of the application had the last word.
   IF became <> given.reserved_quantity THEN
     PERFORM inventory_ops.take_metrics(target, counting, '{reserved_quantity}');
+  END IF;
+  IF given.id IS NULL AND counting IS NOT NULL THEN
+    -- Not of what is computed.
+    PERFORM inventory_ops.give_metrics(target, '{}');
   END IF;
 END
 $function$;
@@ -608,15 +639,14 @@ BEGIN
       ARRAY['inventory.stock_lifecycle', 'inventory.stock_financial', 'inventory.stock_metrics']::regclass[]
     ) AS mirror (relation)
     WHERE NOT EXISTS (
+      -- A foreign key works by its triggers; one that is not enforced has none.
       SELECT
-      FROM pg_constraint
-      WHERE pg_constraint.conrelid = mirror.relation
-        AND pg_constraint.contype = 'f'
-        AND pg_constraint.confrelid = 'inventory.stock'::regclass
+      FROM pg_trigger
+      WHERE pg_trigger.tgrelid = mirror.relation AND pg_trigger.tgconstrrelid = 'inventory.stock'::regclass
     )
   LOOP
-    -- The same statement may have put another row in its place.
-    IF EXISTS (SELECT FROM inventory.stock WHERE stock.id = gone) THEN
+    -- Two rows may have exchanged their ids.
+    IF heir IS NOT NULL AND EXISTS (SELECT FROM inventory.stock WHERE stock.id = gone) THEN
       RETURN;
     END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -715,62 +745,97 @@ CREATE OR REPLACE TRIGGER soleflip_stock_to_legacy
 AFTER UPDATE OR DELETE ON inventory.stock
 FOR EACH ROW EXECUTE FUNCTION inventory_ops.stock_to_legacy();
 
--- A new stock row, or one with a new id. Its legacy rows may be there before it, where no foreign key forbids that or not before the end of the
--- transaction: they left a trace, and say what it leaves out.
+-- Whether legacy rows may be there before their stock row: unless foreign keys forbid that at once. Asked once in a
+-- transaction, since the catalog is slow to ask.
+CREATE OR REPLACE FUNCTION inventory_ops.legacy_may_come_first()
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  answer text := current_setting('soleflip.legacy_may_come_first', true);
+BEGIN
+  IF coalesce(answer, '') = '' THEN
+    answer := (
+      SELECT count(DISTINCT pg_trigger.tgrelid) < 3
+      FROM pg_trigger
+      WHERE pg_trigger.tgrelid IN (
+          'inventory.stock_lifecycle'::regclass,
+          'inventory.stock_financial'::regclass,
+          'inventory.stock_metrics'::regclass
+        )
+        AND pg_trigger.tgconstrrelid = 'inventory.stock'::regclass
+        AND pg_trigger.tgenabled IN ('O', 'A')
+        AND NOT pg_trigger.tgdeferrable
+        -- At an INSERT.
+        AND pg_trigger.tgtype & 4 = 4
+    )::text;
+    PERFORM set_config('soleflip.legacy_may_come_first', answer, true);
+  END IF;
+  RETURN answer;
+END
+$function$;
+
+-- A new stock row, or one with a new id. Its legacy rows may be there before it, where no foreign key forbids that or not
+-- before the end of the transaction: they left a trace, and say what it leaves out and did not just clear.
 CREATE OR REPLACE FUNCTION inventory_ops.stock_arrived()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+  comes_after boolean;
+  of_lifecycle text[];
+  of_financial text[];
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     PERFORM inventory_ops.hand_down(OLD.id, NEW.id);
   END IF;
-  IF EXISTS (SELECT FROM inventory_ops.stock_trace AS trace WHERE trace.stock_id = NEW.id) THEN
-    PERFORM inventory_ops.take_lifecycle(
-      NEW.id,
-      inventory_ops.counting_row('stock_lifecycle', NEW.id),
-      array_remove(
-        ARRAY[
-          CASE WHEN NEW.shelf_life_days IS NULL THEN 'shelf_life_days' END,
-          CASE WHEN NEW.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
-          CASE WHEN NEW.status_history IS NULL THEN 'status_history' END
-        ],
-        NULL
-      )
+  IF inventory_ops.legacy_may_come_first() OR current_setting('transaction_isolation') <> 'read committed' THEN
+    INSERT INTO inventory_ops.stock_trace AS trace (stock_id)
+    VALUES (NEW.id)
+    ON CONFLICT (stock_id) DO UPDATE SET stock_id = excluded.stock_id
+    -- That of a new row is 0.
+    RETURNING trace.xmax <> '0'::xid INTO comes_after;
+  END IF;
+  IF comes_after THEN
+    of_lifecycle := array_remove(
+      ARRAY[
+        CASE WHEN coalesce(NEW.shelf_life_days, OLD.shelf_life_days) IS NULL THEN 'shelf_life_days' END,
+        CASE WHEN coalesce(NEW.listed_on_platforms, OLD.listed_on_platforms) IS NULL THEN 'listed_on_platforms' END,
+        CASE WHEN coalesce(NEW.status_history, OLD.status_history) IS NULL THEN 'status_history' END
+      ],
+      NULL
     );
-    PERFORM inventory_ops.take_financial(
-      NEW.id,
-      inventory_ops.counting_row('stock_financial', NEW.id),
-      array_remove(
-        ARRAY[
-          CASE WHEN NEW.purchase_price IS NULL THEN 'purchase_price' END,
-          CASE WHEN NEW.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
-          CASE WHEN NEW.vat_amount IS NULL THEN 'vat_amount' END,
-          CASE WHEN NEW.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
-          CASE WHEN NEW.roi_percentage IS NULL THEN 'roi' END
-        ],
-        NULL
-      )
+    IF of_lifecycle <> '{}' THEN
+      PERFORM inventory_ops.take_lifecycle(NEW.id, NEW.id, of_lifecycle);
+    END IF;
+    of_financial := array_remove(
+      ARRAY[
+        CASE WHEN coalesce(NEW.purchase_price, OLD.purchase_price) IS NULL THEN 'purchase_price' END,
+        CASE WHEN coalesce(NEW.gross_purchase_price, OLD.gross_purchase_price) IS NULL THEN 'gross_purchase_price' END,
+        CASE WHEN coalesce(NEW.vat_amount, OLD.vat_amount) IS NULL THEN 'vat_amount' END,
+        CASE WHEN coalesce(NEW.profit_per_shelf_day, OLD.profit_per_shelf_day) IS NULL THEN 'profit_per_shelf_day' END,
+        CASE WHEN coalesce(NEW.roi_percentage, OLD.roi_percentage) IS NULL THEN 'roi' END
+      ],
+      NULL
     );
-    PERFORM inventory_ops.take_metrics(
-      NEW.id,
-      (SELECT metrics.id FROM inventory.stock_metrics AS metrics WHERE metrics.stock_id = NEW.id),
-      array_remove(ARRAY[CASE WHEN coalesce(NEW.reserved_quantity, 0) = 0 THEN 'reserved_quantity' END], NULL)
-    );
+    IF of_financial <> '{}' THEN
+      PERFORM inventory_ops.take_financial(NEW.id, NEW.id, of_financial);
+    END IF;
+    IF coalesce(NEW.reserved_quantity, 0) = 0 AND coalesce(OLD.reserved_quantity, 0) = 0 THEN
+      PERFORM inventory_ops.take_metrics(NEW.id, NEW.id, '{reserved_quantity}');
+    END IF;
     PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
     PERFORM inventory_ops.give_financial(NEW.id, '{}', wholly => true);
-    PERFORM inventory_ops.give_metrics(NEW.id, '{}');
+    PERFORM inventory_ops.give_metrics(NEW.id, '{reserved_quantity}');
   ELSE
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-      PERFORM inventory_ops.leave_trace(NEW.id);
-    END IF;
     IF NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL THEN
       PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
     END IF;
     IF NEW.reserved_quantity <> 0 THEN
-      PERFORM inventory_ops.give_metrics(NEW.id, '{}');
+      PERFORM inventory_ops.give_metrics(NEW.id, '{reserved_quantity}');
     END IF;
   END IF;
   RETURN NULL;
@@ -789,9 +854,15 @@ EXECUTE FUNCTION inventory_ops.stock_arrived();
 
 -- Old to new: stock takes what was written to the legacy row that counts -------------------------------------------
 
--- writer: the row that was written, NULL if it is no longer there. Of a row that is set aside stock takes only what
--- neither stock nor a newer row knows.
-CREATE OR REPLACE FUNCTION inventory_ops.take_lifecycle(target uuid, writer uuid, written text[])
+-- writer: the row that was written, NULL if it is no longer there, the stock row itself if that has just come. Of a row
+-- that is set aside stock takes only what neither stock nor a newer row knows. Of several rows that one statement inserted
+-- the one that counts speaks for all.
+--
+-- Where there is no stock row, somebody may just be adding one, who has left a trace, too: who comes later waits there
+-- for the other one, and then sees the other's row.
+CREATE OR REPLACE FUNCTION inventory_ops.take_lifecycle(
+  target uuid, writer uuid, written text[], inserted boolean DEFAULT false
+)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -802,38 +873,78 @@ DECLARE
   as_stated boolean;
   counting uuid;
   several boolean;
+  together boolean;
+  learns boolean := false;
+  waited boolean := false;
 BEGIN
   IF pg_trigger_depth() > 1
     AND inventory_ops.must_wait('inventory.stock', 'take_lifecycle', target, writer, written)
   THEN
     RETURN;
   END IF;
-  SELECT stock.shelf_life_days, stock.listed_on_platforms, stock.status_history INTO held
-  FROM inventory.stock
-  WHERE stock.id = target
-  FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    IF writer IS NOT NULL THEN
-      PERFORM inventory_ops.leave_trace(target);
+  LOOP
+    SELECT stock.shelf_life_days, stock.listed_on_platforms, stock.status_history INTO held
+    FROM inventory.stock
+    WHERE stock.id = target
+    FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;
+    IF writer IS NULL OR waited THEN
+      RETURN;
     END IF;
-    RETURN;
-  END IF;
+    PERFORM inventory_ops.leave_trace(target);
+    waited := true;
+  END LOOP;
 
   counting := inventory_ops.counting_row('stock_lifecycle', target);
-  IF counting IS NOT DISTINCT FROM writer THEN
-    SELECT lifecycle.shelf_life_days, lifecycle.listed_on_platforms, lifecycle.status_history INTO stated
+  -- The same statement wrote to the row that counts, whose own trigger speaks for all that it wrote.
+  IF counting <> writer AND EXISTS (
+    SELECT
+    FROM inventory.stock_lifecycle AS aside
+    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.xmin = aside.xmin AND lifecycle.cmin = aside.cmin
+    WHERE aside.stock_id = target AND aside.id = writer AND lifecycle.stock_id = target AND lifecycle.id = counting
+  ) THEN
+    RETURN;
+  END IF;
+  several := EXISTS (
+    SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
+  );
+  together := inserted AND several AND EXISTS (
+    SELECT
+    FROM inventory.stock_lifecycle AS one
+    JOIN inventory.stock_lifecycle AS other ON other.xmin = one.xmin AND other.cmin = one.cmin AND other.id <> one.id
+    WHERE one.stock_id = target AND one.id = writer AND other.stock_id = target
+  );
+  IF counting IS NOT DISTINCT FROM writer AND NOT together THEN
+    SELECT
+      lifecycle.shelf_life_days,
+      lifecycle.listed_on_platforms,
+      lifecycle.status_history
+    INTO stated
     FROM inventory.stock_lifecycle AS lifecycle
     WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
+    learns := (held.shelf_life_days IS NOT NULL AND stated.shelf_life_days IS NULL AND 'shelf_life_days' <> ALL (written))
+      OR (held.listed_on_platforms IS NOT NULL AND stated.listed_on_platforms IS NULL AND 'listed_on_platforms' <> ALL (written))
+      OR (held.status_history IS NOT NULL AND stated.status_history IS NULL AND 'status_history' <> ALL (written));
   ELSE
-    -- Another row counts. Where none was written to, it has come to count just now (a newer one was deleted or dated
-    -- back): what it says and stock does not, stock takes.
+    -- What the row that counts says counts where it was just written; else it may have come to count just now (a newer
+    -- one was deleted or dated back), or others were inserted with it: what they say and stock does not, stock takes.
     SELECT
-      coalesce(held.shelf_life_days, newest.shelf_life_days) AS shelf_life_days,
-      coalesce(held.listed_on_platforms, newest.listed_on_platforms) AS listed_on_platforms,
-      coalesce(held.status_history, newest.status_history) AS status_history
+      CASE
+        WHEN counting = writer AND 'shelf_life_days' = ANY (written) THEN lifecycle.shelf_life_days
+        ELSE coalesce(held.shelf_life_days, newest.shelf_life_days)
+      END AS shelf_life_days,
+      CASE
+        WHEN counting = writer AND 'listed_on_platforms' = ANY (written) THEN lifecycle.listed_on_platforms
+        ELSE coalesce(held.listed_on_platforms, newest.listed_on_platforms)
+      END AS listed_on_platforms,
+      CASE
+        WHEN counting = writer AND 'status_history' = ANY (written) THEN lifecycle.status_history
+        ELSE coalesce(held.status_history, newest.status_history)
+      END AS status_history
     INTO stated
-    FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest;
-    IF writer IS NULL OR cardinality(written) = 0 THEN
+    FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest
+    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = target AND lifecycle.id = counting;
+    IF writer IS NULL OR writer = counting OR cardinality(written) = 0 THEN
       written := '{shelf_life_days,listed_on_platforms,status_history}';
     END IF;
   END IF;
@@ -867,27 +978,17 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  -- The same statement wrote to the row that counts, whose own trigger carries that over: what it wrote is not to be
-  -- overwritten before.
-  IF counting <> writer AND EXISTS (
-    SELECT
-    FROM inventory.stock_lifecycle AS aside
-    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.xmin = aside.xmin AND lifecycle.cmin = aside.cmin
-    WHERE aside.stock_id = target AND aside.id = writer AND lifecycle.stock_id = target AND lifecycle.id = counting
-  ) THEN
-    RETURN;
-  END IF;
-  -- Where stock changed, its own trigger has given that back. Of several rows another one may have come to count.
-  several := EXISTS (
-    SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
-  );
-  IF as_stated IS NOT TRUE OR several THEN
-    PERFORM inventory_ops.give_lifecycle(target, written, wholly => several);
+  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows, and of several
+  -- another one may have come to count.
+  IF as_stated IS NOT TRUE OR several OR learns THEN
+    PERFORM inventory_ops.give_lifecycle(target, written, wholly => true);
   END IF;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.take_financial(target uuid, writer uuid, written text[])
+CREATE OR REPLACE FUNCTION inventory_ops.take_financial(
+  target uuid, writer uuid, written text[], inserted boolean DEFAULT false
+)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -898,31 +999,54 @@ DECLARE
   as_stated boolean;
   counting uuid;
   several boolean;
+  together boolean;
+  learns boolean := false;
+  waited boolean := false;
 BEGIN
   IF pg_trigger_depth() > 1
     AND inventory_ops.must_wait('inventory.stock', 'take_financial', target, writer, written)
   THEN
     RETURN;
   END IF;
-  SELECT
-    stock.purchase_price,
-    stock.gross_purchase_price,
-    stock.vat_amount,
-    stock.profit_per_shelf_day,
-    stock.roi_percentage
-  INTO held
-  FROM inventory.stock
-  WHERE stock.id = target
-  FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    IF writer IS NOT NULL THEN
-      PERFORM inventory_ops.leave_trace(target);
+  LOOP
+    SELECT
+      stock.purchase_price,
+      stock.gross_purchase_price,
+      stock.vat_amount,
+      stock.profit_per_shelf_day,
+      stock.roi_percentage
+    INTO held
+    FROM inventory.stock
+    WHERE stock.id = target
+    FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;
+    IF writer IS NULL OR waited THEN
+      RETURN;
     END IF;
-    RETURN;
-  END IF;
+    PERFORM inventory_ops.leave_trace(target);
+    waited := true;
+  END LOOP;
 
   counting := inventory_ops.counting_row('stock_financial', target);
-  IF counting IS NOT DISTINCT FROM writer THEN
+  -- The same statement wrote to the row that counts, whose own trigger speaks for all that it wrote.
+  IF counting <> writer AND EXISTS (
+    SELECT
+    FROM inventory.stock_financial AS aside
+    JOIN inventory.stock_financial AS financial ON financial.xmin = aside.xmin AND financial.cmin = aside.cmin
+    WHERE aside.stock_id = target AND aside.id = writer AND financial.stock_id = target AND financial.id = counting
+  ) THEN
+    RETURN;
+  END IF;
+  several := EXISTS (
+    SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer
+  );
+  together := inserted AND several AND EXISTS (
+    SELECT
+    FROM inventory.stock_financial AS one
+    JOIN inventory.stock_financial AS other ON other.xmin = one.xmin AND other.cmin = one.cmin AND other.id <> one.id
+    WHERE one.stock_id = target AND one.id = writer AND other.stock_id = target
+  );
+  IF counting IS NOT DISTINCT FROM writer AND NOT together THEN
     SELECT
       financial.purchase_price,
       financial.gross_purchase_price,
@@ -932,18 +1056,36 @@ BEGIN
     INTO stated
     FROM inventory.stock_financial AS financial
     WHERE financial.stock_id = target AND financial.id = writer;
+    learns := (held.profit_per_shelf_day IS NOT NULL AND stated.profit_per_shelf_day IS NULL AND 'profit_per_shelf_day' <> ALL (written))
+      OR (held.roi_percentage IS NOT NULL AND stated.roi IS NULL AND 'roi' <> ALL (written));
   ELSE
-    -- Another row counts. Where none was written to, it has come to count just now (a newer one was deleted or dated
-    -- back): what it says and stock does not, stock takes.
+    -- What the row that counts says counts where it was just written; else it may have come to count just now (a newer
+    -- one was deleted or dated back), or others were inserted with it: what they say and stock does not, stock takes.
     SELECT
-      coalesce(held.purchase_price, newest.purchase_price) AS purchase_price,
-      coalesce(held.gross_purchase_price, newest.gross_purchase_price) AS gross_purchase_price,
-      coalesce(held.vat_amount, newest.vat_amount) AS vat_amount,
-      coalesce(held.profit_per_shelf_day, newest.profit_per_shelf_day) AS profit_per_shelf_day,
-      coalesce(held.roi_percentage, newest.roi) AS roi
+      CASE
+        WHEN counting = writer AND 'purchase_price' = ANY (written) THEN financial.purchase_price
+        ELSE coalesce(held.purchase_price, newest.purchase_price)
+      END AS purchase_price,
+      CASE
+        WHEN counting = writer AND 'gross_purchase_price' = ANY (written) THEN financial.gross_purchase_price
+        ELSE coalesce(held.gross_purchase_price, newest.gross_purchase_price)
+      END AS gross_purchase_price,
+      CASE
+        WHEN counting = writer AND 'vat_amount' = ANY (written) THEN financial.vat_amount
+        ELSE coalesce(held.vat_amount, newest.vat_amount)
+      END AS vat_amount,
+      CASE
+        WHEN counting = writer AND 'profit_per_shelf_day' = ANY (written) THEN financial.profit_per_shelf_day
+        ELSE coalesce(held.profit_per_shelf_day, newest.profit_per_shelf_day)
+      END AS profit_per_shelf_day,
+      CASE
+        WHEN counting = writer AND 'roi' = ANY (written) THEN financial.roi
+        ELSE coalesce(held.roi_percentage, newest.roi)
+      END AS roi
     INTO stated
-    FROM inventory_ops.newest_financial(ARRAY[target]) AS newest;
-    IF writer IS NULL OR cardinality(written) = 0 THEN
+    FROM inventory_ops.newest_financial(ARRAY[target]) AS newest
+    JOIN inventory.stock_financial AS financial ON financial.stock_id = target AND financial.id = counting;
+    IF writer IS NULL OR writer = counting OR cardinality(written) = 0 THEN
       written := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
     END IF;
   END IF;
@@ -993,21 +1135,10 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  -- The same statement wrote to the row that counts, whose own trigger carries that over: what it wrote is not to be
-  -- overwritten before.
-  IF counting <> writer AND EXISTS (
-    SELECT
-    FROM inventory.stock_financial AS aside
-    JOIN inventory.stock_financial AS financial ON financial.xmin = aside.xmin AND financial.cmin = aside.cmin
-    WHERE aside.stock_id = target AND aside.id = writer AND financial.stock_id = target AND financial.id = counting
-  ) THEN
-    RETURN;
-  END IF;
-  several := EXISTS (
-    SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer
-  );
-  IF as_stated IS NOT TRUE OR several THEN
-    PERFORM inventory_ops.give_financial(target, written, wholly => several);
+  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows, and of several
+  -- another one may have come to count.
+  IF as_stated IS NOT TRUE OR several OR learns THEN
+    PERFORM inventory_ops.give_financial(target, written, wholly => true);
   END IF;
 END
 $function$;
@@ -1020,19 +1151,22 @@ AS $function$
 DECLARE
   reserved integer;
   became integer;
+  waited boolean := false;
 BEGIN
   IF pg_trigger_depth() > 1
     AND inventory_ops.must_wait('inventory.stock', 'take_metrics', target, writer, written)
   THEN
     RETURN;
   END IF;
-  PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    IF writer IS NOT NULL THEN
-      PERFORM inventory_ops.leave_trace(target);
+  LOOP
+    PERFORM FROM inventory.stock WHERE stock.id = target FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;
+    IF writer IS NULL OR waited THEN
+      RETURN;
     END IF;
-    RETURN;
-  END IF;
+    PERFORM inventory_ops.leave_trace(target);
+    waited := true;
+  END LOOP;
 
   -- Without a row nothing is reserved.
   SELECT metrics.reserved_quantity INTO reserved
@@ -1081,7 +1215,8 @@ BEGIN
             CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
           ],
           NULL
-        )
+        ),
+        inserted => TG_OP = 'INSERT'
       );
     END IF;
   END IF;
@@ -1125,7 +1260,8 @@ BEGIN
             CASE WHEN NEW.roi IS DISTINCT FROM OLD.roi THEN 'roi' END
           ],
           NULL
-        )
+        ),
+        inserted => TG_OP = 'INSERT'
       );
     END IF;
   END IF;
@@ -1190,8 +1326,11 @@ BEGIN
   IF writing_outside = (pg_trigger_depth() - 1)::text THEN
     RETURN NEW;
   END IF;
-  -- Whoever is adding ours at this moment is waited for.
+  -- Whoever is adding ours at this moment is waited for, also who adds the stock row with it.
   PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM inventory_ops.leave_trace(NEW.stock_id);
+  END IF;
   is_plain := current_query() ~* '\m(insert|copy)\M'
     AND EXISTS (
       SELECT

@@ -23,6 +23,7 @@ BEGIN
           'give_metrics',
           'hand_down',
           'leave_trace',
+          'legacy_may_come_first',
           'must_wait',
           'newest_financial',
           'newest_lifecycle',

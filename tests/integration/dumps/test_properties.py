@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from soleflip_assets.deploying.deployer import DeploymentError
 from soleflip_assets.dumps import properties, restore, scratch
 from soleflip_assets.dumps.dump import Dump, take_dump
-from soleflip_assets.dumps.manifest import Contents, measure
+from soleflip_assets.dumps.manifest import Contents, measure, read_manifest
 from soleflip_assets.ground.database import undone
 from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
@@ -142,6 +142,23 @@ def test_database_is_again_what_it_was(
     before = database_itself(url)
 
     assert database_itself(bring_back(url, dump_of(url, tmp_path))) == before
+
+
+def test_rules_of_icu_are_asked_for_again(databases: Databases, tmp_path: Path) -> None:
+    """PostgreSQL 16 has them, and none here is built with ICU: so it refuses what it is asked for."""
+    url = make(databases, "LOCALE 'C'")
+    with connect(url) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE pg_database SET daticurules = '& V << w' WHERE datname = '{url.database}'"
+        )
+    dump = dump_of(url, tmp_path)
+    before = all_databases(url)
+
+    with pytest.raises(DeploymentError, match="ICU rules cannot be specified unless"):
+        bring_back(url, dump)
+
+    assert read_manifest(dump.path).properties.icu_rules == "& V << w"
+    assert all_databases(url) == before
 
 
 def combination(number: int, version: str) -> list[str]:

@@ -1,6 +1,7 @@
 """A dump is a backup: it comes back whole and proves it, and one that is not whole is refused."""
 
 import json
+import multiprocessing
 import resource
 import shutil
 import stat
@@ -36,8 +37,12 @@ from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect
 from tests.integration.history.conftest import with_log
 from tests.integration.partitioning.tables import EVENT_STORE, SURROUNDINGS, execute, to_partitions
-from tests.integration.phase2.deployment import ignore, run_deployment
+from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical
+
+# Forked from a process that has imported this already.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
 
 DAGSTERS_OWN_WARNING = pytest.mark.filterwarnings("ignore:.*InitResourceContext.dagster_run")
 
@@ -184,6 +189,44 @@ def test_programs_newer_than_the_server_restore_too(
     restored = run_restore(url, dump.path)
 
     assert everything(url.set(database=restored.database)) == expected
+
+
+def test_older_servers_dump_is_restored_on_a_newer_server(
+    databases: Databases, databases_15: Databases, tmp_path: Path
+) -> None:
+    """As in an upgrade. The servers print the same views and constraints in different words."""
+    url = databases_15.deployed("busy")
+    dump = take_dump(create_database_engine(url), tmp_path)
+
+    restored = run_restore(databases.server.url(str(url.database)), dump.path)
+
+    newer = databases.server.url(restored.database)
+    assert contents(newer) == contents(url)
+    for kind in ("views", "indexes", "triggers", "functions"):
+        assert len(everything(newer)[kind]) == len(everything(url)[kind])
+
+
+def test_restore_that_is_killed_half_way_is_begun_anew(deployed: URL, dump: Dump) -> None:
+    """Its process cannot drop what it made, and pg_restore may be filling it still."""
+    before, expected = all_databases(deployed), everything(deployed)
+    killed = _PROCESSES.Process(target=run_restore, args=(deployed, dump.path))
+    killed.start()
+    with connect(deployed.set(database="postgres")) as connection:
+        await_row(
+            connection,
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname LIKE :like",
+            like=f"{deployed.database}_restoring_%",
+        )
+    killed.kill()
+    killed.join()
+    (left,) = all_databases(deployed) - before
+    told: list[str] = []
+
+    restored = restore.restore(deployed, dump.path, told.append, replace=False)
+
+    assert f"{left} was left unfinished by a restore that died: it is dropped" in told
+    assert all_databases(deployed) == before | {restored.database}
+    assert everything(deployed.set(database=restored.database)) == expected
 
 
 def test_replaced_database_is_that_of_the_dump(deployed: URL, dump: Dump) -> None:

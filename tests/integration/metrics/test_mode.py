@@ -24,6 +24,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.mode import Mode, current_mode, switch
 from soleflip_assets.monitoring.jobs import MONITORS
+from soleflip_assets.phase2.preflight import run_preflight
 from soleflip_assets.phase2.report import write_report
 from soleflip_assets.phase2.revert import revert
 from soleflip_assets.phase2.steps import deploy
@@ -439,6 +440,41 @@ def test_what_a_switch_would_lose_is_refused_with_the_list(
 
         assert current_mode(connection) is OTHER[mode]
         assert whole(connection)
+
+
+def test_what_mending_would_lose_is_refused_with_the_list(deployed: URL) -> None:
+    """O1: of a view that was altered by hand, before the deployment and by it; without that, it is mended."""
+    added = ("index", "options", "statistics", "settings of a column", "function that uses it")
+    with connect(deployed) as connection:
+        connection.exec_driver_sql("""
+            CREATE TABLE inventory_ops.kept AS TABLE inventory.stock_metrics_view;
+            DROP MATERIALIZED VIEW inventory.stock_metrics_view;
+            CREATE MATERIALIZED VIEW inventory.stock_metrics_view AS
+            SELECT *, 1 AS mine FROM inventory_ops.kept;
+        """)
+        kind, schema, what = _BEHIND[Mode.MATERIALIZED]
+        for one in added:
+            connection.exec_driver_sql(LOST[one][0].format(kind=kind, schema=schema, what=what))
+
+        with pytest.raises(DeploymentError, match="would be lost") as refused:
+            run_deployment(deployed)
+        (finding,) = (
+            one
+            for one in run_preflight(connection, Path()).findings
+            if one.question.name == "view_replaceable"
+        )
+
+        for told in (str(refused.value), str(finding)):
+            assert [one for one in added if LOST[one][1] not in told] == []
+        assert finding.stops
+        assert "mine" in dict(columns(connection))
+        connection.exec_driver_sql("""
+            DROP FUNCTION mine; DROP STATISTICS mine; DROP INDEX inventory.mine;
+            ALTER MATERIALIZED VIEW inventory.stock_metrics_view RESET (autovacuum_enabled);
+            ALTER MATERIALIZED VIEW inventory.stock_metrics_view ALTER total_cost SET STATISTICS -1;
+        """)
+        assert run_deployment(deployed)
+        assert "mine" not in dict(columns(connection))
 
 
 @pytest.mark.parametrize("mode", REFRESHED)

@@ -336,6 +336,7 @@ def test_every_expectation_is_tried_here() -> None:
         "disk_space_sufficient",
         "no_revert_unfinished",
         "code_not_older",
+        "view_replaceable",
     }
 
     assert tried | elsewhere == {one.name for one in preflight.EXPECTATIONS}

@@ -245,6 +245,34 @@ def test_legacy_rows_may_come_before_their_stock_row(
         assert differences(connection) == []
 
 
+def test_of_several_rows_before_their_stock_row_each_fact_is_taken(databases: Databases) -> None:
+    """The newer row says nothing of the history; nor does its price, which is 0."""
+    engine = changed_shop(databases, WITHOUT_FOREIGN_KEYS)
+    new = "c0000000-0000-4000-8000-000000000003"
+    with engine.connect() as connection:
+        run(
+            connection,
+            "INSERT INTO inventory.stock_lifecycle "
+            "(stock_id, status_history, listed_on_platforms, updated_at) "
+            f"VALUES ('{new}', '[1]', NULL, '2024-01-01Z'), ('{new}', NULL, '[2]', '2025-01-01Z');"
+            "INSERT INTO inventory.stock_financial "
+            "(stock_id, purchase_price, gross_purchase_price, vat_amount, roi, updated_at) "
+            f"VALUES ('{new}', 7, 0, 0, 5, '2024-01-01Z'), ('{new}', 0, 8, 0, NULL, '2025-01-01Z');"
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) "
+            f"VALUES ('{new}', '{new}', '{new}', 9, 'x')",
+        )
+
+        stock = side_of(connection, "stock", new) or {}
+        assert (stock["status_history"], stock["listed_on_platforms"]) == (
+            {"json": [1]},
+            {"json": [2]},
+        )
+        assert (stock["purchase_price"], stock["gross_purchase_price"], stock["roi_percentage"]) == (
+            7, 8, 5,
+        )  # fmt: skip
+        assert differences(connection) == []
+
+
 WITHOUT_FOREIGN_KEYS = "; ".join(
     f"ALTER TABLE inventory.{table} DROP CONSTRAINT {table}_stock_id_fkey" for table in LEGACY
 )
@@ -296,6 +324,60 @@ def test_row_that_comes_back_in_the_same_statement_keeps_its_legacy_rows(
 
         for table in LEGACY:
             assert {str(row["stock_id"]) for row in rows(connection, table)} == {S, OTHER}
+
+
+@pytest.mark.parametrize("keys", ["absent", "following"])
+def test_what_is_written_with_a_new_id_is_kept(databases: Databases, keys: str) -> None:
+    """Whoever lets the legacy rows follow, they say what stock said before."""
+    following = "; ".join(
+        f"ALTER TABLE inventory.{table} ADD FOREIGN KEY (stock_id) REFERENCES inventory.stock "
+        "ON DELETE CASCADE ON UPDATE CASCADE"
+        for table in LEGACY
+    )
+    engine = changed_shop(
+        databases, WITHOUT_FOREIGN_KEYS + (f"; {following}" if keys == "following" else "")
+    )
+    new = "c0000000-0000-4000-8000-000000000003"
+    with engine.connect() as connection:
+        # A row of this id has been there before: it has left a trace.
+        run(
+            connection,
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) "
+            f"VALUES ('{new}', '{new}', '{new}', 1, 'x'); DELETE FROM inventory.stock WHERE id = '{new}'",
+        )
+        run(
+            connection,
+            f"UPDATE inventory.stock SET id = '{new}', listed_on_platforms = '[2]', status_history = NULL, "
+            f"reserved_quantity = 0, purchase_price = NULL WHERE id = '{S}'",
+        )
+
+        stock = side_of(connection, "stock", new) or {}
+        assert (stock["status_history"], stock["listed_on_platforms"]) == (None, {"json": [2]})
+        assert (stock["reserved_quantity"], stock["purchase_price"]) == (0, None)
+        for table in LEGACY:
+            assert side_of(connection, table, new) is not None
+        assert differences(connection) == []
+
+
+@pytest.mark.parametrize("keys", ["absent", "cascading"])
+def test_row_put_in_the_place_of_a_deleted_one_keeps_what_it_says(
+    databases: Databases, keys: str
+) -> None:
+    """In one statement: the foreign key deletes the old one's legacy rows when the new one is there."""
+    engine = changed_shop(databases, WITHOUT_FOREIGN_KEYS if keys == "absent" else "SELECT 1")
+    with engine.connect() as connection:
+        run(
+            connection,
+            f"WITH gone AS (DELETE FROM inventory.stock WHERE id = '{S}' RETURNING id) "
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status, listed_on_platforms, "
+            "reserved_quantity) SELECT id, id, id, 9, 'x', '[2]', 3 FROM gone",
+        )
+
+        stock = side_of(connection, "stock") or {}
+        assert (stock["status_history"], stock["listed_on_platforms"]) == (None, {"json": [2]})
+        assert (stock["reserved_quantity"], stock["purchase_price"]) == (3, None)
+        assert side_of(connection, FINANCIAL) is None
+        assert differences(connection) == []
 
 
 def test_foreign_key_that_refuses_goes_on_refusing(databases: Databases) -> None:

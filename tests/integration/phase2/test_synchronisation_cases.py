@@ -537,10 +537,101 @@ CASES: dict[str, Case] = {
         {"listed_on_platforms": None, "shelf_life_days": None},
         trigger("BEFORE UPDATE", "stock_lifecycle", DATED),
     ),
+    "row that is set aside is cleared, and dated by that": Case(
+        [
+            f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'",
+            STOCK.format("roi_percentage = NULL, profit_per_shelf_day = NULL"),
+            (
+                "INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, "
+                "vat_amount, profit_per_shelf_day, updated_at) "
+                f"VALUES ('{S}', 50, 61, 10, 9, '2025-01-01Z'), ('{S}', 50, 60, 10, 9, '2024-01-01Z')"
+            ),
+            STOCK.format("profit_per_shelf_day = NULL"),
+        ],
+        {"profit_per_shelf_day": None, "gross_purchase_price": 61},
+        trigger("BEFORE UPDATE", "stock_financial", DATED),
+    ),
     "row that we date counts no more, of prices": Case(
         [FINANCIAL_IN_2099, STOCK.format("purchase_price = 7, roi_percentage = NULL")],
         {"purchase_price": 7, "roi_percentage": None, "gross_purchase_price": 2},
         trigger("BEFORE UPDATE", "stock_financial", DATED),
+    ),
+    "metrics row deleted and stock written in one statement": Case(
+        [f"WITH gone AS ({NO_METRICS}) {STOCK.format('quantity = 6')}"],
+        {"reserved_quantity": 0, "quantity": 6},
+    ),
+    "lifecycle row deleted and stock written in one statement": Case(
+        [f"WITH gone AS ({NO_LIFECYCLE}) {STOCK.format('shelf_life_days = 6')}"],
+        {"listed_on_platforms": None, "status_history": None, "shelf_life_days": 6},
+    ),
+    "trigger that writes to stock when we add a lifecycle row": Case(
+        [NO_LIFECYCLE, STOCK.format("listed_on_platforms = '[1]', shelf_life_days = 2")],
+        {"listed_on_platforms": json(1), "shelf_life_days": 1},
+        trigger(
+            "AFTER INSERT",
+            "stock_lifecycle",
+            "UPDATE inventory.stock SET shelf_life_days = 1 WHERE id = NEW.stock_id;",
+        ),
+    ),
+    "trigger that writes to stock when we add a metrics row": Case(
+        [NO_METRICS, STOCK.format("reserved_quantity = 3")],
+        {"reserved_quantity": 4},
+        trigger(
+            "AFTER INSERT",
+            "stock_metrics",
+            "UPDATE inventory.stock SET reserved_quantity = 4 WHERE id = NEW.stock_id;",
+        ),
+    ),
+    "trigger that changes the metrics row that we add": Case(
+        [NO_METRICS, STOCK.format("reserved_quantity = 3")],
+        {"reserved_quantity": 2},
+        trigger(
+            "BEFORE INSERT",
+            "stock_metrics",
+            "NEW.reserved_quantity := 2; NEW.available_quantity := -7;",
+        ),
+    ),
+    "other facts of metrics and stock in one statement": Case(
+        [
+            f"WITH part AS ({METRICS.format('reserved_quantity = 2')}) {STOCK.format('quantity = 6')}"
+        ],
+        {"reserved_quantity": 2, "quantity": 6},
+    ),
+    "fact cleared in stock_financial and another one of stock in one statement": Case(
+        [f"WITH part AS ({FINANCIAL.format('roi = NULL')}) {STOCK.format('purchase_price = 7')}"],
+        {"roi_percentage": None, "purchase_price": 7, "gross_purchase_price": 60},
+    ),
+    "fact cleared in stock_lifecycle and another one of stock in one statement": Case(
+        [
+            f"WITH part AS ({LIFECYCLE.format('listed_on_platforms = NULL')}) "
+            + STOCK.format("status_history = '[1]'")
+        ],
+        {"listed_on_platforms": None, "status_history": json(1)},
+    ),
+    "two rows of one UPDATE that clears one fact and says another": Case(
+        [
+            f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'",
+            STOCK.format("profit_per_shelf_day = NULL"),
+            (
+                "INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, "
+                "vat_amount, updated_at) "
+                f"VALUES ('{S}', 50, 60, 10, '2024-01-01Z'), ('{S}', 50, 60, 10, '2025-01-01Z')"
+            ),
+            FINANCIAL.format("roi = NULL, profit_per_shelf_day = 4"),
+        ],
+        {"roi_percentage": None, "profit_per_shelf_day": 4},
+    ),
+    "two rows of one INSERT, of which the newer one says that a price is 0": Case(
+        [
+            f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'",
+            STOCK.format("roi_percentage = NULL"),
+            (
+                "INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_price, "
+                "vat_amount, roi, updated_at) "
+                f"VALUES ('{S}', 50, 60, 10, 9, '2024-01-01Z'), ('{S}', 50, 0, 10, NULL, '2025-01-01Z')"
+            ),
+        ],
+        {"roi_percentage": 9, "gross_purchase_price": 0},
     ),
     "stock row deleted by a trigger's order": Case(
         ["DELETE FROM inventory.stock WHERE id = '" + S + "'"],
