@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conftest import programs_of
-from tests.e2e.chaos import KILLED_DAEMON, KILLED_RUN, RESET, SETTINGS, Chaos, Fault
+from tests.e2e.chaos import KILLED_RUN, RESET, SETTINGS, Chaos, Fault
 from tests.e2e.topology import HOURLY, running_production
 from tests.integration.alerts.sink import running_sink
 
@@ -34,9 +34,8 @@ def chaos() -> Iterator[Chaos]:
             yield chaos
 
 
-@pytest.mark.parametrize(
-    "fault", [KILLED_DAEMON, KILLED_RUN, RESET], ids=["daemon", "run", "connections"]
-)
+# What comes of a killed daemon is in test_topology.py and alerts/.
+@pytest.mark.parametrize("fault", [KILLED_RUN, RESET], ids=["run", "connections"])
 def test_all_is_well_again_in_time_and_told_once(chaos: Chaos, fault: Fault) -> None:
     """The refresh that was due is done once, and nothing is left behind."""
     assert chaos.suffer(fault).wrong == []
