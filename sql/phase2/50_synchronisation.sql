@@ -259,6 +259,48 @@ BEGIN
 END
 $function$;
 
+-- The command that wrote a legacy row. What we write between a statement and its last trigger takes the statement's place:
+-- note_rewritten keeps what was there, for as long as the transaction.
+CREATE OR REPLACE FUNCTION inventory_ops.command_of(legacy_row uuid, writing xid, command cid)
+RETURNS text
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN coalesce(
+    substring(
+      current_setting('soleflip.rewritten', true)
+      FROM format('%s %s %s was ([0-9]+ [0-9]+)', legacy_row, writing, command)
+    ),
+    concat(writing, ' ', command)
+  );
+END
+$function$;
+
+-- legacy_rows: those that were written by the statement that wrote their stock row; their triggers may be still to come.
+CREATE OR REPLACE FUNCTION inventory_ops.note_rewritten(legacy text, legacy_rows uuid[], was text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  noted text;
+BEGIN
+  EXECUTE format(
+    $query$
+    SELECT string_agg(concat_ws(' ', id, xmin, cmin, 'was', $2) || chr(10), '')
+    FROM inventory.%I
+    WHERE id = ANY ($1)
+    $query$,
+    legacy
+  )
+  INTO noted
+  USING legacy_rows, was;
+  PERFORM set_config('soleflip.rewritten', concat(current_setting('soleflip.rewritten', true), noted), true);
+END
+$function$;
+
 -- New to old: the legacy row that counts is given what stock says --------------------------------------------------
 
 -- Clears what was written and is missing in stock, in all legacy rows of a stock row. A price that may not be NULL is 0.
@@ -328,7 +370,13 @@ BEGIN
       CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
       CASE WHEN stock.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
       CASE WHEN stock.status_history IS NULL THEN 'status_history' END
-    ] AS missing
+    ] AS missing,
+    concat(stock.xmin, ' ', stock.cmin) AS command,
+    (
+      SELECT array_agg(one.id)
+      FROM inventory.stock_lifecycle AS one
+      WHERE one.stock_id = target AND one.xmin = stock.xmin AND one.cmin = stock.cmin
+    ) AS at_once
   INTO given
   FROM inventory.stock
   LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id AND lifecycle.id = counting
@@ -392,6 +440,9 @@ BEGIN
     INTO altered;
   END IF;
   PERFORM set_config('soleflip.writing', writing_outside, true);
+  IF cardinality(given.at_once) > 1 THEN
+    PERFORM inventory_ops.note_rewritten('stock_lifecycle', given.at_once, given.command);
+  END IF;
 
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
@@ -455,7 +506,13 @@ BEGIN
       CASE WHEN stock.vat_amount IS NULL THEN 'vat_amount' END,
       CASE WHEN stock.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
       CASE WHEN stock.roi_percentage IS NULL THEN 'roi' END
-    ] AS missing
+    ] AS missing,
+    concat(stock.xmin, ' ', stock.cmin) AS command,
+    (
+      SELECT array_agg(one.id)
+      FROM inventory.stock_financial AS one
+      WHERE one.stock_id = target AND one.xmin = stock.xmin AND one.cmin = stock.cmin
+    ) AS at_once
   INTO given
   FROM inventory.stock
   LEFT JOIN inventory.stock_financial AS financial ON financial.stock_id = stock.id AND financial.id = counting
@@ -500,6 +557,9 @@ BEGIN
   )
   INTO altered;
   PERFORM set_config('soleflip.writing', writing_outside, true);
+  IF cardinality(given.at_once) > 1 THEN
+    PERFORM inventory_ops.note_rewritten('stock_financial', given.at_once, given.command);
+  END IF;
 
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
@@ -900,7 +960,8 @@ BEGIN
   IF counting <> writer AND EXISTS (
     SELECT
     FROM inventory.stock_lifecycle AS aside
-    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.xmin = aside.xmin AND lifecycle.cmin = aside.cmin
+    JOIN inventory.stock_lifecycle AS lifecycle
+      ON inventory_ops.command_of(lifecycle.id, lifecycle.xmin, lifecycle.cmin) = inventory_ops.command_of(aside.id, aside.xmin, aside.cmin)
     WHERE aside.stock_id = target AND aside.id = writer AND lifecycle.stock_id = target AND lifecycle.id = counting
   ) THEN
     RETURN;
@@ -1032,7 +1093,8 @@ BEGIN
   IF counting <> writer AND EXISTS (
     SELECT
     FROM inventory.stock_financial AS aside
-    JOIN inventory.stock_financial AS financial ON financial.xmin = aside.xmin AND financial.cmin = aside.cmin
+    JOIN inventory.stock_financial AS financial
+      ON inventory_ops.command_of(financial.id, financial.xmin, financial.cmin) = inventory_ops.command_of(aside.id, aside.xmin, aside.cmin)
     WHERE aside.stock_id = target AND aside.id = writer AND financial.stock_id = target AND financial.id = counting
   ) THEN
     RETURN;

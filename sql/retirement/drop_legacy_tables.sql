@@ -56,6 +56,7 @@ BEGIN
           'backfill_stock',
           'carry_postponed',
           'clear',
+          'command_of',
           'counting_row',
           'give_financial',
           'give_lifecycle',
@@ -66,6 +67,7 @@ BEGIN
           'must_wait',
           'newest_financial',
           'newest_lifecycle',
+          'note_rewritten',
           'take_financial',
           'take_lifecycle',
           'take_metrics'

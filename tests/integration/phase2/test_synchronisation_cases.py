@@ -608,6 +608,42 @@ CASES: dict[str, Case] = {
         ],
         {"listed_on_platforms": None, "status_history": json(1)},
     ),
+    "several financial rows and another fact of stock in one statement": Case(
+        [
+            TWO_MORE_FINANCIAL,
+            f"WITH part AS ({FINANCIAL.format('gross_purchase_price = 71, vat_amount = 3')}) "
+            + STOCK.format("roi_percentage = 1"),
+        ],
+        {"gross_purchase_price": 71, "vat_amount": 3, "roi_percentage": 1},
+    ),
+    "several financial rows and a fact cleared in stock in one statement": Case(
+        [
+            TWO_MORE_FINANCIAL,
+            f"WITH part AS ({FINANCIAL.format('gross_purchase_price = 71, vat_amount = 3')}) "
+            + STOCK.format("roi_percentage = NULL"),
+        ],
+        {"gross_purchase_price": 71, "vat_amount": 3, "roi_percentage": None},
+    ),
+    "several lifecycle rows and another fact of stock in one statement": Case(
+        [
+            TWO_MORE,
+            "WITH part AS ("
+            + LIFECYCLE.format("status_history = '[3]'")
+            + ") "
+            + STOCK.format("listed_on_platforms = '[4]'"),
+        ],
+        {"status_history": json(3), "listed_on_platforms": json(4)},
+    ),
+    "several lifecycle rows and a fact cleared in stock in one statement": Case(
+        [
+            TWO_MORE,
+            "WITH part AS ("
+            + LIFECYCLE.format("status_history = '[3]'")
+            + ") "
+            + STOCK.format("listed_on_platforms = NULL"),
+        ],
+        {"status_history": json(3), "listed_on_platforms": None},
+    ),
     "two rows of one UPDATE that clears one fact and says another": Case(
         [
             f"DELETE FROM inventory.stock_financial WHERE stock_id = '{S}'",
