@@ -25,9 +25,10 @@
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- Two settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
+-- Three settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
 -- a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
 -- do on the way is deeper, and is carried over. soleflip.postponed is what waits until a statement has written its rows.
+-- soleflip.rewritten is which statement wrote a row that we wrote after it.
 --
 -- No trigger has a list of columns, which would not see what a BEFORE trigger changes, nor a condition: PostgreSQL reads
 -- a condition anew for each statement, which costs a write to another column 9 us, and the same comparison in the
