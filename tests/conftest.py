@@ -48,13 +48,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave each test the versions of PostgreSQL on which it runs.
 
-    In several workers, begin with tests/e2e: its files are the longest, and one would work on alone.
+    In several workers, begin with the longest: one would work on alone.
     """
     other = on_the_other_version(items) if _takes_turns(config) else set()
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in other])
     items[:] = [item for item in items if item.nodeid not in other]
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: "e2e" not in item.path.parts)
+        items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    """When a test's turn comes: where its file is in _LONGEST, and unit tests, which are short, last."""
+    longest = (place for place, name in enumerate(_LONGEST) if nodeid.startswith(name))
+    return next(longest, len(_LONGEST) + nodeid.startswith("tests/unit"))
 
 
 def _takes_turns(config: pytest.Config) -> bool:
@@ -88,6 +94,15 @@ def on_the_other_version(items: list[pytest.Item]) -> set[str]:
 # The modes in which the view is as old as its last refresh. The third, a view of stock itself, is tried where
 # modes are what a test is about; elsewhere it is one query more over stock.
 REFRESHED = (Mode.MATERIALIZED, Mode.INCREMENTAL)
+
+# What takes a worker a minute and more; tests/e2e for its many processes.
+_LONGEST = (
+    "tests/e2e/test_topology.py",
+    "tests/e2e/up/",
+    "tests/e2e/",
+    "tests/upgrades/",
+    "tests/integration/test_roles.py",
+)
 
 VERSIONS = ("18", "15")
 _EACH_VERSION = "databases_of_each_version"
