@@ -263,7 +263,7 @@ class Chaos:
         allowed = fault.deadline * self.factor
         wrong = self._wrong(looked)
         while wrong and time.monotonic() < over + allowed:
-            time.sleep(0.5)
+            time.sleep(1)
             before, wrong = wrong, self._wrong(looked)
             if wrong != before:
                 self.tell(f"{time.monotonic() - over:.0f} s: {'; '.join(wrong) or 'well'}")
