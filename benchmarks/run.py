@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks import (
+    adoption,
     checks,
     deployment,
     dump,
@@ -50,6 +51,7 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "marts": marts.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "adoption": adoption.run,
     "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
