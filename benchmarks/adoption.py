@@ -1,4 +1,4 @@
-"""The database that the owner has, adopted beside live traffic by a deployment that is killed again and again.
+"""The database that the owner has, adopted beside live traffic by a deployment that is killed many times.
 
 From each state of the sample. pgbench reads and writes at fixed rates, as the application of that state does,
 and keeps with each write what it wrote. The deployment is killed by SIGKILL at points spread over all that it
@@ -80,7 +80,8 @@ _CHANGES = {
 
 def run(stage: Stage) -> Section:
     """Measure."""
-    rows, values = [], {}
+    rows: list[list[object]] = []
+    values: dict[str, float] = {}
     with stage.setting("autovacuum", on=True):
         for state, told in STATES.items():
             stage.tell(f"adoption: {told}")
