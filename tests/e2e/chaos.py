@@ -265,6 +265,8 @@ class Chaos:
         told = told_by(self.sink.messages[seen:])
         twice = [f"{what} was told {number} times" for what, number in told.items() if number > 1]
         untold = [f"{fault.tells} was not told of"] if fault.tells not in " ".join(told) else []
+        if len(told) > 1:
+            twice.append(f"it was told as {len(told)} things")
         return Outcome(fault, str(self.mode), seconds, told, missed + wrong + twice + untold)
 
     def _approach(self) -> datetime:
@@ -653,6 +655,9 @@ KILLED_RUN = Fault(
     (deadlines.LOST_RUN, deadlines.START),
     "job refresh_stock_metrics",
 )
+KILLED_CODE_SERVER = Fault(
+    "`kill -9` of the code server", killed("code-server"), _START, "the code server"
+)
 RESET = Fault(
     "a proxy resets all connections, and for 10 s new ones", reset(10), (deadlines.TICK, *_START)
 )
@@ -679,8 +684,8 @@ FAULTS = (
     Fault(
         "a proxy swallows everything for 40 s", swallow_all(40), (deadlines.ANSWER_LOST, *_TICKS)
     ),
-    Fault("`kill -9` of the code server", killed("code-server"), _START),
-    Fault("`kill -9` of the process that holds the code", kill_the_code, _START),
+    KILLED_CODE_SERVER,
+    Fault("`kill -9` of the process that holds the code", kill_the_code, _START, "the code server"),
     KILLED_DAEMON,
     Fault(
         "`pg_terminate_backend` of all sessions",
