@@ -122,13 +122,13 @@ def markdown_table(
 
     Args:
         header: the names of the columns.
-        rows: their cells; an int gets its thousands set apart.
-        numbers: the positions of the columns that are set to the right; those of ints if left out.
+        rows: their cells; a number gets its thousands set apart, and three decimals if it has any.
+        numbers: the positions of the columns that are set to the right; those of numbers if left out.
     """
     cells = list(rows)
     if numbers is None:
         first = cells[0] if cells else ()
-        numbers = [place for place, value in enumerate(first) if isinstance(value, int)]
+        numbers = [place for place, value in enumerate(first) if isinstance(value, int | float)]
     right = {*numbers}
     ruler = ["---:" if place in right else "---" for place in range(len(header))]
     lines = [header, ruler, *([_cell(value) for value in row] for row in cells)]
@@ -138,6 +138,8 @@ def markdown_table(
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:,.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 
