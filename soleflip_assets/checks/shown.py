@@ -91,7 +91,7 @@ def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]
     return {
         name: _metadata(value)
         for name, value in observed.items()
-        if not (name == "examples" and value is None)
+        if not (name == "examples" and not value)
     }
 
 
@@ -108,11 +108,18 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
         case datetime():
             return dg.MetadataValue.timestamp(value)
         case list():
-            return dg.MetadataValue.json(value)
+            return dg.MetadataValue.md(_listed(value))
         case Markdown():
             return dg.MetadataValue.md(value)
         case _:
             return dg.MetadataValue.text(str(value))
+
+
+def _listed(values: list[Any]) -> str:
+    """A table of rows, a list of anything else."""
+    if values and all(isinstance(value, Mapping) for value in values):
+        return markdown_table([*values[0]], [[*row.values()] for row in values])
+    return "\n".join(f"- {value}" for value in values) or "none"
 
 
 def markdown_table(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -39,6 +40,28 @@ _JOBS = """
   }) { ... on Repository { jobs { name } } }
 }
 """
+_METADATA = """
+fragment Shown on MetadataEntry {
+  label
+  ... on FloatMetadataEntry { floatValue }
+  ... on TextMetadataEntry { text }
+  ... on MarkdownMetadataEntry { text: mdStr }
+  ... on PathMetadataEntry { text: path }
+  ... on JsonMetadataEntry { text: jsonString }
+}
+{
+  assetNodes {
+    assetMaterializations(limit: 1) { metadataEntries { ...Shown } }
+    assetObservations(limit: 1) { metadataEntries { ...Shown } }
+    assetChecksOrError { ... on AssetChecks { checks {
+      executionForLatestMaterialization { evaluation { metadataEntries { ...Shown } } }
+    } } }
+  }
+}
+"""
+# Longer than any that three decimals can have.
+_TOO_PRECISE = re.compile(r"\d\.\d{5}")
+_RAW = re.compile(r"^\s*[\[{]")
 
 
 def verdict(up: Up) -> str:
@@ -165,6 +188,31 @@ def test_red_check_says_what_to_do_and_links_to_its_section(ui: Ui) -> None:
         assert runbook.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         ink = runbook.page.evaluate("getComputedStyle(document.querySelector('h2')).color")
         assert (ink == "rgb(0, 0, 0)") == (scheme == "light")
+
+
+def test_metadata_of_everything_is_written_for_people(up: Up) -> None:
+    """No path of this machine, no JSON, no figure with more digits than anybody reads."""
+    shown = list(_entries(up.graphql(_METADATA)))
+    assert len(shown) > 100
+    said = [f"{one['label']}: {one.get('text') or one.get('floatValue')}" for one in shown]
+    wrong = [
+        line
+        for line in said
+        if str(up.home) in line or _TOO_PRECISE.search(line) or _RAW.search(line.partition(": ")[2])
+    ]
+    assert wrong == []
+
+
+def _entries(found: object) -> Iterator[dict[str, Any]]:
+    """All entries of metadata, wherever in an answer."""
+    if isinstance(found, dict):
+        if "label" in found:
+            yield found
+        for part in found.values():
+            yield from _entries(part)
+    elif isinstance(found, list):
+        for part in found:
+            yield from _entries(part)
 
 
 def test_every_job_opens_with_a_button_to_launch_it_and_without_a_red_field(ui: Ui) -> None:
