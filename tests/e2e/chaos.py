@@ -655,9 +655,6 @@ KILLED_RUN = Fault(
     (deadlines.LOST_RUN, deadlines.START),
     "job refresh_stock_metrics",
 )
-KILLED_CODE_SERVER = Fault(
-    "`kill -9` of the code server", killed("code-server"), _START, "the code server"
-)
 RESET = Fault(
     "a proxy resets all connections, and for 10 s new ones", reset(10), (deadlines.TICK, *_START)
 )
@@ -684,7 +681,7 @@ FAULTS = (
     Fault(
         "a proxy swallows everything for 40 s", swallow_all(40), (deadlines.ANSWER_LOST, *_TICKS)
     ),
-    KILLED_CODE_SERVER,
+    Fault("`kill -9` of the code server", killed("code-server"), _START, "the code server"),
     Fault("`kill -9` of the process that holds the code", kill_the_code, _START, "the code server"),
     KILLED_DAEMON,
     Fault(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conftest import programs_of
-from tests.e2e.chaos import KILLED_CODE_SERVER, KILLED_RUN, RESET, SETTINGS, Chaos, Fault
+from tests.e2e.chaos import KILLED_RUN, RESET, SETTINGS, Chaos, Fault
 from tests.e2e.topology import HOURLY, running_production
 from tests.integration.alerts.sink import running_sink
 
@@ -35,12 +35,10 @@ def chaos() -> Iterator[Chaos]:
 
 
 # What comes of a killed daemon is in test_topology.py and alerts/.
-@pytest.mark.parametrize(
-    "fault", [KILLED_RUN, RESET, KILLED_CODE_SERVER], ids=["run", "connections", "code"]
-)
+@pytest.mark.parametrize("fault", [KILLED_RUN, RESET], ids=["run", "connections"])
 def test_all_is_well_again_in_time_and_told_once(chaos: Chaos, fault: Fault) -> None:
     """The refresh that was due is done once, and nothing is left behind.
 
-    The code server takes all schedules and sensors with it, which is one fault.
+    A fault is told as one thing, however many runs and ticks fail by it.
     """
     assert chaos.suffer(fault).wrong == []

@@ -2,7 +2,6 @@
 
 from playwright.sync_api import expect
 
-from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.marts.catalogue import mart
 from tests.e2e.processes import awaited
 from tests.e2e.up.ui import Ui
@@ -31,9 +30,3 @@ def test_mart_shows_its_figures_as_a_table_and_its_columns(ui: Ui) -> None:
     expect(page.get_by_text("has been lying for more than 180 days.")).to_be_visible()
     expect(page.get_by_role("columnheader", name="Since delivery", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="over 180 days", exact=True)).to_be_visible()
-
-    dashboard = StateFolder(path=str(ui.up.home)).dashboard
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(dashboard.as_uri())
-    expect(page.get_by_role("heading", name="What lies in the shop", exact=True)).to_be_visible()
-    ui.keep("dashboard")
