@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Response, expect
 
 from tests.e2e.processes import Up, awaited
 from tests.e2e.up.conftest import tab
@@ -216,15 +217,25 @@ def _entries(found: object) -> Iterator[dict[str, Any]]:
 
 
 def test_every_job_opens_with_a_button_to_launch_it_and_without_a_red_field(ui: Ui) -> None:
-    """By its own page, which says what is missing or wrong in what it opens with."""
+    """Each by its own page, which asks whether what it opens with is right, and shows the answer."""
     jobs = ui.up.graphql(_JOBS)["repositoryOrError"]["jobs"]
     names = sorted(job["name"] for job in jobs if not job["name"].startswith("__"))
     assert {"partition_table", "restore_drill", "switch_metrics_mode"} < set(names)
+    ui.open("/jobs")
     for name in names:
-        ui.open(f"/locations/soleflip/jobs/{name}/playground")
+        with ui.page.expect_response(partial(_is_judged, name)) as judged:
+            ui.follow(f"/locations/soleflip/jobs/{name}/playground")
+        found = judged.value.json()["data"]["isPipelineConfigValid"]["__typename"]
+        assert found == "PipelineConfigValidationValid", name
         for told in ("No errors", "No missing config"):
             expect(ui.page.get_by_text(told, exact=True), name).to_be_visible()
         expect(ui.page.get_by_role("button", name="Launch Run"), name).to_be_enabled()
+
+
+def _is_judged(job: str, answer: Response) -> bool:
+    """Whether it answers what the page of a job asks of the configuration that stands in it."""
+    asked = answer.request.post_data or ""
+    return "isPipelineConfigValid" in asked and f'"pipelineName":"{job}"' in asked
 
 
 def test_dangerous_job_opens_as_a_dry_run(ui: Ui) -> None:
