@@ -83,8 +83,7 @@ class Making:
                     "The warehouse is empty: load it with `soleflip warehouse load`."
                 )
             marts = needed(self._warehouse, asked, as_of)
-            built = [(mart, build(self._warehouse, engine, mart, as_of)) for mart in marts]
-            for mart, rows in built:
+            for mart, rows in [*build(self._warehouse, engine, marts, as_of)]:
                 if mart not in asked:
                     continue
                 says, header, shown = _words(mart, rows)

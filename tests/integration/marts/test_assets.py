@@ -170,7 +170,7 @@ def test_mart_that_is_built_alone_takes_the_others_as_they_are(
     with duckdb_engine(warehouse) as engine:
         as_of = loaded_at(engine)
         assert as_of
-        rows = build(warehouse, engine, mart("platforms"), as_of)
+        ((_, rows),) = build(warehouse, engine, [mart("platforms")], as_of)
     assert rows.equals(warehouse.read("marts.platforms"))
 
 
