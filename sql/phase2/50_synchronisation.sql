@@ -27,9 +27,11 @@
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- Two settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
+-- Four settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
 -- a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
--- do on the way is deeper, and is carried over. soleflip.postponed is the first row of postponed that is ours to carry over.
+-- do on the way is deeper, and is carried over. soleflip.postponed is the first row of postponed that is ours to carry over,
+-- and how many functions were at work then, soleflip.rounds how often that was tried.
+-- soleflip.taking is the side and the depth at which stock takes what the only legacy row says already.
 --
 -- No trigger has a list of columns, which would not see what a BEFORE trigger changes, nor a condition: PostgreSQL reads
 -- a condition anew for each statement, which costs a write to another column 9 us, and the same comparison in the
@@ -191,35 +193,40 @@ CREATE TABLE IF NOT EXISTS inventory_ops.postponed (
 COMMENT ON TABLE inventory_ops.postponed IS
   'What the synchronisation has still to carry over in a transaction that is open: empty when all are committed';
 
+-- How many functions of others, which are not of our schema, are between the client and here. PG_CONTEXT names them all, the
+-- inner ones first, and each statement on the way but the client's.
+CREATE OR REPLACE FUNCTION inventory_ops.foreign_functions(stack text)
+RETURNS integer
+LANGUAGE plpgsql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  stack := replace(stack, 'function inventory_ops.', '');
+  RETURN (length(stack) - length(replace(stack, 'function ', ''))) / length('function ');
+END
+$function$;
+
 -- A BEFORE trigger of the application, or a function in the SET of its UPDATE, may write to the other side of the row that
 -- the statement is about to write. To answer it at once would be to write that row first, which ends the statement
 -- (SQLSTATE 27000). So the answer is postponed: to our own trigger of that row, or to the end of the transaction, where
 -- that never fires since a BEFORE trigger returned NULL. The same where the client's statement writes to several tables
 -- and the BEFORE trigger is of another one.
---
--- A function is one of the application's own if it is not of our schema. PG_CONTEXT names them all, the inner ones first,
--- and each statement on the way but the client's.
 CREATE OR REPLACE FUNCTION inventory_ops.must_wait(
-  relation regclass, call text, target uuid, writer uuid, written text[], learns text[], before jsonb
+  stack text, relation regclass, call text, target uuid, writer uuid, written text[], learns text[], before jsonb
 )
 RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  own CONSTANT text := 'function (?!inventory_ops[.])';
-  stack text;
-  client text;
-  name text;
+  client CONSTANT text := current_query();
+  name CONSTANT text := split_part(relation::text, '.', 2);
   inner_stack text;
+  functions integer := inventory_ops.foreign_functions(stack);
+  pending text := coalesce(current_setting('soleflip.postponed', true), '');
   first bigint;
 BEGIN
-  GET DIAGNOSTICS stack = PG_CONTEXT;
-  IF stack !~ own THEN
-    RETURN false;
-  END IF;
-  client := current_query();
-  name := split_part(relation::text, '.', 2);
   IF NOT EXISTS (
     SELECT
     FROM pg_trigger
@@ -247,7 +254,7 @@ BEGIN
         '(?i)^(.*?)[[:<:]](?:update|into|delete[[:space:]]+from)[[:space:]]+(?:only[[:space:]]+)?(?:"?inventory"?[.])?"?%s"?(?![[:alnum:]_])', name
       )
     );
-    IF inner_stack IS NULL OR inner_stack !~ own OR EXISTS (
+    IF inner_stack IS NULL OR inventory_ops.foreign_functions(inner_stack) = 0 OR EXISTS (
       SELECT
       FROM pg_trigger
       JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
@@ -263,22 +270,38 @@ BEGIN
   INSERT INTO inventory_ops.postponed AS one (call, target, writer, written, learns, before)
   VALUES (call, target, writer, array_remove(written, NULL), learns, before)
   RETURNING one.id INTO first;
-  IF coalesce(current_setting('soleflip.postponed', true), '') = '' THEN
-    PERFORM set_config('soleflip.postponed', first::text, true);
+  IF pending <> '' THEN
+    first := split_part(pending, ' ', 1);
+    functions := greatest(functions, split_part(pending, ' ', 2)::integer);
   END IF;
+  PERFORM set_config('soleflip.postponed', concat(first, ' ', functions), true);
   RETURN true;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed()
+-- Not while a function is still at work that has made it wait: it would be postponed again, once for each row.
+CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed(at_last boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  first CONSTANT bigint := current_setting('soleflip.postponed');
+  pending CONSTANT text := current_setting('soleflip.postponed');
+  first CONSTANT bigint := split_part(pending, ' ', 1);
+  stack text;
+  rounds CONSTANT integer := coalesce(nullif(current_setting('soleflip.rounds', true), ''), '0')::integer + 1;
   one record;
 BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF NOT at_last AND inventory_ops.foreign_functions(stack) >= split_part(pending, ' ', 2)::integer THEN
+    RETURN;
+  END IF;
+  -- A trigger may write again, and forbid it, at each try to carry over what it wrote. That must end.
+  IF rounds > 20 THEN
+    RAISE EXCEPTION 'a BEFORE trigger forbids to carry over what it writes'
+      USING HINT = 'It writes to the other side of a stock row and returns NULL, each time. Write in an AFTER trigger.';
+  END IF;
+  PERFORM set_config('soleflip.rounds', rounds::text, true);
   -- What must wait on, for another statement, is postponed again.
   PERFORM set_config('soleflip.postponed', '', true);
   FOR one IN
@@ -302,6 +325,9 @@ BEGIN
         PERFORM inventory_ops.take_metrics(one.target, one.writer, one.written);
     END CASE;
   END LOOP;
+  IF current_setting('soleflip.postponed') = '' THEN
+    PERFORM set_config('soleflip.rounds', '', true);
+  END IF;
 END
 $function$;
 
@@ -313,7 +339,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   IF current_setting('soleflip.postponed', true) <> '' THEN
-    PERFORM inventory_ops.carry_postponed();
+    PERFORM inventory_ops.carry_postponed(at_last => true);
   END IF;
   RETURN NULL;
 END
@@ -359,16 +385,24 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
-  counting uuid := inventory_ops.counting_row('stock_lifecycle', target);
+  counting uuid;
   is_new boolean;
   given record;
   altered text[];
   is_dated boolean;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written, learns, NULL) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written, learns, NULL) THEN
     RETURN;
   END IF;
+  -- As counting_row has it: to call that takes longer.
+  counting := (
+    SELECT newest.id FROM inventory.stock_lifecycle AS newest WHERE newest.stock_id = target
+    ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+    LIMIT 1
+  );
   -- Only for what needs a row: who deletes it and writes something else of stock, in one statement, wants none.
   is_new := counting IS NULL AND (learns <> '{}' OR written && ARRAY['listed_on_platforms', 'status_history']);
   IF is_new THEN
@@ -480,15 +514,23 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
-  counting uuid := inventory_ops.counting_row('stock_financial', target);
+  counting uuid;
   given record;
   altered text[];
   is_dated boolean;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock_financial', 'give_financial', target, NULL, written, learns, NULL) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_financial', 'give_financial', target, NULL, written, learns, NULL) THEN
     RETURN;
   END IF;
+  -- As counting_row has it: to call that takes longer.
+  counting := (
+    SELECT newest.id FROM inventory.stock_financial AS newest WHERE newest.stock_id = target
+    ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+    LIMIT 1
+  );
   SELECT
     CASE
       WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0)
@@ -586,12 +628,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   given record;
   counting uuid;
   became integer;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock_metrics', 'give_metrics', target, NULL, written, NULL, NULL) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_metrics', 'give_metrics', target, NULL, written, NULL, NULL) THEN
     RETURN;
   END IF;
   SELECT
@@ -743,6 +787,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+  taking text;
 BEGIN
   IF TG_OP = 'DELETE' THEN
     PERFORM inventory_ops.hand_down(OLD.id, NULL);
@@ -765,9 +811,12 @@ BEGIN
   END IF;
 
   IF TG_OP = 'UPDATE' AND current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
-    IF OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
+    -- What a take function has from the row that counts it need not give back.
+    taking := current_setting('soleflip.taking', true);
+    IF (OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
       OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
-      OR OLD.status_history IS DISTINCT FROM NEW.status_history
+      OR OLD.status_history IS DISTINCT FROM NEW.status_history)
+      AND taking IS DISTINCT FROM concat('lifecycle ', pg_trigger_depth() - 1)
     THEN
       PERFORM inventory_ops.give_lifecycle(
         NEW.id,
@@ -779,11 +828,12 @@ BEGIN
         learns => '{}'
       );
     END IF;
-    IF OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
+    IF (OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
       OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
       OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
       OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
-      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage
+      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
+      AND taking IS DISTINCT FROM concat('financial ', pg_trigger_depth() - 1)
     THEN
       PERFORM inventory_ops.give_financial(
         NEW.id,
@@ -963,9 +1013,6 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF NOT EXISTS (SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id <> but) THEN
-    RETURN '{}';
-  END IF;
   RETURN (
     SELECT jsonb_object_agg(row.name, row.facts)
     FROM (
@@ -1000,9 +1047,6 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  IF NOT EXISTS (SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id <> but) THEN
-    RETURN '{}';
-  END IF;
   RETURN (
     SELECT jsonb_object_agg(row.name, row.facts)
     FROM (
@@ -1048,17 +1092,21 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
+  stack text;
   facts CONSTANT text[] := '{shelf_life_days,listed_on_platforms,status_history}';
   held record;
   stated record;
   as_stated boolean;
+  changed text[];
   counting uuid;
   several boolean;
   settled text[];
   is_told boolean := false;
   waited boolean := false;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock', 'take_lifecycle', target, writer, written, NULL, before) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_lifecycle', target, writer, written, NULL, before) THEN
     RETURN;
   END IF;
   LOOP
@@ -1074,10 +1122,13 @@ BEGIN
     waited := true;
   END LOOP;
 
-  counting := inventory_ops.counting_row('stock_lifecycle', target);
-  several := EXISTS (
-    SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
-  );
+  SELECT newest.id, newest.shelf_life_days, newest.listed_on_platforms, newest.status_history, count(*) OVER () AS number INTO stated
+  FROM inventory.stock_lifecycle AS newest
+  WHERE newest.stock_id = target
+  ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+  LIMIT 1;
+  counting := stated.id;
+  several := stated.number > 1 OR counting <> writer OR counting IS NOT NULL AND writer IS NULL;
   -- The same statement inserted the row that counts, whose own trigger speaks for the others.
   IF counting IS DISTINCT FROM writer AND NOT before ? counting::text AND (writer IS NULL OR EXISTS (
     SELECT
@@ -1125,20 +1176,16 @@ BEGIN
     END;
     written := facts;
   ELSE
-    SELECT
-      lifecycle.shelf_life_days,
-      lifecycle.listed_on_platforms,
-      lifecycle.status_history
-    INTO stated
-    FROM inventory.stock_lifecycle AS lifecycle
-    WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
-    IF writer IS NOT NULL AND NOT FOUND THEN
+    IF writer IS NOT NULL AND counting IS NULL THEN
       -- A trigger has deleted it.
       written := '{}';
     END IF;
     is_told := (held.shelf_life_days IS NOT NULL AND stated.shelf_life_days IS NULL AND 'shelf_life_days' <> ALL (written))
       OR (held.listed_on_platforms IS NOT NULL AND stated.listed_on_platforms IS NULL AND 'listed_on_platforms' <> ALL (written))
       OR (held.status_history IS NOT NULL AND stated.status_history IS NULL AND 'status_history' <> ALL (written));
+  END IF;
+  IF several IS NOT TRUE THEN
+    PERFORM set_config('soleflip.taking', concat('lifecycle ', pg_trigger_depth()), true);
   END IF;
   UPDATE inventory.stock
   SET
@@ -1162,19 +1209,24 @@ BEGIN
       OR ('status_history' = ANY (written) AND stock.status_history IS DISTINCT FROM stated.status_history)
     )
   RETURNING
-    ('shelf_life_days' <> ALL (written) OR stock.shelf_life_days IS NOT DISTINCT FROM stated.shelf_life_days)
-    AND ('listed_on_platforms' <> ALL (written)
-      OR stock.listed_on_platforms IS NOT DISTINCT FROM stated.listed_on_platforms)
-    AND ('status_history' <> ALL (written) OR stock.status_history IS NOT DISTINCT FROM stated.status_history)
-  INTO as_stated;
+    stock.shelf_life_days IS NOT DISTINCT FROM CASE WHEN 'shelf_life_days' = ANY (written) THEN stated.shelf_life_days ELSE held.shelf_life_days END
+    AND stock.listed_on_platforms IS NOT DISTINCT FROM CASE WHEN 'listed_on_platforms' = ANY (written) THEN stated.listed_on_platforms ELSE held.listed_on_platforms END
+    AND stock.status_history IS NOT DISTINCT FROM CASE WHEN 'status_history' = ANY (written) THEN stated.status_history ELSE held.status_history END,
+    ARRAY[
+      CASE WHEN stock.shelf_life_days IS DISTINCT FROM held.shelf_life_days THEN 'shelf_life_days' END,
+      CASE WHEN stock.listed_on_platforms IS DISTINCT FROM held.listed_on_platforms THEN 'listed_on_platforms' END,
+      CASE WHEN stock.status_history IS DISTINCT FROM held.status_history THEN 'status_history' END
+    ]
+  INTO as_stated, changed;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
+  PERFORM set_config('soleflip.taking', taking_outside, true);
   IF several THEN
     PERFORM inventory_ops.give_lifecycle(target, settled, learns => CASE WHEN counting = writer THEN written ELSE '{}' END);
-  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows.
+  -- A BEFORE trigger of the application had the last word, or a new row is to learn what else stock knows.
   ELSIF as_stated IS NOT TRUE OR is_told THEN
-    PERFORM inventory_ops.give_lifecycle(target, written, learns => facts);
+    PERFORM inventory_ops.give_lifecycle(target, written || changed, learns => facts);
   END IF;
 END
 $function$;
@@ -1187,17 +1239,21 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
+  stack text;
   facts CONSTANT text[] := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
   held record;
   stated record;
   as_stated boolean;
+  changed text[];
   counting uuid;
   several boolean;
   settled text[];
   is_told boolean := false;
   waited boolean := false;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock', 'take_financial', target, writer, written, NULL, before) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_financial', target, writer, written, NULL, before) THEN
     RETURN;
   END IF;
   LOOP
@@ -1219,10 +1275,13 @@ BEGIN
     waited := true;
   END LOOP;
 
-  counting := inventory_ops.counting_row('stock_financial', target);
-  several := EXISTS (
-    SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer
-  );
+  SELECT newest.id, newest.purchase_price, newest.gross_purchase_price, newest.vat_amount, newest.profit_per_shelf_day, newest.roi, count(*) OVER () AS number INTO stated
+  FROM inventory.stock_financial AS newest
+  WHERE newest.stock_id = target
+  ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+  LIMIT 1;
+  counting := stated.id;
+  several := stated.number > 1 OR counting <> writer OR counting IS NOT NULL AND writer IS NULL;
   -- The same statement inserted the row that counts, whose own trigger speaks for the others.
   IF counting IS DISTINCT FROM writer AND NOT before ? counting::text AND (writer IS NULL OR EXISTS (
     SELECT
@@ -1282,21 +1341,15 @@ BEGIN
     END;
     written := facts;
   ELSE
-    SELECT
-      financial.purchase_price,
-      financial.gross_purchase_price,
-      financial.vat_amount,
-      financial.profit_per_shelf_day,
-      financial.roi
-    INTO stated
-    FROM inventory.stock_financial AS financial
-    WHERE financial.stock_id = target AND financial.id = writer;
-    IF writer IS NOT NULL AND NOT FOUND THEN
+    IF writer IS NOT NULL AND counting IS NULL THEN
       -- A trigger has deleted it.
       written := '{}';
     END IF;
     is_told := (held.profit_per_shelf_day IS NOT NULL AND stated.profit_per_shelf_day IS NULL AND 'profit_per_shelf_day' <> ALL (written))
       OR (held.roi_percentage IS NOT NULL AND stated.roi IS NULL AND 'roi' <> ALL (written));
+  END IF;
+  IF several IS NOT TRUE THEN
+    PERFORM set_config('soleflip.taking', concat('financial ', pg_trigger_depth()), true);
   END IF;
   UPDATE inventory.stock
   SET
@@ -1333,22 +1386,28 @@ BEGIN
       OR ('roi' = ANY (written) AND stock.roi_percentage IS DISTINCT FROM stated.roi)
     )
   RETURNING
-    ('purchase_price' <> ALL (written) OR coalesce(stock.purchase_price, 0) = coalesce(stated.purchase_price, 0))
-    AND ('gross_purchase_price' <> ALL (written)
-      OR coalesce(stock.gross_purchase_price, 0) = coalesce(stated.gross_purchase_price, 0))
-    AND ('vat_amount' <> ALL (written) OR coalesce(stock.vat_amount, 0) = coalesce(stated.vat_amount, 0))
-    AND ('profit_per_shelf_day' <> ALL (written)
-      OR stock.profit_per_shelf_day IS NOT DISTINCT FROM stated.profit_per_shelf_day)
-    AND ('roi' <> ALL (written) OR stock.roi_percentage IS NOT DISTINCT FROM stated.roi)
-  INTO as_stated;
+    CASE WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0) = coalesce(stated.purchase_price, 0) ELSE stock.purchase_price IS NOT DISTINCT FROM held.purchase_price END
+    AND CASE WHEN 'gross_purchase_price' = ANY (written) THEN coalesce(stock.gross_purchase_price, 0) = coalesce(stated.gross_purchase_price, 0) ELSE stock.gross_purchase_price IS NOT DISTINCT FROM held.gross_purchase_price END
+    AND CASE WHEN 'vat_amount' = ANY (written) THEN coalesce(stock.vat_amount, 0) = coalesce(stated.vat_amount, 0) ELSE stock.vat_amount IS NOT DISTINCT FROM held.vat_amount END
+    AND stock.profit_per_shelf_day IS NOT DISTINCT FROM CASE WHEN 'profit_per_shelf_day' = ANY (written) THEN stated.profit_per_shelf_day ELSE held.profit_per_shelf_day END
+    AND stock.roi_percentage IS NOT DISTINCT FROM CASE WHEN 'roi' = ANY (written) THEN stated.roi ELSE held.roi_percentage END,
+    ARRAY[
+      CASE WHEN stock.purchase_price IS DISTINCT FROM held.purchase_price THEN 'purchase_price' END,
+      CASE WHEN stock.gross_purchase_price IS DISTINCT FROM held.gross_purchase_price THEN 'gross_purchase_price' END,
+      CASE WHEN stock.vat_amount IS DISTINCT FROM held.vat_amount THEN 'vat_amount' END,
+      CASE WHEN stock.profit_per_shelf_day IS DISTINCT FROM held.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+      CASE WHEN stock.roi_percentage IS DISTINCT FROM held.roi_percentage THEN 'roi' END
+    ]
+  INTO as_stated, changed;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
+  PERFORM set_config('soleflip.taking', taking_outside, true);
   IF several THEN
     PERFORM inventory_ops.give_financial(target, settled, learns => CASE WHEN counting = writer THEN written ELSE '{}' END);
-  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows.
+  -- A BEFORE trigger of the application had the last word, or a new row is to learn what else stock knows.
   ELSIF as_stated IS NOT TRUE OR is_told THEN
-    PERFORM inventory_ops.give_financial(target, written, learns => facts);
+    PERFORM inventory_ops.give_financial(target, written || changed, learns => facts);
   END IF;
 END
 $function$;
@@ -1359,11 +1418,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   reserved integer;
   became integer;
   waited boolean := false;
 BEGIN
-  IF inventory_ops.must_wait('inventory.stock', 'take_metrics', target, writer, written, NULL, NULL) THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_metrics', target, writer, written, NULL, NULL) THEN
     RETURN;
   END IF;
   LOOP
@@ -1411,7 +1472,11 @@ BEGIN
   IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
     IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
       PERFORM inventory_ops.take_lifecycle(
-        OLD.stock_id, NULL, '{listed_on_platforms,status_history}', before => inventory_ops.before_lifecycle(OLD.stock_id, OLD.id)
+        OLD.stock_id, NULL, '{listed_on_platforms,status_history}', before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_lifecycle AS other WHERE other.stock_id = OLD.stock_id AND other.id <> OLD.id)
+            THEN inventory_ops.before_lifecycle(OLD.stock_id, OLD.id)
+          ELSE '{}'
+        END
       );
       OLD.shelf_life_days := NULL;
       OLD.listed_on_platforms := NULL;
@@ -1429,7 +1494,11 @@ BEGIN
           ],
           NULL
         ),
-        before => inventory_ops.before_lifecycle(NEW.stock_id, NEW.id)
+        before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_lifecycle AS other WHERE other.stock_id = NEW.stock_id AND other.id <> NEW.id)
+            THEN inventory_ops.before_lifecycle(NEW.stock_id, NEW.id)
+          ELSE '{}'
+        END
       );
     END IF;
   END IF;
@@ -1455,7 +1524,11 @@ BEGIN
   IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
     IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
       PERFORM inventory_ops.take_financial(
-        OLD.stock_id, NULL, '{}', before => inventory_ops.before_financial(OLD.stock_id, OLD.id)
+        OLD.stock_id, NULL, '{}', before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_financial AS other WHERE other.stock_id = OLD.stock_id AND other.id <> OLD.id)
+            THEN inventory_ops.before_financial(OLD.stock_id, OLD.id)
+          ELSE '{}'
+        END
       );
       OLD.purchase_price := NULL;
       OLD.gross_purchase_price := NULL;
@@ -1477,7 +1550,11 @@ BEGIN
           ],
           NULL
         ),
-        before => inventory_ops.before_financial(NEW.stock_id, NEW.id)
+        before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_financial AS other WHERE other.stock_id = NEW.stock_id AND other.id <> NEW.id)
+            THEN inventory_ops.before_financial(NEW.stock_id, NEW.id)
+          ELSE '{}'
+        END
       );
     END IF;
   END IF;

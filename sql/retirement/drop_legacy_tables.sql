@@ -59,6 +59,7 @@ BEGIN
           'carry_postponed',
           'clear',
           'counting_row',
+          'foreign_functions',
           'give_financial',
           'give_lifecycle',
           'give_metrics',

@@ -20,6 +20,7 @@ BEGIN
           'carry_postponed',
           'clear',
           'counting_row',
+          'foreign_functions',
           'give_financial',
           'give_lifecycle',
           'give_metrics',
