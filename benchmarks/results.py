@@ -9,7 +9,7 @@ import os
 import platform
 import tomllib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -17,9 +17,10 @@ import psutil
 from benchmarks.harness import table
 
 RESULTS = Path(__file__).parent / "results"
-_BOUNDS = Path(__file__).parent / "bounds.toml"
+BOUNDS = Path(__file__).parent / "bounds.toml"
 # The size that the bounds which must be reached are for.
 MILLION = 1_000_000
+_MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Measured:
 
     Attributes:
         section: the section.
-        when: ISO 8601, in UTC.
+        when: the minute in UTC, as ``now`` writes it.
         seconds: how long it took.
         load: the machine's load average when it began.
     """
@@ -52,6 +53,11 @@ class Measured:
     when: str
     seconds: float
     load: float
+
+    @property
+    def at(self) -> datetime:
+        """When it was measured."""
+        return datetime.strptime(self.when, _MINUTE).replace(tzinfo=UTC)
 
     @property
     def text(self) -> str:
@@ -64,7 +70,7 @@ class Measured:
 
 def now() -> str:
     """The present minute."""
-    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{datetime.now(UTC):{_MINUTE}}"
 
 
 class Results:
@@ -85,12 +91,16 @@ class Results:
         }
         return cls(found["rows"], found["machine"], sections)
 
+    def fresh(self, name: str, within: timedelta) -> bool:
+        """Whether a section was measured so lately."""
+        measured = self.sections.get(name)
+        return measured is not None and datetime.now(UTC) - measured.at < within
+
     @classmethod
-    def at(cls, rows: int, machine: str, folder: Path = RESULTS) -> "Results":
-        """Those that were measured at this size before, on whatever machine; none if there are none."""
+    def at(cls, rows: int, folder: Path = RESULTS) -> "Results":
+        """Those that were measured at this size before; none if there are none."""
         path = folder / f"{rows}.json"
-        sections = cls.kept(path).sections if path.exists() else {}
-        return cls(rows, machine, sections)
+        return cls.kept(path) if path.exists() else cls(rows, "", {})
 
     @property
     def values(self) -> dict[str, float]:
@@ -115,9 +125,13 @@ class Results:
         }
         text = json.dumps(held, indent=1, ensure_ascii=False)
         (folder / f"{self.rows}.json").write_text(text + "\n", encoding="utf-8")
-        path = folder / f"{self.rows}.md"
+        path = self.path(folder)
         path.write_text(self._text(), encoding="utf-8")
         return path
+
+    def path(self, folder: Path = RESULTS) -> Path:
+        """Their Markdown file."""
+        return folder / f"{self.rows}.md"
 
     def _text(self) -> str:
         explanation = (
@@ -180,7 +194,7 @@ class Bound:
         return "reached" if self.held() else "**missed**"
 
 
-def judge(values: dict[str, float], table_name: str, path: Path = _BOUNDS) -> dict[str, Bound]:
+def judge(values: dict[str, float], table_name: str, path: Path = BOUNDS) -> dict[str, Bound]:
     """Compare figures with a table of bounds.toml.
 
     Args:

@@ -5,11 +5,13 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from benchmarks import (
+    adoption,
     checks,
     deployment,
     dump,
@@ -17,6 +19,7 @@ from benchmarks import (
     hourly,
     live,
     marts,
+    pages,
     partitions,
     pg_cron,
     plots,
@@ -50,9 +53,11 @@ SECTIONS: dict[str, Callable[[Stage], Section]] = {
     "marts": marts.run,
     "dump": dump.run,
     "deployment": deployment.run,
+    "adoption": adoption.run,
     "partitions": partitions.run,
     "pg_cron": pg_cron.run,
 }
+_RESUMED_WITHIN = timedelta(days=1)
 QUICK = ("queries", "refresh", "read_model", "writers")
 
 
@@ -69,6 +74,11 @@ def _chosen(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--huge", is_flag=True, help="More than 1,000,000 rows are meant.")
 @click.option("--only", callback=_chosen, metavar="SECTION,…",
               help=f"These sections: {', '.join(SECTIONS)}. What is kept of the others stays.")  # fmt: skip
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave out what was measured at this size within a day, as after a run that was ended.",
+)
 @click.option("--quick", is_flag=True,
               help=f"What CI guards, at {QUICK_ROWS:,} rows: keep nothing, fail where a figure falls behind "
               "its bound in benchmarks/bounds.toml by half.")  # fmt: skip
@@ -77,29 +87,68 @@ def _chosen(_context: click.Context, _parameter: click.Parameter, value: str | N
     metavar="PROGRAM",
     help="A dbt with dbt-postgres, to be measured, too (default: PATH's).",
 )
-def main(*, rows: int, huge: bool, only: list[str], quick: bool, dbt: str | None) -> None:
+def main(
+    *, rows: int, huge: bool, only: list[str], resume: bool, quick: bool, dbt: str | None
+) -> None:
     """Run the benchmarks on a server of their own, print the tables, and keep them in benchmarks/results.
 
-    Each section measures what it compares in one run. At 1,172 rows all take some three minutes.
+    Each section measures what it compares in one run, and is kept as soon as it has ended; at the end the
+    figures of README and docs/ are written anew. How long all will take is said first, by what is kept.
     """
     if quick:
         rows, only = QUICK_ROWS, [name for name in QUICK if name in only]
     _require_room(rows, huge=huge)
+    results = Results.at(rows)
+    if resume:
+        only = [name for name in only if not results.fresh(name, _RESUMED_WITHIN)]
+    click.echo(expected(results, only), err=True)
     with staged(rows, quick=quick, dbt=shutil.which(dbt or "dbt"), tell=_Progress()) as stage:
-        found = {name: measured for name in only if (measured := _measure(stage, name))}
-        with stage.administer() as connection:
-            version = connection.info.parameter_status("server_version")
-    results = Results.at(rows, machine(str(version), PARAMETERS))
+        found = _measure_all(stage, only, None if quick else results)
     failed = [name for name in only if name not in found]
     if quick:
         results.sections = found
         conclude_bench(rows, failed, behind=_tell_judgement(results.values))
     else:
-        known = results.sections | found
-        results.sections = {name: known[name] for name in SECTIONS if name in known}
-        report = results.write()
         plots.draw()
-        conclude_bench(rows, failed, report=report)
+        pages.write_figures()
+        conclude_bench(rows, failed, report=results.path())
+
+
+def expected(results: Results, names: Sequence[str]) -> str:
+    """How long they will take, by what is kept."""
+    known = [results.sections[name].seconds for name in names if name in results.sections]
+    new = [name for name in names if name not in results.sections]
+    parts = [f"about {sum(known) / 60:,.0f} min by the last run"] if known else []
+    if new:
+        parts.append(f"not measured at this size before: {listed(new)}")
+    return f"{counted(len(names), 'section')} at {results.rows:,} rows; {'; '.join(parts)}."
+
+
+def _measure_all(stage: Stage, names: Sequence[str], kept: Results | None) -> dict[str, Measured]:
+    """One section after the other.
+
+    Args:
+        stage: where.
+        names: of the sections.
+        kept: gets each as soon as it has ended, since the next may take hours, or end the command.
+
+    Returns:
+        Those that did not fail.
+    """
+    if kept:
+        with stage.administer() as connection:
+            version = connection.info.parameter_status("server_version")
+        kept.machine = machine(str(version), PARAMETERS)
+    found: dict[str, Measured] = {}
+    for number, name in enumerate(names, 1):
+        stage.tell(f"section {number} of {len(names)}: {name}")
+        if measured := _measure(stage, name):
+            found[name] = measured
+            if kept:
+                known = kept.sections | found
+                kept.sections = {each: known[each] for each in SECTIONS if each in known}
+                kept.write()
+    return found
 
 
 def conclude_bench(
@@ -153,7 +202,6 @@ class _Progress:
 def _measure(stage: Stage, name: str) -> Measured | None:
     """One section; None, and why on the terminal, if it failed: the others go on."""
     when, load, begun = now(), os.getloadavg()[0], time.monotonic()
-    stage.tell(name)
     try:
         section = SECTIONS[name](stage)
     except Exception:  # noqa: BLE001 whatever it was, it is told, and the exit code is 1

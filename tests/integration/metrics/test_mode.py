@@ -477,6 +477,59 @@ def test_what_mending_would_lose_is_refused_with_the_list(deployed: URL) -> None
         assert "mine" not in dict(columns(connection))
 
 
+_ADDED_TO_A_VIEW = {
+    "options": (
+        "ALTER VIEW inventory.stock_metrics_view SET (security_barrier = true)",
+        "security_barrier=true",
+    ),
+    "trigger": (
+        """CREATE FUNCTION said() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER mine INSTEAD OF INSERT ON inventory.stock_metrics_view
+        FOR EACH ROW EXECUTE FUNCTION said()""",
+        "mine",
+    ),
+    "column default": (
+        "ALTER VIEW inventory.stock_metrics_view ALTER total_cost SET DEFAULT 7",
+        "total_cost",
+    ),
+    "function that uses it": LOST["function that uses it"],
+    "column of its row type": LOST["column of its row type"],
+    "rule": LOST["rule"],
+}
+
+
+@pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.LIVE])
+@pytest.mark.parametrize("lost", _ADDED_TO_A_VIEW)
+def test_what_mending_a_plain_view_would_lose_is_refused_with_the_list(
+    deployed: URL, mode: Mode, lost: str
+) -> None:
+    """O1: the shop has added a column, for which the view has to be made again, and something else."""
+    switch_to(deployed, mode)
+    statement, named = _ADDED_TO_A_VIEW[lost]
+    with connect(deployed) as connection:
+        definition = connection.exec_driver_sql(
+            "SELECT pg_get_viewdef('inventory.stock_metrics_view'::regclass)"
+        ).scalar_one()
+        connection.exec_driver_sql(
+            "CREATE OR REPLACE VIEW inventory.stock_metrics_view AS "
+            f"SELECT *, 1 AS mine FROM ({definition.rstrip(';')}) AS before"
+        )
+        connection.exec_driver_sql(statement)
+
+        with pytest.raises(DeploymentError, match=rf"would be lost.*{re.escape(named)}"):
+            run_deployment(deployed)
+        (finding,) = (
+            one
+            for one in run_preflight(connection, Path()).findings
+            if one.question.name == "view_replaceable"
+        )
+
+        assert finding.stops
+        assert named in str(finding)
+        assert "mine" in dict(columns(connection))
+        assert current_mode(connection) is mode
+
+
 @pytest.mark.parametrize("mode", REFRESHED)
 def test_comments_of_the_shop_stay(deployed: URL, mode: Mode) -> None:
     switch_to(deployed, OTHER[mode])

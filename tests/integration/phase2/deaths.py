@@ -145,6 +145,30 @@ def process_killed(databases: Databases, url: URL, moment: Moment) -> bool:
     return process.exitcode != 0
 
 
+def killed_at_change(url: URL, number: int) -> bool:
+    """SIGKILL for the process, before the n-th statement that changes something.
+
+    Returns:
+        Whether it was killed before the deployment was done.
+    """
+    written = url.render_as_string(hide_password=False)
+    process = _PROCESSES.Process(target=_deploy_until_change, args=(written, number))
+    process.start()
+    process.join()
+    assert process.exitcode in {0, -signal.SIGKILL}
+    return process.exitcode != 0
+
+
+def _deploy_until_change(url: str, number: int) -> None:
+    engine = create_database_engine(make_url(url))
+    Crash(engine, CHANGES, number)
+    try:
+        with Deployer(engine, ignore) as deployer:
+            deploy(deployer)
+    except CrashError:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def backend_terminated(databases: Databases, url: URL, moment: Moment) -> bool:
     """pg_terminate_backend for the deployment's sessions.
 

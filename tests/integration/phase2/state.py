@@ -1,7 +1,7 @@
 """What a database holds, in forms that can be compared.
 
 :func:`physical` sees any write at all; :func:`logical` is the same for two databases that went different ways
-to the same end; :func:`contents` is the rows alone.
+to the same end; :func:`contents` is the rows alone, :func:`definitions` the objects alone.
 """
 
 from collections.abc import Mapping
@@ -70,6 +70,9 @@ _LOGICAL = {
         HAVING (array_agg(finished_at IS NOT NULL ORDER BY id DESC))[1]""",
 }
 
+# What in it are rows.
+_ROWS = {"backups", "baseline"}
+
 
 def physical(url: URL) -> State:
     """Every row version and catalog entry of our schemas: equal only if nothing was written."""
@@ -83,6 +86,14 @@ def logical(url: URL) -> State:
     with connect(url) as connection:
         views = _tables(connection, "inventory", "m", "(to_jsonb(t) - 'last_calculated_at')::text")
         return _tables(connection, "inventory", "r") | views | _queried(connection, _LOGICAL)
+
+
+def definitions(url: URL) -> State:
+    """Definitions of our schemas, and the steps done."""
+    with connect(url) as connection:
+        return _queried(
+            connection, {name: _LOGICAL[name] for name in _LOGICAL if name not in _ROWS}
+        )
 
 
 def contents(url: URL) -> State:

@@ -29,11 +29,12 @@ def measured(title: str, **values: float) -> Measured:
 
 
 def test_run_of_one_section_keeps_the_others(tmp_path: Path) -> None:
-    first = Results.at(1_172, "a machine", tmp_path)
+    first = Results.at(1_172, tmp_path)
     first.sections = {"queries": measured("Queries", a=1), "refresh": measured("Refresh", b=2)}
     first.write(tmp_path)
 
-    second = Results.at(1_172, "another machine", tmp_path)
+    second = Results.at(1_172, tmp_path)
+    second.machine = "another machine"
     second.sections |= {"refresh": measured("Refresh", b=3)}
     written = second.write(tmp_path).read_text()
 

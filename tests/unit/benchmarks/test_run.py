@@ -1,10 +1,12 @@
-"""`soleflip bench` ends with a verdict."""
+"""`soleflip bench` says how long it will take, resumes, and ends with a verdict."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from benchmarks.run import conclude_bench
+from benchmarks.results import Measured, Results, Section, now
+from benchmarks.run import conclude_bench, expected
 
 
 def test_what_was_measured_is_said_with_the_report(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +32,28 @@ def test_what_failed_is_said_and_exits_with_1(
 
     assert ended.value.code == 1
     assert f"soleflip: {told}" in capsys.readouterr().err
+
+
+def kept(**seconds: float) -> Results:
+    section = Section("a title", "in words", {})
+    measured = {name: Measured(section, now(), took, 0.1) for name, took in seconds.items()}
+    return Results(1_172, "a machine", measured)
+
+
+def test_how_long_it_will_take_is_said_by_what_was_kept() -> None:
+    told = expected(kept(dump=90.0, refresh=150.0), ["refresh", "dump", "marts"])
+
+    assert told == (
+        "3 sections at 1,172 rows; about 4 min by the last run; not measured at this size before: marts."
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "fresh"), [(now(), True), ("2026-03-10 12:00 UTC", False), (None, False)]
+)
+def test_only_what_was_measured_lately_is_left_out(when: str | None, *, fresh: bool) -> None:
+    results = kept()
+    if when:
+        results.sections["dump"] = Measured(Section("Dump", "in words", {}), when, 1.0, 0.1)
+
+    assert results.fresh("dump", timedelta(days=1)) is fresh
