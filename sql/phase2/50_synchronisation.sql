@@ -21,6 +21,10 @@
 -- there before the statement (before_lifecycle): what stock lost by it is not taken from a row that is left, and what
 -- changed in the row that counts is not overwritten.
 --
+-- What cannot be answered at once, since the row is just being written, waits (must_wait): until that row is there, or, where
+-- a BEFORE trigger forbids the row, until the next write that we see, at the latest the commit. A function in the SET of a
+-- statement on a view is not seen to be such: its write to the other side of the same row is refused (SQLSTATE 27000).
+--
 -- Until the backfill has come to a stock row, what its new columns do not say is said by its legacy rows alone: NULL
 -- and the default 0 of such a column are given only where they were written.
 --
