@@ -224,7 +224,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  client CONSTANT text := current_query();
+  client CONSTANT text := translate(current_query(), concat(chr(9), chr(10), chr(13)), '   ');
   name CONSTANT text := split_part(relation::text, '.', 2);
   inner_stack text;
   functions integer := inventory_ops.foreign_functions(stack);
@@ -249,13 +249,13 @@ BEGIN
   ) THEN
     -- Between a statement that writes the table and here: a function that it calls for each row, and no AFTER trigger, which
     -- comes when the rows are written.
-    IF client ~* '^([[:space:]]|/[*].*?[*]/)*(with|update|insert|merge|delete)[[:>:]]' THEN
+    IF client ~* '^( |/[*].*?[*]/)*(with|update|insert|merge|delete)[[:>:]]' THEN
       stack := concat(stack, chr(10), client);
     END IF;
     inner_stack := substring(
-      stack
+      translate(stack, concat(chr(9), chr(10), chr(13)), '   ')
       FROM format(
-        '(?i)^(.*?)[[:<:]](?:update|into|delete[[:space:]]+from)[[:space:]]+(?:only[[:space:]]+)?(?:"?inventory"?[.])?"?%s"?(?![[:alnum:]_])', name
+        '(?i)^(.*?)[[:<:]](update|into|delete +from) +(only +)?("?inventory"?[.])?"?%s"?(?![a-zA-Z0-9_])', name
       )
     );
     IF inner_stack IS NULL OR inventory_ops.foreign_functions(inner_stack) = 0 OR EXISTS (
@@ -310,9 +310,20 @@ BEGIN
   PERFORM set_config('soleflip.postponed', '', true);
   FOR one IN
     WITH carried AS (
-      DELETE FROM inventory_ops.postponed WHERE postponed.id >= first RETURNING postponed.*
+      DELETE FROM inventory_ops.postponed
+      WHERE postponed.id >= first
+      RETURNING
+        postponed.id,
+        postponed.call,
+        postponed.target,
+        postponed.writer,
+        postponed.written,
+        postponed.learns,
+        postponed.before
     )
-    SELECT carried.* FROM carried ORDER BY carried.id
+    SELECT carried.call, carried.target, carried.writer, carried.written, carried.learns, carried.before
+    FROM carried
+    ORDER BY carried.id
   LOOP
     CASE one.call
       WHEN 'give_lifecycle' THEN
