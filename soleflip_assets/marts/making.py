@@ -6,6 +6,7 @@ Here: what assets, jobs and commands ask for. Not here: what Dagster is told of 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from soleflip_assets.marts import dashboard
@@ -129,4 +130,6 @@ def _words(mart: Mart, rows: Any) -> tuple[str, Sequence[str], Sequence[Sequence
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return "" if value is None else str(value)
