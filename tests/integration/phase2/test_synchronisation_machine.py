@@ -295,7 +295,8 @@ class Sides(RuleBasedStateMachine):
     @rule(number=sessions)
     def set_savepoint(self, number: int) -> None:
         session = self.sessions[number]
-        before = Seen.by(session)
+        if (before := self._seen(number)) is None:
+            return
         self.savepoints[number].append((before, self.told[number], self.commits))
         run(session, f"SAVEPOINT s{len(self.savepoints[number])}")
 
@@ -577,8 +578,7 @@ class Sides(RuleBasedStateMachine):
     def _write(self, number: int, plan: Callable[[Seen], Write | None]) -> None:
         session = self.sessions[number]
         alone = not (self.sessions[1 - number].in_transaction() or self.prepared)
-        seen = Seen.by(session)
-        if (write := plan(seen)) is None:
+        if (seen := self._seen(number)) is None or (write := plan(seen)) is None:
             return
         try:
             run(session, "SET LOCAL lock_timeout = '50ms'")
@@ -605,11 +605,22 @@ class Sides(RuleBasedStateMachine):
         of_these = {key: after.stocks.get(key) for key in write.becomes}
         self.told[number] = {**self.told[number], **of_these}
 
+    def _seen(self, number: int) -> Seen | None:
+        """What a session sees; None if it may not even look, and has to begin again."""
+        try:
+            return Seen.by(self.sessions[number])
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != "40001":
+                raise
+            self.roll_back(number)
+            return None
+
     def _end(self, session: Connection, how: Callable[[], object]) -> bool:
         """End a transaction; whether that was granted."""
         deferred = [table for table, key in self.keys.items() if key == "deferred"]
-        orphans = Seen.by(session).orphans(deferred)
+        orphans: Sequence[Row] = ()
         try:
+            orphans = Seen.by(session).orphans(deferred)
             how()
         except DBAPIError as error:
             session.rollback()
