@@ -28,7 +28,7 @@ _DEFINITIONS: dict[Kind, re.Pattern[str]] = {
         r"CREATE (UNIQUE )?INDEX (CONCURRENTLY )?(?P<name>\w+)\s+ON (?P<schema>\w+)\.(?P<relation>\w+)"
     ),
     "trigger": re.compile(
-        r"CREATE OR REPLACE TRIGGER (?P<name>\w+)\s.*?ON (?P<schema>\w+)\.(?P<relation>\w+)",
+        r"CREATE (?:OR REPLACE|CONSTRAINT) TRIGGER (?P<name>\w+)\s.*?ON (?P<schema>\w+)\.(?P<relation>\w+)",
         re.DOTALL,
     ),
     "view": re.compile(
@@ -112,7 +112,8 @@ class Deviation:
         if self.object.kind == "function":
             # Another name, argument or result: the first two lines of its definition.
             return bool(self.live) and self.live.split("\n")[:2] != self.expected.split("\n")[:2]
-        return bool(self.live) and self.object.kind != "trigger"
+        is_replaced = self.object.statement.startswith("CREATE OR REPLACE TRIGGER")
+        return bool(self.live) and not is_replaced
 
 
 def objects_defined_by(statements: Iterable[str]) -> list[DatabaseObject]:

@@ -354,6 +354,8 @@ class Deployer(AbstractContextManager["Deployer"]):
             LockedOutError: each try met a writer.
         """
         tables = {(one.schema, one.relation) for one in objects if one.kind == "trigger"}
+        # A table of the step's own may not be there yet; only these triggers write to it.
+        tables -= {(one.schema, one.name) for one in objects if one.kind == "table"}
         statements = [
             sql.SQL("LOCK TABLE {} IN {} MODE").format(sql.Identifier(*table), sql.SQL(mode))
             for table in sorted(tables)

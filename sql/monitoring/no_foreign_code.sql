@@ -84,6 +84,8 @@ found AS (
               to_regclass('inventory.stock_lifecycle'),
               to_regclass('inventory.stock_metrics')
             ]
+          WHEN pg_proc.proname = 'carry_at_last'
+            THEN ARRAY[to_regclass('inventory_ops.postponed')]
           WHEN pg_proc.proname = 'log_reservations'
             THEN ARRAY[to_regclass('inventory.stock_reservation')]
           ELSE ARRAY[to_regclass('inventory.stock')]

@@ -16,8 +16,14 @@
 -- trigger may have written them again. So the last write wins, and triggers that set each other off end as soon as both
 -- sides say the same.
 --
--- Not told apart: one statement that clears a fact in stock and in another part deletes one of several legacy rows, or
--- inserts several. The rows that are left may bring the fact back; both sides say the same.
+-- One statement may write to stock and to several legacy rows. Its triggers fire one by one when all of that is done, and
+-- each of them must leave alone what another one is still to say. So those of the legacy tables also look at what was
+-- there before the statement (before_lifecycle): what stock lost by it is not taken from a row that is left, and what
+-- changed in the row that counts is not overwritten.
+--
+-- What cannot be answered at once, since the row is just being written, waits (must_wait): until that row is there, or, where
+-- a BEFORE trigger forbids the row, until the next write that we see, at the latest the commit. A function in the SET of a
+-- statement on a view is not seen to be such: its write to the other side of the same row is refused (SQLSTATE 27000).
 --
 -- Until the backfill has come to a stock row, what its new columns do not say is said by its legacy rows alone: NULL
 -- and the default 0 of such a column are given only where they were written.
@@ -25,10 +31,11 @@
 -- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
 -- Again: safe.
 --
--- Three settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
+-- Four settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
 -- a parameter of our own. soleflip.writing is the depth of triggers at which we write ourselves; what other triggers
--- do on the way is deeper, and is carried over. soleflip.postponed is what waits until a statement has written its rows.
--- soleflip.rewritten is which statement wrote a row that we wrote after it.
+-- do on the way is deeper, and is carried over. soleflip.postponed is the first row of postponed that is ours to carry over,
+-- and how many functions were at work then, soleflip.rounds how often that was tried.
+-- soleflip.taking is the side and the depth at which stock takes what the only legacy row says already.
 --
 -- No trigger has a list of columns, which would not see what a BEFORE trigger changes, nor a condition: PostgreSQL reads
 -- a condition anew for each statement, which costs a write to another column 9 us, and the same comparison in the
@@ -176,131 +183,187 @@ BEGIN
 END
 $function$;
 
--- A BEFORE trigger of the application may write to the other side of the row that its statement is about to write. To
--- answer it at once would be to write that row first, which ends the statement (SQLSTATE 27000). So the answer is
--- postponed to our own trigger of that row. The same where the statement writes to several tables and the trigger is of
--- another one. Only the client's statement tells that; where it does not name the table, a trigger's write is answered
--- at once, since a BEFORE trigger that returns NULL leaves no trigger of ours to postpone it to.
+-- What waits until a statement has written its rows. There is nothing in it between transactions.
+CREATE TABLE IF NOT EXISTS inventory_ops.postponed (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  call text NOT NULL,
+  target uuid NOT NULL,
+  writer uuid,
+  written text[] NOT NULL,
+  learns text[],
+  before jsonb
+);
+
+COMMENT ON TABLE inventory_ops.postponed IS
+  'What the synchronisation has still to carry over in a transaction that is open: empty when all are committed';
+
+-- How many functions of others, which are not of our schema, are between the client and here. PG_CONTEXT names them all, the
+-- inner ones first, and each statement on the way but the client's.
+CREATE OR REPLACE FUNCTION inventory_ops.foreign_functions(stack text)
+RETURNS integer
+LANGUAGE plpgsql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  stack := replace(stack, 'function inventory_ops.', '');
+  RETURN (length(stack) - length(replace(stack, 'function ', ''))) / length('function ');
+END
+$function$;
+
+-- A BEFORE trigger of the application, or a function in the SET of its UPDATE, may write to the other side of the row that
+-- the statement is about to write. To answer it at once would be to write that row first, which ends the statement
+-- (SQLSTATE 27000). So the answer is postponed: to our own trigger of that row, or to the end of the transaction, where
+-- that never fires since a BEFORE trigger returned NULL. The same where the client's statement writes to several tables
+-- and the BEFORE trigger is of another one.
 CREATE OR REPLACE FUNCTION inventory_ops.must_wait(
-  relation regclass, call text, target uuid, writer uuid, written text[], wholly boolean DEFAULT NULL
+  stack text, relation regclass, call text, target uuid, writer uuid, written text[], learns text[], before jsonb
 )
 RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  functions text[];
-  stack text;
+  client CONSTANT text := translate(current_query(), concat(chr(9), chr(10), chr(13)), '   ');
+  name CONSTANT text := split_part(relation::text, '.', 2);
+  inner_stack text;
+  functions integer := inventory_ops.foreign_functions(stack);
+  pending text := coalesce(current_setting('soleflip.postponed', true), '');
+  first bigint;
 BEGIN
-  SELECT array_agg(pg_proc.proname || '()') INTO functions
-  FROM pg_trigger
-  JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
-  WHERE pg_trigger.tgrelid IN (
-      'inventory.stock'::regclass,
-      'inventory.stock_lifecycle'::regclass,
-      'inventory.stock_financial'::regclass,
-      'inventory.stock_metrics'::regclass
-    )
-    AND (pg_trigger.tgrelid = relation OR current_query() ~ format('\m%s\M', split_part(relation::text, '.', 2)))
-    -- BEFORE, for each row.
-    AND pg_trigger.tgtype & 3 = 3
-    AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace;
-  IF functions IS NULL THEN
-    RETURN false;
+  IF NOT EXISTS (
+    SELECT
+    FROM pg_trigger
+    JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+    WHERE pg_trigger.tgrelid IN (
+        'inventory.stock'::regclass,
+        'inventory.stock_lifecycle'::regclass,
+        'inventory.stock_financial'::regclass,
+        'inventory.stock_metrics'::regclass
+      )
+      AND (pg_trigger.tgrelid = relation OR client ~ format('[[:<:]]%s[[:>:]]', name))
+      -- BEFORE, for each row.
+      AND pg_trigger.tgtype & 3 = 3
+      AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace
+      AND strpos(stack, pg_proc.proname || '()') > 0
+  ) THEN
+    -- Between a statement that writes the table and here: a function that it calls for each row, and no AFTER trigger, which
+    -- comes when the rows are written.
+    IF client ~* '^( |/[*].*?[*]/)*(with|update|insert|merge|delete)[[:>:]]' THEN
+      stack := concat(stack, chr(10), client);
+    END IF;
+    inner_stack := substring(
+      translate(stack, concat(chr(9), chr(10), chr(13)), '   ')
+      FROM format(
+        '(?i)^(.*?)[[:<:]](update|into|delete +from) +(only +)?("?inventory"?[.])?"?%s"?(?![a-zA-Z0-9_])', name
+      )
+    );
+    IF inner_stack IS NULL OR inventory_ops.foreign_functions(inner_stack) = 0 OR EXISTS (
+      SELECT
+      FROM pg_trigger
+      JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+      WHERE NOT pg_trigger.tgisinternal
+        AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace
+        AND strpos(inner_stack, pg_proc.proname || '()') > 0
+    ) THEN
+      RETURN false;
+    END IF;
   END IF;
-  GET DIAGNOSTICS stack = PG_CONTEXT;
-  IF NOT EXISTS (SELECT FROM unnest(functions) AS function WHERE strpos(stack, function) > 0) THEN
-    RETURN false;
+  -- Else it would be carried over at once.
+  SET CONSTRAINTS inventory_ops.soleflip_carry_postponed DEFERRED;
+  INSERT INTO inventory_ops.postponed AS one (call, target, writer, written, learns, before)
+  VALUES (call, target, writer, array_remove(written, NULL), learns, before)
+  RETURNING one.id INTO first;
+  IF pending <> '' THEN
+    first := split_part(pending, ' ', 1);
+    functions := greatest(functions, split_part(pending, ' ', 2)::integer);
   END IF;
-  PERFORM set_config(
-    'soleflip.postponed',
-    concat(
-      current_setting('soleflip.postponed', true),
-      jsonb_build_object('call', call, 'target', target, 'writer', writer, 'written', written, 'wholly', wholly),
-      chr(10)
-    ),
-    true
-  );
+  PERFORM set_config('soleflip.postponed', concat(first, ' ', functions), true);
   RETURN true;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed()
+-- Not while a function is still at work that has made it wait: it would be postponed again, once for each row.
+CREATE OR REPLACE FUNCTION inventory_ops.carry_postponed(at_last boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  postponed text := current_setting('soleflip.postponed', true);
-  line text;
-  one jsonb;
+  pending CONSTANT text := current_setting('soleflip.postponed');
+  first CONSTANT bigint := split_part(pending, ' ', 1);
+  stack text;
+  rounds CONSTANT integer := coalesce(nullif(current_setting('soleflip.rounds', true), ''), '0')::integer + 1;
+  one record;
 BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF NOT at_last AND inventory_ops.foreign_functions(stack) >= split_part(pending, ' ', 2)::integer THEN
+    RETURN;
+  END IF;
+  -- A trigger may write again, and forbid it, at each try to carry over what it wrote. That must end.
+  IF rounds > 20 THEN
+    RAISE EXCEPTION 'a BEFORE trigger forbids to carry over what it writes'
+      USING HINT = 'It writes to the other side of a stock row and returns NULL, each time. Write in an AFTER trigger.';
+  END IF;
+  PERFORM set_config('soleflip.rounds', rounds::text, true);
   -- What must wait on, for another statement, is postponed again.
   PERFORM set_config('soleflip.postponed', '', true);
-  FOREACH line IN ARRAY string_to_array(rtrim(postponed, chr(10)), chr(10))
+  FOR one IN
+    WITH carried AS (
+      DELETE FROM inventory_ops.postponed
+      WHERE postponed.id >= first
+      RETURNING
+        postponed.id,
+        postponed.call,
+        postponed.target,
+        postponed.writer,
+        postponed.written,
+        postponed.learns,
+        postponed.before
+    )
+    SELECT carried.call, carried.target, carried.writer, carried.written, carried.learns, carried.before
+    FROM carried
+    ORDER BY carried.id
   LOOP
-    one := line;
-    IF one ->> 'call' LIKE 'take%' THEN
-      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
-      USING
-        (one ->> 'target')::uuid,
-        (one ->> 'writer')::uuid,
-        ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
-    ELSIF one ->> 'wholly' IS NULL THEN
-      EXECUTE format('SELECT inventory_ops.%I($1, $2)', one ->> 'call')
-      USING (one ->> 'target')::uuid, ARRAY(SELECT jsonb_array_elements_text(one -> 'written'));
-    ELSE
-      EXECUTE format('SELECT inventory_ops.%I($1, $2, $3)', one ->> 'call')
-      USING
-        (one ->> 'target')::uuid,
-        ARRAY(SELECT jsonb_array_elements_text(one -> 'written')),
-        (one ->> 'wholly')::boolean;
-    END IF;
+    CASE one.call
+      WHEN 'give_lifecycle' THEN
+        PERFORM inventory_ops.give_lifecycle(one.target, one.written, one.learns);
+      WHEN 'give_financial' THEN
+        PERFORM inventory_ops.give_financial(one.target, one.written, one.learns);
+      WHEN 'give_metrics' THEN
+        PERFORM inventory_ops.give_metrics(one.target, one.written);
+      WHEN 'take_lifecycle' THEN
+        PERFORM inventory_ops.take_lifecycle(one.target, one.writer, one.written, one.before);
+      WHEN 'take_financial' THEN
+        PERFORM inventory_ops.take_financial(one.target, one.writer, one.written, one.before);
+      WHEN 'take_metrics' THEN
+        PERFORM inventory_ops.take_metrics(one.target, one.writer, one.written);
+    END CASE;
   END LOOP;
+  IF current_setting('soleflip.postponed') = '' THEN
+    PERFORM set_config('soleflip.rounds', '', true);
+  END IF;
 END
 $function$;
 
--- The command that wrote a legacy row. What we write between a statement and its last trigger takes the statement's place:
--- note_rewritten keeps what was there, for as long as the transaction.
-CREATE OR REPLACE FUNCTION inventory_ops.command_of(legacy_row uuid, writing xid, command cid)
-RETURNS text
+CREATE OR REPLACE FUNCTION inventory_ops.carry_at_last()
+RETURNS trigger
 LANGUAGE plpgsql
-STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  RETURN coalesce(
-    substring(
-      current_setting('soleflip.rewritten', true)
-      FROM format('%s %s %s was ([0-9]+ [0-9]+)', legacy_row, writing, command)
-    ),
-    concat(writing, ' ', command)
-  );
+  IF current_setting('soleflip.postponed', true) <> '' THEN
+    PERFORM inventory_ops.carry_postponed(at_last => true);
+  END IF;
+  RETURN NULL;
 END
 $function$;
 
--- legacy_rows: those that were written by the statement that wrote their stock row; their triggers may be still to come.
-CREATE OR REPLACE FUNCTION inventory_ops.note_rewritten(legacy text, legacy_rows uuid[], was text)
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  noted text;
-BEGIN
-  EXECUTE format(
-    $query$
-    SELECT string_agg(concat_ws(' ', id, xmin, cmin, 'was', $2) || chr(10), '')
-    FROM inventory.%I
-    WHERE id = ANY ($1)
-    $query$,
-    legacy
-  )
-  INTO noted
-  USING legacy_rows, was;
-  PERFORM set_config('soleflip.rewritten', concat(current_setting('soleflip.rewritten', true), noted), true);
-END
-$function$;
+CREATE CONSTRAINT TRIGGER soleflip_carry_postponed
+AFTER INSERT ON inventory_ops.postponed
+DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION inventory_ops.carry_at_last();
 
 -- New to old: the legacy row that counts is given what stock says --------------------------------------------------
 
@@ -328,56 +391,60 @@ BEGIN
 END
 $function$;
 
--- written: the facts that were just written to stock, or cleared. All others are left alone: the same statement may have
--- written them to the row, whose own trigger is still to come. Of a row that is new or has just come to count (wholly) they are
--- what stock knows.
-CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[], wholly boolean DEFAULT false)
+-- written: the facts that were just written to stock, or cleared. learns: those that the row is given where stock knows
+-- them, as a row needs that is new or has just come to count. All others are left alone: the same statement may have
+-- written them to the row, whose own trigger is still to come.
+CREATE OR REPLACE FUNCTION inventory_ops.give_lifecycle(target uuid, written text[], learns text[])
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
-  counting uuid := inventory_ops.counting_row('stock_lifecycle', target);
+  counting uuid;
   is_new boolean;
   given record;
   altered text[];
+  is_dated boolean;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written, wholly)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_lifecycle', 'give_lifecycle', target, NULL, written, learns, NULL) THEN
     RETURN;
   END IF;
+  -- As counting_row has it: to call that takes longer.
+  counting := (
+    SELECT newest.id FROM inventory.stock_lifecycle AS newest WHERE newest.stock_id = target
+    ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+    LIMIT 1
+  );
   -- Only for what needs a row: who deletes it and writes something else of stock, in one statement, wants none.
-  is_new := counting IS NULL AND (wholly OR written && ARRAY['listed_on_platforms', 'status_history']);
-  wholly := wholly OR is_new;
+  is_new := counting IS NULL AND (learns <> '{}' OR written && ARRAY['listed_on_platforms', 'status_history']);
+  IF is_new THEN
+    learns := '{shelf_life_days,listed_on_platforms,status_history}';
+  END IF;
   SELECT
     CASE
       WHEN 'shelf_life_days' = ANY (written) THEN stock.shelf_life_days
-      WHEN wholly THEN coalesce(stock.shelf_life_days, lifecycle.shelf_life_days)
+      WHEN 'shelf_life_days' = ANY (learns) THEN coalesce(stock.shelf_life_days, lifecycle.shelf_life_days)
       ELSE lifecycle.shelf_life_days
     END AS shelf_life_days,
     CASE
       WHEN 'listed_on_platforms' = ANY (written) THEN stock.listed_on_platforms
-      WHEN wholly THEN coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms)
+      WHEN 'listed_on_platforms' = ANY (learns) THEN coalesce(stock.listed_on_platforms, lifecycle.listed_on_platforms)
       ELSE lifecycle.listed_on_platforms
     END AS listed_on_platforms,
     CASE
       WHEN 'status_history' = ANY (written) THEN stock.status_history
-      WHEN wholly THEN coalesce(stock.status_history, lifecycle.status_history)
+      WHEN 'status_history' = ANY (learns) THEN coalesce(stock.status_history, lifecycle.status_history)
       ELSE lifecycle.status_history
     END AS status_history,
+    greatest(lifecycle.updated_at, now()) AS updated_at,
     ARRAY[
       CASE WHEN stock.shelf_life_days IS NULL THEN 'shelf_life_days' END,
       CASE WHEN stock.listed_on_platforms IS NULL THEN 'listed_on_platforms' END,
       CASE WHEN stock.status_history IS NULL THEN 'status_history' END
-    ] AS missing,
-    concat(stock.xmin, ' ', stock.cmin) AS command,
-    (
-      SELECT array_agg(one.id)
-      FROM inventory.stock_lifecycle AS one
-      WHERE one.stock_id = target AND one.xmin = stock.xmin AND one.cmin = stock.cmin
-    ) AS at_once
+    ] AS missing
   INTO given
   FROM inventory.stock
   LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id AND lifecycle.id = counting
@@ -422,7 +489,7 @@ BEGIN
       shelf_life_days = given.shelf_life_days,
       listed_on_platforms = given.listed_on_platforms,
       status_history = given.status_history,
-      updated_at = greatest(lifecycle.updated_at, now())
+      updated_at = given.updated_at
     WHERE lifecycle.stock_id = target
       AND lifecycle.id = counting
       AND (
@@ -437,83 +504,82 @@ BEGIN
         CASE WHEN lifecycle.status_history IS DISTINCT FROM given.status_history THEN 'status_history' END
       ],
       NULL
-    )
-    INTO altered;
+    ), lifecycle.updated_at IS DISTINCT FROM given.updated_at
+    INTO altered, is_dated;
   END IF;
   PERFORM set_config('soleflip.writing', writing_outside, true);
-  IF cardinality(given.at_once) > 1 THEN
-    PERFORM inventory_ops.note_rewritten('stock_lifecycle', given.at_once, given.command);
-  END IF;
 
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
-    PERFORM inventory_ops.take_lifecycle(target, counting, altered);
+    PERFORM inventory_ops.take_lifecycle(target, counting, altered, before => NULL);
   END IF;
   -- It may also have dated rows, this one, which was of the future, or one that was cleared, so that another one has come to
   -- count.
-  IF (altered IS NOT NULL OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_lifecycle', target) THEN
-    PERFORM inventory_ops.take_lifecycle(target, NULL, '{}');
+  IF (is_dated OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_lifecycle', target) THEN
+    PERFORM inventory_ops.take_lifecycle(target, NULL, '{}', before => NULL);
   END IF;
 END
 $function$;
 
 -- The three prices of stock_financial may not be NULL: 0 stands for it. Never a new row: stock has all of these columns
 -- itself, before and after Phase 2.
-CREATE OR REPLACE FUNCTION inventory_ops.give_financial(target uuid, written text[], wholly boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION inventory_ops.give_financial(target uuid, written text[], learns text[])
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
-  counting uuid := inventory_ops.counting_row('stock_financial', target);
+  counting uuid;
   given record;
   altered text[];
+  is_dated boolean;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock_financial', 'give_financial', target, NULL, written, wholly)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_financial', 'give_financial', target, NULL, written, learns, NULL) THEN
     RETURN;
   END IF;
+  -- As counting_row has it: to call that takes longer.
+  counting := (
+    SELECT newest.id FROM inventory.stock_financial AS newest WHERE newest.stock_id = target
+    ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+    LIMIT 1
+  );
   SELECT
     CASE
       WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0)
-      WHEN wholly THEN coalesce(stock.purchase_price, financial.purchase_price)
+      WHEN 'purchase_price' = ANY (learns) THEN coalesce(stock.purchase_price, financial.purchase_price)
       ELSE financial.purchase_price
     END AS purchase_price,
     CASE
       WHEN 'gross_purchase_price' = ANY (written) THEN coalesce(stock.gross_purchase_price, 0)
-      WHEN wholly THEN coalesce(stock.gross_purchase_price, financial.gross_purchase_price)
+      WHEN 'gross_purchase_price' = ANY (learns) THEN coalesce(stock.gross_purchase_price, financial.gross_purchase_price)
       ELSE financial.gross_purchase_price
     END AS gross_purchase_price,
     CASE
       WHEN 'vat_amount' = ANY (written) THEN coalesce(stock.vat_amount, 0)
-      WHEN wholly THEN coalesce(stock.vat_amount, financial.vat_amount)
+      WHEN 'vat_amount' = ANY (learns) THEN coalesce(stock.vat_amount, financial.vat_amount)
       ELSE financial.vat_amount
     END AS vat_amount,
     CASE
       WHEN 'profit_per_shelf_day' = ANY (written) THEN stock.profit_per_shelf_day
-      WHEN wholly THEN coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day)
+      WHEN 'profit_per_shelf_day' = ANY (learns) THEN coalesce(stock.profit_per_shelf_day, financial.profit_per_shelf_day)
       ELSE financial.profit_per_shelf_day
     END AS profit_per_shelf_day,
     CASE
       WHEN 'roi' = ANY (written) THEN stock.roi_percentage
-      WHEN wholly THEN coalesce(stock.roi_percentage, financial.roi)
+      WHEN 'roi' = ANY (learns) THEN coalesce(stock.roi_percentage, financial.roi)
       ELSE financial.roi
     END AS roi,
+    greatest(financial.updated_at, now()) AS updated_at,
     ARRAY[
       CASE WHEN stock.purchase_price IS NULL THEN 'purchase_price' END,
       CASE WHEN stock.gross_purchase_price IS NULL THEN 'gross_purchase_price' END,
       CASE WHEN stock.vat_amount IS NULL THEN 'vat_amount' END,
       CASE WHEN stock.profit_per_shelf_day IS NULL THEN 'profit_per_shelf_day' END,
       CASE WHEN stock.roi_percentage IS NULL THEN 'roi' END
-    ] AS missing,
-    concat(stock.xmin, ' ', stock.cmin) AS command,
-    (
-      SELECT array_agg(one.id)
-      FROM inventory.stock_financial AS one
-      WHERE one.stock_id = target AND one.xmin = stock.xmin AND one.cmin = stock.cmin
-    ) AS at_once
+    ] AS missing
   INTO given
   FROM inventory.stock
   LEFT JOIN inventory.stock_financial AS financial ON financial.stock_id = stock.id AND financial.id = counting
@@ -536,7 +602,7 @@ BEGIN
     vat_amount = given.vat_amount,
     profit_per_shelf_day = given.profit_per_shelf_day,
     roi = given.roi,
-    updated_at = greatest(financial.updated_at, now())
+    updated_at = given.updated_at
   WHERE financial.stock_id = target
     AND financial.id = counting
     AND (
@@ -555,21 +621,18 @@ BEGIN
       CASE WHEN financial.roi IS DISTINCT FROM given.roi THEN 'roi' END
     ],
     NULL
-  )
-  INTO altered;
+  ), financial.updated_at IS DISTINCT FROM given.updated_at
+  INTO altered, is_dated;
   PERFORM set_config('soleflip.writing', writing_outside, true);
-  IF cardinality(given.at_once) > 1 THEN
-    PERFORM inventory_ops.note_rewritten('stock_financial', given.at_once, given.command);
-  END IF;
 
   -- A BEFORE trigger of the application had the last word.
   IF altered <> '{}' THEN
-    PERFORM inventory_ops.take_financial(target, counting, altered);
+    PERFORM inventory_ops.take_financial(target, counting, altered, before => NULL);
   END IF;
   -- It may also have dated rows, this one, which was of the future, or one that was cleared, so that another one has come to
   -- count.
-  IF (altered IS NOT NULL OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_financial', target) THEN
-    PERFORM inventory_ops.take_financial(target, NULL, '{}');
+  IF (is_dated OR given.missing && written) AND counting <> inventory_ops.counting_row('stock_financial', target) THEN
+    PERFORM inventory_ops.take_financial(target, NULL, '{}', before => NULL);
   END IF;
 END
 $function$;
@@ -580,14 +643,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   given record;
   counting uuid;
   became integer;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock_metrics', 'give_metrics', target, NULL, written)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock_metrics', 'give_metrics', target, NULL, written, NULL, NULL) THEN
     RETURN;
   END IF;
   SELECT
@@ -600,7 +663,14 @@ BEGIN
       AS expected_profit
   INTO given
   FROM inventory.stock
-  LEFT JOIN inventory.stock_metrics AS metrics ON metrics.stock_id = stock.id
+  -- Two for a moment, where the unique key is deferred.
+  LEFT JOIN LATERAL (
+    SELECT newest.id, newest.reserved_quantity
+    FROM inventory.stock_metrics AS newest
+    WHERE newest.stock_id = stock.id
+    ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+    LIMIT 1
+  ) AS metrics ON true
   CROSS JOIN LATERAL (
     SELECT
       CASE
@@ -732,6 +802,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+  taking text;
 BEGIN
   IF TG_OP = 'DELETE' THEN
     PERFORM inventory_ops.hand_down(OLD.id, NULL);
@@ -754,9 +826,12 @@ BEGIN
   END IF;
 
   IF TG_OP = 'UPDATE' AND current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
-    IF OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
+    -- What a take function has from the row that counts it need not give back.
+    taking := current_setting('soleflip.taking', true);
+    IF (OLD.shelf_life_days IS DISTINCT FROM NEW.shelf_life_days
       OR OLD.listed_on_platforms IS DISTINCT FROM NEW.listed_on_platforms
-      OR OLD.status_history IS DISTINCT FROM NEW.status_history
+      OR OLD.status_history IS DISTINCT FROM NEW.status_history)
+      AND taking IS DISTINCT FROM concat('lifecycle ', pg_trigger_depth() - 1)
     THEN
       PERFORM inventory_ops.give_lifecycle(
         NEW.id,
@@ -764,14 +839,16 @@ BEGIN
           CASE WHEN NEW.shelf_life_days IS DISTINCT FROM OLD.shelf_life_days THEN 'shelf_life_days' END,
           CASE WHEN NEW.listed_on_platforms IS DISTINCT FROM OLD.listed_on_platforms THEN 'listed_on_platforms' END,
           CASE WHEN NEW.status_history IS DISTINCT FROM OLD.status_history THEN 'status_history' END
-        ]
+        ],
+        learns => '{}'
       );
     END IF;
-    IF OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
+    IF (OLD.purchase_price IS DISTINCT FROM NEW.purchase_price
       OR OLD.gross_purchase_price IS DISTINCT FROM NEW.gross_purchase_price
       OR OLD.vat_amount IS DISTINCT FROM NEW.vat_amount
       OR OLD.profit_per_shelf_day IS DISTINCT FROM NEW.profit_per_shelf_day
-      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage
+      OR OLD.roi_percentage IS DISTINCT FROM NEW.roi_percentage)
+      AND taking IS DISTINCT FROM concat('financial ', pg_trigger_depth() - 1)
     THEN
       PERFORM inventory_ops.give_financial(
         NEW.id,
@@ -781,7 +858,8 @@ BEGIN
           CASE WHEN NEW.vat_amount IS DISTINCT FROM OLD.vat_amount THEN 'vat_amount' END,
           CASE WHEN NEW.profit_per_shelf_day IS DISTINCT FROM OLD.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
           CASE WHEN NEW.roi_percentage IS DISTINCT FROM OLD.roi_percentage THEN 'roi' END
-        ]
+        ],
+        learns => '{}'
       );
     END IF;
     IF OLD.quantity IS DISTINCT FROM NEW.quantity
@@ -805,6 +883,29 @@ $function$;
 CREATE OR REPLACE TRIGGER soleflip_stock_to_legacy
 AFTER UPDATE OR DELETE ON inventory.stock
 FOR EACH ROW EXECUTE FUNCTION inventory_ops.stock_to_legacy();
+
+-- PostgreSQL truncates stock alone where no foreign key hangs on it. Then no legacy row has its stock row any more.
+CREATE OR REPLACE FUNCTION inventory_ops.stock_truncated()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
+BEGIN
+  PERFORM set_config('soleflip.writing', pg_trigger_depth()::text, true);
+  DELETE FROM inventory.stock_lifecycle;
+  DELETE FROM inventory.stock_financial;
+  DELETE FROM inventory.stock_metrics;
+  PERFORM set_config('soleflip.writing', writing_outside, true);
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE TRIGGER soleflip_stock_truncated
+AFTER TRUNCATE ON inventory.stock
+FOR EACH STATEMENT EXECUTE FUNCTION inventory_ops.stock_truncated();
 
 -- Whether legacy rows may be there before their stock row: unless foreign keys forbid that at once. Asked once in a
 -- transaction, since the catalog is slow to ask.
@@ -847,8 +948,6 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   comes_after boolean;
-  of_lifecycle text[];
-  of_financial text[];
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     PERFORM inventory_ops.hand_down(OLD.id, NEW.id);
@@ -861,39 +960,43 @@ BEGIN
     RETURNING trace.xmax <> '0'::xid INTO comes_after;
   END IF;
   IF comes_after THEN
-    of_lifecycle := array_remove(
-      ARRAY[
-        CASE WHEN coalesce(NEW.shelf_life_days, OLD.shelf_life_days) IS NULL THEN 'shelf_life_days' END,
-        CASE WHEN coalesce(NEW.listed_on_platforms, OLD.listed_on_platforms) IS NULL THEN 'listed_on_platforms' END,
-        CASE WHEN coalesce(NEW.status_history, OLD.status_history) IS NULL THEN 'status_history' END
-      ],
-      NULL
+    PERFORM inventory_ops.take_lifecycle(
+      NEW.id,
+      NEW.id,
+      '{}',
+      before => jsonb_build_object(
+        'stock',
+        jsonb_build_object(
+          'shelf_life_days', coalesce(NEW.shelf_life_days, OLD.shelf_life_days)::text,
+          'listed_on_platforms', coalesce(NEW.listed_on_platforms, OLD.listed_on_platforms)::text,
+          'status_history', coalesce(NEW.status_history, OLD.status_history)::text
+        )
+      )
     );
-    IF of_lifecycle <> '{}' THEN
-      PERFORM inventory_ops.take_lifecycle(NEW.id, NEW.id, of_lifecycle);
-    END IF;
-    of_financial := array_remove(
-      ARRAY[
-        CASE WHEN coalesce(NEW.purchase_price, OLD.purchase_price) IS NULL THEN 'purchase_price' END,
-        CASE WHEN coalesce(NEW.gross_purchase_price, OLD.gross_purchase_price) IS NULL THEN 'gross_purchase_price' END,
-        CASE WHEN coalesce(NEW.vat_amount, OLD.vat_amount) IS NULL THEN 'vat_amount' END,
-        CASE WHEN coalesce(NEW.profit_per_shelf_day, OLD.profit_per_shelf_day) IS NULL THEN 'profit_per_shelf_day' END,
-        CASE WHEN coalesce(NEW.roi_percentage, OLD.roi_percentage) IS NULL THEN 'roi' END
-      ],
-      NULL
+    PERFORM inventory_ops.take_financial(
+      NEW.id,
+      NEW.id,
+      '{}',
+      before => jsonb_build_object(
+        'stock',
+        jsonb_build_object(
+          'purchase_price', coalesce(NEW.purchase_price, OLD.purchase_price)::text,
+          'gross_purchase_price', coalesce(NEW.gross_purchase_price, OLD.gross_purchase_price)::text,
+          'vat_amount', coalesce(NEW.vat_amount, OLD.vat_amount)::text,
+          'profit_per_shelf_day', coalesce(NEW.profit_per_shelf_day, OLD.profit_per_shelf_day)::text,
+          'roi', coalesce(NEW.roi_percentage, OLD.roi_percentage)::text
+        )
+      )
     );
-    IF of_financial <> '{}' THEN
-      PERFORM inventory_ops.take_financial(NEW.id, NEW.id, of_financial);
-    END IF;
     IF coalesce(NEW.reserved_quantity, 0) = 0 AND coalesce(OLD.reserved_quantity, 0) = 0 THEN
       PERFORM inventory_ops.take_metrics(NEW.id, NEW.id, '{reserved_quantity}');
     END IF;
-    PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
-    PERFORM inventory_ops.give_financial(NEW.id, '{}', wholly => true);
+    PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', learns => '{shelf_life_days,listed_on_platforms,status_history}');
+    PERFORM inventory_ops.give_financial(NEW.id, '{}', learns => '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}');
     PERFORM inventory_ops.give_metrics(NEW.id, '{reserved_quantity}');
   ELSE
     IF NEW.listed_on_platforms IS NOT NULL OR NEW.status_history IS NOT NULL THEN
-      PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', wholly => true);
+      PERFORM inventory_ops.give_lifecycle(NEW.id, '{}', learns => '{shelf_life_days,listed_on_platforms,status_history}');
     END IF;
     IF NEW.reserved_quantity <> 0 THEN
       PERFORM inventory_ops.give_metrics(NEW.id, '{reserved_quantity}');
@@ -915,32 +1018,110 @@ EXECUTE FUNCTION inventory_ops.stock_arrived();
 
 -- Old to new: stock takes what was written to the legacy row that counts -------------------------------------------
 
+-- What stock and the other legacy rows said before the statement: for a trigger whose function is STABLE. Such a function sees
+-- nothing of what the statement changed, while what it calls and is VOLATILE sees all. Where there were no other rows,
+-- nothing can be taken from them.
+CREATE OR REPLACE FUNCTION inventory_ops.before_lifecycle(target uuid, but uuid)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_object_agg(row.name, row.facts)
+    FROM (
+      SELECT
+        lifecycle.id::text AS name,
+        jsonb_build_object(
+          'shelf_life_days', lifecycle.shelf_life_days::text,
+          'listed_on_platforms', lifecycle.listed_on_platforms::text,
+          'status_history', lifecycle.status_history::text
+        ) AS facts
+      FROM inventory.stock_lifecycle AS lifecycle
+      WHERE lifecycle.stock_id = target AND lifecycle.id <> but
+      UNION ALL
+      SELECT
+        'stock',
+        jsonb_build_object(
+          'shelf_life_days', stock.shelf_life_days::text,
+          'listed_on_platforms', stock.listed_on_platforms::text,
+          'status_history', stock.status_history::text
+        )
+      FROM inventory.stock
+      WHERE stock.id = target
+    ) AS row
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION inventory_ops.before_financial(target uuid, but uuid)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_object_agg(row.name, row.facts)
+    FROM (
+      SELECT
+        financial.id::text AS name,
+        jsonb_build_object(
+          'purchase_price', financial.purchase_price::text,
+          'gross_purchase_price', financial.gross_purchase_price::text,
+          'vat_amount', financial.vat_amount::text,
+          'profit_per_shelf_day', financial.profit_per_shelf_day::text,
+          'roi', financial.roi::text
+        ) AS facts
+      FROM inventory.stock_financial AS financial
+      WHERE financial.stock_id = target AND financial.id <> but
+      UNION ALL
+      SELECT
+        'stock',
+        jsonb_build_object(
+          'purchase_price', stock.purchase_price::text,
+          'gross_purchase_price', stock.gross_purchase_price::text,
+          'vat_amount', stock.vat_amount::text,
+          'profit_per_shelf_day', stock.profit_per_shelf_day::text,
+          'roi', stock.roi_percentage::text
+        )
+      FROM inventory.stock
+      WHERE stock.id = target
+    ) AS row
+  );
+END
+$function$;
+
 -- writer: the row that was written, NULL if it is no longer there, the stock row itself if that has just come. Of a row
--- that is set aside stock takes only what neither stock nor a newer row knows. Of several rows that one statement inserted
--- the one that counts speaks for all.
+-- that is set aside stock takes only what neither stock nor a newer row knows. before: what before_lifecycle found, NULL
+-- if nobody looked.
 --
 -- Where there is no stock row, somebody may just be adding one, who has left a trace, too: who comes later waits there
 -- for the other one, and then sees the other's row.
 CREATE OR REPLACE FUNCTION inventory_ops.take_lifecycle(
-  target uuid, writer uuid, written text[], inserted boolean DEFAULT false
+  target uuid, writer uuid, written text[], before jsonb
 )
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
+  stack text;
+  facts CONSTANT text[] := '{shelf_life_days,listed_on_platforms,status_history}';
   held record;
   stated record;
   as_stated boolean;
+  changed text[];
   counting uuid;
   several boolean;
-  together boolean;
-  learns boolean := false;
+  settled text[];
+  is_told boolean := false;
   waited boolean := false;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock', 'take_lifecycle', target, writer, written)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_lifecycle', target, writer, written, NULL, before) THEN
     RETURN;
   END IF;
   LOOP
@@ -956,59 +1137,70 @@ BEGIN
     waited := true;
   END LOOP;
 
-  counting := inventory_ops.counting_row('stock_lifecycle', target);
-  -- The same statement wrote to the row that counts, whose own trigger speaks for all that it wrote.
-  IF counting <> writer AND EXISTS (
+  SELECT newest.id, newest.shelf_life_days, newest.listed_on_platforms, newest.status_history, count(*) OVER () AS number INTO stated
+  FROM inventory.stock_lifecycle AS newest
+  WHERE newest.stock_id = target
+  ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+  LIMIT 1;
+  counting := stated.id;
+  several := stated.number > 1 OR counting <> writer OR counting IS NOT NULL AND writer IS NULL;
+  -- The same statement inserted the row that counts, whose own trigger speaks for the others.
+  IF counting IS DISTINCT FROM writer AND NOT before ? counting::text AND (writer IS NULL OR EXISTS (
     SELECT
     FROM inventory.stock_lifecycle AS aside
-    JOIN inventory.stock_lifecycle AS lifecycle
-      ON inventory_ops.command_of(lifecycle.id, lifecycle.xmin, lifecycle.cmin) = inventory_ops.command_of(aside.id, aside.xmin, aside.cmin)
+    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.xmin = aside.xmin
     WHERE aside.stock_id = target AND aside.id = writer AND lifecycle.stock_id = target AND lifecycle.id = counting
-  ) THEN
+  )) THEN
     RETURN;
   END IF;
-  several := EXISTS (
-    SELECT FROM inventory.stock_lifecycle AS lifecycle WHERE lifecycle.stock_id = target AND lifecycle.id IS DISTINCT FROM writer
-  );
-  together := inserted AND several AND EXISTS (
-    SELECT
-    FROM inventory.stock_lifecycle AS one
-    JOIN inventory.stock_lifecycle AS other ON other.xmin = one.xmin AND other.cmin = one.cmin AND other.id <> one.id
-    WHERE one.stock_id = target AND one.id = writer AND other.stock_id = target
-  );
-  IF counting IS NOT DISTINCT FROM writer AND NOT together THEN
-    SELECT
-      lifecycle.shelf_life_days,
-      lifecycle.listed_on_platforms,
-      lifecycle.status_history
-    INTO stated
-    FROM inventory.stock_lifecycle AS lifecycle
-    WHERE lifecycle.stock_id = target AND lifecycle.id = writer;
-    learns := (held.shelf_life_days IS NOT NULL AND stated.shelf_life_days IS NULL AND 'shelf_life_days' <> ALL (written))
-      OR (held.listed_on_platforms IS NOT NULL AND stated.listed_on_platforms IS NULL AND 'listed_on_platforms' <> ALL (written))
-      OR (held.status_history IS NOT NULL AND stated.status_history IS NULL AND 'status_history' <> ALL (written));
-  ELSE
-    -- What the row that counts says counts where it was just written; else it may have come to count just now (a newer
-    -- one was deleted or dated back), or others were inserted with it: what they say and stock does not, stock takes.
+  IF several THEN
+    -- Another row may have come to count, and several may have been written at once: what stock neither knows nor knew
+    -- before, it takes from the newest that says it. The row that counts may have to tell for itself what changed in it.
     SELECT
       CASE
         WHEN counting = writer AND 'shelf_life_days' = ANY (written) THEN lifecycle.shelf_life_days
-        ELSE coalesce(held.shelf_life_days, newest.shelf_life_days)
+        WHEN held.shelf_life_days IS NULL AND before -> 'stock' ->> 'shelf_life_days' IS NULL THEN newest.shelf_life_days
+        ELSE held.shelf_life_days
       END AS shelf_life_days,
       CASE
         WHEN counting = writer AND 'listed_on_platforms' = ANY (written) THEN lifecycle.listed_on_platforms
-        ELSE coalesce(held.listed_on_platforms, newest.listed_on_platforms)
+        WHEN held.listed_on_platforms IS NULL AND before -> 'stock' ->> 'listed_on_platforms' IS NULL THEN newest.listed_on_platforms
+        ELSE held.listed_on_platforms
       END AS listed_on_platforms,
       CASE
         WHEN counting = writer AND 'status_history' = ANY (written) THEN lifecycle.status_history
-        ELSE coalesce(held.status_history, newest.status_history)
-      END AS status_history
+        WHEN held.status_history IS NULL AND before -> 'stock' ->> 'status_history' IS NULL THEN newest.status_history
+        ELSE held.status_history
+      END AS status_history,
+      array_remove(
+        ARRAY[
+          CASE WHEN was.said ->> 'shelf_life_days' IS NOT DISTINCT FROM lifecycle.shelf_life_days::text THEN 'shelf_life_days' END,
+          CASE WHEN was.said ->> 'listed_on_platforms' IS NOT DISTINCT FROM lifecycle.listed_on_platforms::text THEN 'listed_on_platforms' END,
+          CASE WHEN was.said ->> 'status_history' IS NOT DISTINCT FROM lifecycle.status_history::text THEN 'status_history' END
+        ],
+        NULL
+      ) AS untouched
     INTO stated
     FROM inventory_ops.newest_lifecycle(ARRAY[target]) AS newest
-    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = target AND lifecycle.id = counting;
-    IF writer IS NULL OR writer = counting OR cardinality(written) = 0 THEN
-      written := '{shelf_life_days,listed_on_platforms,status_history}';
+    JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = target AND lifecycle.id = counting
+    CROSS JOIN LATERAL (SELECT before -> counting::text AS said) AS was;
+    settled := CASE
+      WHEN counting = writer THEN written
+      WHEN before IS NULL THEN facts
+      ELSE stated.untouched
+    END;
+    written := facts;
+  ELSE
+    IF writer IS NOT NULL AND counting IS NULL THEN
+      -- A trigger has deleted it.
+      written := '{}';
     END IF;
+    is_told := (held.shelf_life_days IS NOT NULL AND stated.shelf_life_days IS NULL AND 'shelf_life_days' <> ALL (written))
+      OR (held.listed_on_platforms IS NOT NULL AND stated.listed_on_platforms IS NULL AND 'listed_on_platforms' <> ALL (written))
+      OR (held.status_history IS NOT NULL AND stated.status_history IS NULL AND 'status_history' <> ALL (written));
+  END IF;
+  IF several IS NOT TRUE THEN
+    PERFORM set_config('soleflip.taking', concat('lifecycle ', pg_trigger_depth()), true);
   END IF;
   UPDATE inventory.stock
   SET
@@ -1032,42 +1224,51 @@ BEGIN
       OR ('status_history' = ANY (written) AND stock.status_history IS DISTINCT FROM stated.status_history)
     )
   RETURNING
-    ('shelf_life_days' <> ALL (written) OR stock.shelf_life_days IS NOT DISTINCT FROM stated.shelf_life_days)
-    AND ('listed_on_platforms' <> ALL (written)
-      OR stock.listed_on_platforms IS NOT DISTINCT FROM stated.listed_on_platforms)
-    AND ('status_history' <> ALL (written) OR stock.status_history IS NOT DISTINCT FROM stated.status_history)
-  INTO as_stated;
+    stock.shelf_life_days IS NOT DISTINCT FROM CASE WHEN 'shelf_life_days' = ANY (written) THEN stated.shelf_life_days ELSE held.shelf_life_days END
+    AND stock.listed_on_platforms IS NOT DISTINCT FROM CASE WHEN 'listed_on_platforms' = ANY (written) THEN stated.listed_on_platforms ELSE held.listed_on_platforms END
+    AND stock.status_history IS NOT DISTINCT FROM CASE WHEN 'status_history' = ANY (written) THEN stated.status_history ELSE held.status_history END,
+    ARRAY[
+      CASE WHEN stock.shelf_life_days IS DISTINCT FROM held.shelf_life_days THEN 'shelf_life_days' END,
+      CASE WHEN stock.listed_on_platforms IS DISTINCT FROM held.listed_on_platforms THEN 'listed_on_platforms' END,
+      CASE WHEN stock.status_history IS DISTINCT FROM held.status_history THEN 'status_history' END
+    ]
+  INTO as_stated, changed;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows, and of several
-  -- another one may have come to count.
-  IF as_stated IS NOT TRUE OR several OR learns THEN
-    PERFORM inventory_ops.give_lifecycle(target, written, wholly => true);
+  PERFORM set_config('soleflip.taking', taking_outside, true);
+  IF several THEN
+    PERFORM inventory_ops.give_lifecycle(target, settled, learns => CASE WHEN counting = writer THEN written ELSE '{}' END);
+  -- A BEFORE trigger of the application had the last word, or a new row is to learn what else stock knows.
+  ELSIF as_stated IS NOT TRUE OR is_told THEN
+    PERFORM inventory_ops.give_lifecycle(target, written || changed, learns => facts);
   END IF;
 END
 $function$;
 
 CREATE OR REPLACE FUNCTION inventory_ops.take_financial(
-  target uuid, writer uuid, written text[], inserted boolean DEFAULT false
+  target uuid, writer uuid, written text[], before jsonb
 )
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
+  stack text;
+  facts CONSTANT text[] := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
   held record;
   stated record;
   as_stated boolean;
+  changed text[];
   counting uuid;
   several boolean;
-  together boolean;
-  learns boolean := false;
+  settled text[];
+  is_told boolean := false;
   waited boolean := false;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock', 'take_financial', target, writer, written)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_financial', target, writer, written, NULL, before) THEN
     RETURN;
   END IF;
   LOOP
@@ -1089,68 +1290,81 @@ BEGIN
     waited := true;
   END LOOP;
 
-  counting := inventory_ops.counting_row('stock_financial', target);
-  -- The same statement wrote to the row that counts, whose own trigger speaks for all that it wrote.
-  IF counting <> writer AND EXISTS (
+  SELECT newest.id, newest.purchase_price, newest.gross_purchase_price, newest.vat_amount, newest.profit_per_shelf_day, newest.roi, count(*) OVER () AS number INTO stated
+  FROM inventory.stock_financial AS newest
+  WHERE newest.stock_id = target
+  ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+  LIMIT 1;
+  counting := stated.id;
+  several := stated.number > 1 OR counting <> writer OR counting IS NOT NULL AND writer IS NULL;
+  -- The same statement inserted the row that counts, whose own trigger speaks for the others.
+  IF counting IS DISTINCT FROM writer AND NOT before ? counting::text AND (writer IS NULL OR EXISTS (
     SELECT
     FROM inventory.stock_financial AS aside
-    JOIN inventory.stock_financial AS financial
-      ON inventory_ops.command_of(financial.id, financial.xmin, financial.cmin) = inventory_ops.command_of(aside.id, aside.xmin, aside.cmin)
+    JOIN inventory.stock_financial AS financial ON financial.xmin = aside.xmin
     WHERE aside.stock_id = target AND aside.id = writer AND financial.stock_id = target AND financial.id = counting
-  ) THEN
+  )) THEN
     RETURN;
   END IF;
-  several := EXISTS (
-    SELECT FROM inventory.stock_financial AS financial WHERE financial.stock_id = target AND financial.id IS DISTINCT FROM writer
-  );
-  together := inserted AND several AND EXISTS (
-    SELECT
-    FROM inventory.stock_financial AS one
-    JOIN inventory.stock_financial AS other ON other.xmin = one.xmin AND other.cmin = one.cmin AND other.id <> one.id
-    WHERE one.stock_id = target AND one.id = writer AND other.stock_id = target
-  );
-  IF counting IS NOT DISTINCT FROM writer AND NOT together THEN
-    SELECT
-      financial.purchase_price,
-      financial.gross_purchase_price,
-      financial.vat_amount,
-      financial.profit_per_shelf_day,
-      financial.roi
-    INTO stated
-    FROM inventory.stock_financial AS financial
-    WHERE financial.stock_id = target AND financial.id = writer;
-    learns := (held.profit_per_shelf_day IS NOT NULL AND stated.profit_per_shelf_day IS NULL AND 'profit_per_shelf_day' <> ALL (written))
-      OR (held.roi_percentage IS NOT NULL AND stated.roi IS NULL AND 'roi' <> ALL (written));
-  ELSE
-    -- What the row that counts says counts where it was just written; else it may have come to count just now (a newer
-    -- one was deleted or dated back), or others were inserted with it: what they say and stock does not, stock takes.
+  IF several THEN
+    -- Another row may have come to count, and several may have been written at once: what stock neither knows nor knew
+    -- before, it takes from the newest that says it. The row that counts may have to tell for itself what changed in it.
     SELECT
       CASE
         WHEN counting = writer AND 'purchase_price' = ANY (written) THEN financial.purchase_price
-        ELSE coalesce(held.purchase_price, newest.purchase_price)
+        WHEN held.purchase_price IS NULL AND before -> 'stock' ->> 'purchase_price' IS NULL THEN newest.purchase_price
+        ELSE held.purchase_price
       END AS purchase_price,
       CASE
         WHEN counting = writer AND 'gross_purchase_price' = ANY (written) THEN financial.gross_purchase_price
-        ELSE coalesce(held.gross_purchase_price, newest.gross_purchase_price)
+        WHEN held.gross_purchase_price IS NULL AND before -> 'stock' ->> 'gross_purchase_price' IS NULL THEN newest.gross_purchase_price
+        ELSE held.gross_purchase_price
       END AS gross_purchase_price,
       CASE
         WHEN counting = writer AND 'vat_amount' = ANY (written) THEN financial.vat_amount
-        ELSE coalesce(held.vat_amount, newest.vat_amount)
+        WHEN held.vat_amount IS NULL AND before -> 'stock' ->> 'vat_amount' IS NULL THEN newest.vat_amount
+        ELSE held.vat_amount
       END AS vat_amount,
       CASE
         WHEN counting = writer AND 'profit_per_shelf_day' = ANY (written) THEN financial.profit_per_shelf_day
-        ELSE coalesce(held.profit_per_shelf_day, newest.profit_per_shelf_day)
+        WHEN held.profit_per_shelf_day IS NULL AND before -> 'stock' ->> 'profit_per_shelf_day' IS NULL THEN newest.profit_per_shelf_day
+        ELSE held.profit_per_shelf_day
       END AS profit_per_shelf_day,
       CASE
         WHEN counting = writer AND 'roi' = ANY (written) THEN financial.roi
-        ELSE coalesce(held.roi_percentage, newest.roi)
-      END AS roi
+        WHEN held.roi_percentage IS NULL AND before -> 'stock' ->> 'roi' IS NULL THEN newest.roi
+        ELSE held.roi_percentage
+      END AS roi,
+      array_remove(
+        ARRAY[
+          CASE WHEN was.said ->> 'purchase_price' IS NOT DISTINCT FROM financial.purchase_price::text THEN 'purchase_price' END,
+          CASE WHEN was.said ->> 'gross_purchase_price' IS NOT DISTINCT FROM financial.gross_purchase_price::text THEN 'gross_purchase_price' END,
+          CASE WHEN was.said ->> 'vat_amount' IS NOT DISTINCT FROM financial.vat_amount::text THEN 'vat_amount' END,
+          CASE WHEN was.said ->> 'profit_per_shelf_day' IS NOT DISTINCT FROM financial.profit_per_shelf_day::text THEN 'profit_per_shelf_day' END,
+          CASE WHEN was.said ->> 'roi' IS NOT DISTINCT FROM financial.roi::text THEN 'roi' END
+        ],
+        NULL
+      ) AS untouched
     INTO stated
     FROM inventory_ops.newest_financial(ARRAY[target]) AS newest
-    JOIN inventory.stock_financial AS financial ON financial.stock_id = target AND financial.id = counting;
-    IF writer IS NULL OR writer = counting OR cardinality(written) = 0 THEN
-      written := '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}';
+    JOIN inventory.stock_financial AS financial ON financial.stock_id = target AND financial.id = counting
+    CROSS JOIN LATERAL (SELECT before -> counting::text AS said) AS was;
+    settled := CASE
+      WHEN counting = writer THEN written
+      WHEN before IS NULL THEN facts
+      ELSE stated.untouched
+    END;
+    written := facts;
+  ELSE
+    IF writer IS NOT NULL AND counting IS NULL THEN
+      -- A trigger has deleted it.
+      written := '{}';
     END IF;
+    is_told := (held.profit_per_shelf_day IS NOT NULL AND stated.profit_per_shelf_day IS NULL AND 'profit_per_shelf_day' <> ALL (written))
+      OR (held.roi_percentage IS NOT NULL AND stated.roi IS NULL AND 'roi' <> ALL (written));
+  END IF;
+  IF several IS NOT TRUE THEN
+    PERFORM set_config('soleflip.taking', concat('financial ', pg_trigger_depth()), true);
   END IF;
   UPDATE inventory.stock
   SET
@@ -1187,21 +1401,28 @@ BEGIN
       OR ('roi' = ANY (written) AND stock.roi_percentage IS DISTINCT FROM stated.roi)
     )
   RETURNING
-    ('purchase_price' <> ALL (written) OR coalesce(stock.purchase_price, 0) = coalesce(stated.purchase_price, 0))
-    AND ('gross_purchase_price' <> ALL (written)
-      OR coalesce(stock.gross_purchase_price, 0) = coalesce(stated.gross_purchase_price, 0))
-    AND ('vat_amount' <> ALL (written) OR coalesce(stock.vat_amount, 0) = coalesce(stated.vat_amount, 0))
-    AND ('profit_per_shelf_day' <> ALL (written)
-      OR stock.profit_per_shelf_day IS NOT DISTINCT FROM stated.profit_per_shelf_day)
-    AND ('roi' <> ALL (written) OR stock.roi_percentage IS NOT DISTINCT FROM stated.roi)
-  INTO as_stated;
+    CASE WHEN 'purchase_price' = ANY (written) THEN coalesce(stock.purchase_price, 0) = coalesce(stated.purchase_price, 0) ELSE stock.purchase_price IS NOT DISTINCT FROM held.purchase_price END
+    AND CASE WHEN 'gross_purchase_price' = ANY (written) THEN coalesce(stock.gross_purchase_price, 0) = coalesce(stated.gross_purchase_price, 0) ELSE stock.gross_purchase_price IS NOT DISTINCT FROM held.gross_purchase_price END
+    AND CASE WHEN 'vat_amount' = ANY (written) THEN coalesce(stock.vat_amount, 0) = coalesce(stated.vat_amount, 0) ELSE stock.vat_amount IS NOT DISTINCT FROM held.vat_amount END
+    AND stock.profit_per_shelf_day IS NOT DISTINCT FROM CASE WHEN 'profit_per_shelf_day' = ANY (written) THEN stated.profit_per_shelf_day ELSE held.profit_per_shelf_day END
+    AND stock.roi_percentage IS NOT DISTINCT FROM CASE WHEN 'roi' = ANY (written) THEN stated.roi ELSE held.roi_percentage END,
+    ARRAY[
+      CASE WHEN stock.purchase_price IS DISTINCT FROM held.purchase_price THEN 'purchase_price' END,
+      CASE WHEN stock.gross_purchase_price IS DISTINCT FROM held.gross_purchase_price THEN 'gross_purchase_price' END,
+      CASE WHEN stock.vat_amount IS DISTINCT FROM held.vat_amount THEN 'vat_amount' END,
+      CASE WHEN stock.profit_per_shelf_day IS DISTINCT FROM held.profit_per_shelf_day THEN 'profit_per_shelf_day' END,
+      CASE WHEN stock.roi_percentage IS DISTINCT FROM held.roi_percentage THEN 'roi' END
+    ]
+  INTO as_stated, changed;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(target);
   END IF;
-  -- Where stock changed, its own trigger has given that back. A new row is to learn what else stock knows, and of several
-  -- another one may have come to count.
-  IF as_stated IS NOT TRUE OR several OR learns THEN
-    PERFORM inventory_ops.give_financial(target, written, wholly => true);
+  PERFORM set_config('soleflip.taking', taking_outside, true);
+  IF several THEN
+    PERFORM inventory_ops.give_financial(target, settled, learns => CASE WHEN counting = writer THEN written ELSE '{}' END);
+  -- A BEFORE trigger of the application had the last word, or a new row is to learn what else stock knows.
+  ELSIF as_stated IS NOT TRUE OR is_told THEN
+    PERFORM inventory_ops.give_financial(target, written || changed, learns => facts);
   END IF;
 END
 $function$;
@@ -1212,13 +1433,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  stack text;
   reserved integer;
   became integer;
   waited boolean := false;
 BEGIN
-  IF pg_trigger_depth() > 1
-    AND inventory_ops.must_wait('inventory.stock', 'take_metrics', target, writer, written)
-  THEN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF strpos(replace(stack, 'function inventory_ops.', ''), 'function ') > 0 AND inventory_ops.must_wait(stack, 'inventory.stock', 'take_metrics', target, writer, written, NULL, NULL) THEN
     RETURN;
   END IF;
   LOOP
@@ -1232,9 +1453,11 @@ BEGIN
   END LOOP;
 
   -- Without a row nothing is reserved.
-  SELECT metrics.reserved_quantity INTO reserved
-  FROM inventory.stock_metrics AS metrics
-  WHERE metrics.stock_id = target;
+  SELECT newest.reserved_quantity INTO reserved
+  FROM inventory.stock_metrics AS newest
+  WHERE newest.stock_id = target
+  ORDER BY newest.updated_at DESC NULLS LAST, newest.created_at DESC NULLS LAST, newest.id DESC
+  LIMIT 1;
   reserved := coalesce(reserved, 0);
   UPDATE inventory.stock
   SET reserved_quantity = reserved
@@ -1256,13 +1479,20 @@ $function$;
 CREATE OR REPLACE FUNCTION inventory_ops.lifecycle_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
+STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
     IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
-      PERFORM inventory_ops.take_lifecycle(OLD.stock_id, NULL, '{listed_on_platforms,status_history}');
+      PERFORM inventory_ops.take_lifecycle(
+        OLD.stock_id, NULL, '{listed_on_platforms,status_history}', before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_lifecycle AS other WHERE other.stock_id = OLD.stock_id AND other.id <> OLD.id)
+            THEN inventory_ops.before_lifecycle(OLD.stock_id, OLD.id)
+          ELSE '{}'
+        END
+      );
       OLD.shelf_life_days := NULL;
       OLD.listed_on_platforms := NULL;
       OLD.status_history := NULL;
@@ -1279,7 +1509,11 @@ BEGIN
           ],
           NULL
         ),
-        inserted => TG_OP = 'INSERT'
+        before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_lifecycle AS other WHERE other.stock_id = NEW.stock_id AND other.id <> NEW.id)
+            THEN inventory_ops.before_lifecycle(NEW.stock_id, NEW.id)
+          ELSE '{}'
+        END
       );
     END IF;
   END IF;
@@ -1297,13 +1531,20 @@ FOR EACH ROW EXECUTE FUNCTION inventory_ops.lifecycle_to_stock();
 CREATE OR REPLACE FUNCTION inventory_ops.financial_to_stock()
 RETURNS trigger
 LANGUAGE plpgsql
+STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   IF current_setting('soleflip.writing', true) IS DISTINCT FROM (pg_trigger_depth() - 1)::text THEN
     IF OLD.stock_id IS DISTINCT FROM NEW.stock_id AND TG_OP <> 'INSERT' THEN
-      PERFORM inventory_ops.take_financial(OLD.stock_id, NULL, '{}');
+      PERFORM inventory_ops.take_financial(
+        OLD.stock_id, NULL, '{}', before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_financial AS other WHERE other.stock_id = OLD.stock_id AND other.id <> OLD.id)
+            THEN inventory_ops.before_financial(OLD.stock_id, OLD.id)
+          ELSE '{}'
+        END
+      );
       OLD.purchase_price := NULL;
       OLD.gross_purchase_price := NULL;
       OLD.vat_amount := NULL;
@@ -1324,7 +1565,11 @@ BEGIN
           ],
           NULL
         ),
-        inserted => TG_OP = 'INSERT'
+        before => CASE
+          WHEN EXISTS (SELECT FROM inventory.stock_financial AS other WHERE other.stock_id = NEW.stock_id AND other.id <> NEW.id)
+            THEN inventory_ops.before_financial(NEW.stock_id, NEW.id)
+          ELSE '{}'
+        END
       );
     END IF;
   END IF;

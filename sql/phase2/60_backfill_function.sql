@@ -98,7 +98,7 @@ BEGIN
   GET DIAGNOSTICS changed = ROW_COUNT;
   PERFORM set_config('soleflip.writing', writing_outside, true);
 
-  PERFORM inventory_ops.give_lifecycle(stock.id, '{}', wholly => true)
+  PERFORM inventory_ops.give_lifecycle(stock.id, '{}', learns => '{shelf_life_days,listed_on_platforms,status_history}')
   FROM inventory.stock
   LEFT JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id
   WHERE stock.id = ANY (ids)
@@ -110,7 +110,7 @@ BEGIN
     )
     AND lifecycle.id IS NOT DISTINCT FROM inventory_ops.counting_row('stock_lifecycle', stock.id);
 
-  PERFORM inventory_ops.give_financial(financial.stock_id, '{}', wholly => true)
+  PERFORM inventory_ops.give_financial(financial.stock_id, '{}', learns => '{purchase_price,gross_purchase_price,vat_amount,profit_per_shelf_day,roi}')
   FROM inventory.stock_financial AS financial
   JOIN inventory.stock ON stock.id = financial.stock_id
   WHERE financial.stock_id = ANY (ids)

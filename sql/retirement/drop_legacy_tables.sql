@@ -25,7 +25,7 @@ BEGIN
     WHERE pg_trigger.tgrelid = 'inventory.stock'::regclass
       AND pg_proc.pronamespace = 'inventory_ops'::regnamespace
       AND pg_proc.proname IN (
-        'stock_arrived', 'stock_to_legacy',
+        'stock_arrived', 'stock_to_legacy', 'stock_truncated',
         -- Of earlier versions.
         'stock_to_financial', 'stock_to_lifecycle', 'stock_to_metrics'
       )
@@ -40,7 +40,7 @@ $$;
 DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics;
 
 -- squawk-ignore ban-drop-table
-DROP TABLE IF EXISTS inventory_ops.stock_trace;
+DROP TABLE IF EXISTS inventory_ops.stock_trace, inventory_ops.postponed;
 
 DO $$
 DECLARE
@@ -54,10 +54,12 @@ BEGIN
         pg_proc.prorettype = 'trigger'::regtype
         OR pg_proc.proname IN (
           'backfill_stock',
+          'before_financial',
+          'before_lifecycle',
           'carry_postponed',
           'clear',
-          'command_of',
           'counting_row',
+          'foreign_functions',
           'give_financial',
           'give_lifecycle',
           'give_metrics',
@@ -67,7 +69,6 @@ BEGIN
           'must_wait',
           'newest_financial',
           'newest_lifecycle',
-          'note_rewritten',
           'take_financial',
           'take_lifecycle',
           'take_metrics'

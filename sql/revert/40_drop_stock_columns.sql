@@ -33,7 +33,7 @@ END
 $$;
 
 -- squawk-ignore ban-drop-table
-DROP TABLE IF EXISTS inventory_ops.stock_trace;
+DROP TABLE IF EXISTS inventory_ops.stock_trace, inventory_ops.postponed;
 
 -- What they hold is in the legacy tables again.
 ALTER TABLE inventory.stock

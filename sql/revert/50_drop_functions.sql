@@ -15,10 +15,12 @@ BEGIN
         pg_proc.prorettype = 'trigger'::regtype
         OR pg_proc.proname IN (
           'backfill_stock',
+          'before_financial',
+          'before_lifecycle',
           'carry_postponed',
           'clear',
-          'command_of',
           'counting_row',
+          'foreign_functions',
           'give_financial',
           'give_lifecycle',
           'give_metrics',
@@ -28,7 +30,6 @@ BEGIN
           'must_wait',
           'newest_financial',
           'newest_lifecycle',
-          'note_rewritten',
           'take_financial',
           'take_lifecycle',
           'take_metrics'

@@ -172,6 +172,162 @@ def test_unique_key_of_the_metrics_may_be_deferrable(databases: Databases) -> No
         assert differences(connection) == []
 
 
+@pytest.mark.parametrize(("date", "between"), [("2099-01-01Z", 1), ("2001-01-01Z", 5)])
+def test_of_two_metrics_rows_until_the_commit_the_newer_counts(
+    databases: Databases, date: str, between: int
+) -> None:
+    engine = changed_shop(
+        databases,
+        "DROP INDEX inventory.idx_stock_metrics_stock;"
+        "ALTER TABLE inventory.stock_metrics ADD UNIQUE (stock_id) DEFERRABLE INITIALLY DEFERRED",
+    )
+    with engine.connect() as connection:
+        run(
+            connection,
+            "INSERT INTO inventory.stock_metrics "
+            "(stock_id, available_quantity, reserved_quantity, updated_at) "
+            f"VALUES ('{S}', 0, 1, '{date}')",
+        )
+        assert (side_of(connection, "stock") or {})["reserved_quantity"] == between
+        assert differences(connection) == []
+        run(
+            connection,
+            f"DELETE FROM inventory.stock_metrics WHERE stock_id = '{S}' AND reserved_quantity = 5",
+        )
+        connection.commit()
+        assert (side_of(connection, "stock") or {})["reserved_quantity"] == 1
+        assert differences(connection) == []
+
+
+VETO = """
+CREATE FUNCTION public.veto() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF {} THEN {} RETURN NULL; END IF; RETURN NEW; END $$;
+CREATE TRIGGER veto BEFORE {} FOR EACH ROW EXECUTE FUNCTION public.veto()"""
+TO_STOCK = "UPDATE inventory.stock SET status_history = '[9]', reserved_quantity = 9 WHERE id = {}.stock_id;"
+TO_LEGACY = (
+    "UPDATE inventory.stock_lifecycle SET status_history = '[9]' WHERE stock_id = NEW.id;"
+    "UPDATE inventory.stock_metrics SET reserved_quantity = 9 WHERE stock_id = NEW.id;"
+)
+VETOES = {
+    "stock": (
+        VETO.format("NEW.quantity = 3", TO_LEGACY, "UPDATE ON inventory.stock"),
+        "UPDATE inventory.stock SET quantity = 3",
+    ),
+    "updated": (
+        VETO.format(
+            "NEW.shelf_life_days = 3", TO_STOCK.format("NEW"), "UPDATE ON inventory.stock_lifecycle"
+        ),
+        "UPDATE inventory.stock_lifecycle SET shelf_life_days = 3",
+    ),
+    "inserted": (
+        VETO.format("true", TO_STOCK.format("NEW"), "INSERT ON inventory.stock_metrics"),
+        (
+            "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
+            "SELECT id, 1, 1 FROM inventory.stock"
+        ),
+    ),
+    "deleted": (
+        VETO.format("true", TO_STOCK.format("OLD"), "DELETE ON inventory.stock_metrics"),
+        "DELETE FROM inventory.stock_metrics",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", VETOES)
+def test_what_a_trigger_writes_that_forbids_its_row_is_carried_over_at_the_commit(
+    databases_of_each_version: Databases, which: str
+) -> None:
+    """No trigger of ours fires for a row that is not written; nothing is lost, prepared or not."""
+    triggers, statement = VETOES[which]
+    engine = changed_shop(databases_of_each_version, "SELECT 1")
+    with engine.begin() as connection:
+        run(connection, triggers)
+    for end in (
+        "SELECT 1",
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        f"PREPARE TRANSACTION '{engine.url.database}'; COMMIT PREPARED '{engine.url.database}'",
+    ):
+        with connect(engine.url) as connection:
+            run(connection, "SET session_replication_role = replica")
+            run(
+                connection,
+                "UPDATE inventory.stock SET status_history = '[1]', reserved_quantity = 1;"
+                "UPDATE inventory.stock_lifecycle SET status_history = '[1]';"
+                "UPDATE inventory.stock_metrics SET reserved_quantity = 1, available_quantity = quantity - 1 "
+                "FROM inventory.stock WHERE stock.id = stock_id",
+            )
+            run(connection, "RESET session_replication_role")
+            assert differences(connection) == []
+            for one in ("BEGIN", f"SET CONSTRAINTS ALL {'IMMEDIATE' if 'ALL' in end else 'DEFERRED'}",
+                        statement, *end.split("; "), "COMMIT"):  # fmt: skip
+                run(connection, one)
+
+            assert [row["status_history"] for row in rows(connection, "stock")] == [
+                {"json": [9]}
+            ] * 2
+            assert [row["reserved_quantity"] for row in rows(connection, "stock")] == [9, 9]
+            assert differences(connection) == []
+            left = run(connection, "SELECT count(*) FROM inventory_ops.postponed").scalar_one()
+            assert left == 0
+
+
+def test_trigger_that_forbids_each_try_is_refused(databases: Databases) -> None:
+    """It writes to the other side again whenever that is to be carried over: for ever, without an end."""
+    engine = changed_shop(databases, "SELECT 1")
+    with engine.begin() as connection:
+        run(connection, VETO.format("true", TO_LEGACY, "UPDATE ON inventory.stock"))
+    with (
+        connect(engine.url) as connection,
+        pytest.raises(DBAPIError, match="a BEFORE trigger forbids to carry over what it writes"),
+    ):
+        run(connection, "UPDATE inventory.stock SET quantity = 3")
+
+
+def test_many_rows_wait_for_one_statement(databases: Databases) -> None:
+    """Each row's trigger writes to the other side before its row is there."""
+    engine = changed_shop(
+        databases,
+        f"""
+        INSERT INTO inventory.stock (id, product_id, size_id, quantity, status)
+        SELECT gen_random_uuid(), '{S}', '{S}', 5, 'x' FROM generate_series(1, 500);
+        INSERT INTO inventory.stock_lifecycle (stock_id) SELECT id FROM inventory.stock;
+        CREATE FUNCTION public.noting() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          UPDATE inventory.stock_lifecycle SET status_history = '[9]' WHERE stock_id = NEW.id;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER noting BEFORE UPDATE ON inventory.stock
+        FOR EACH ROW EXECUTE FUNCTION public.noting();
+        """,
+    )
+    with connect(engine.url) as connection:
+        run(connection, "UPDATE inventory.stock SET quantity = 3")
+
+        found = rows(connection, "stock")
+        assert {str(row["status_history"]) for row in found} == {"{'json': [9]}"}
+        assert {row["quantity"] for row in found} == {3}
+        assert differences(connection) == []
+
+
+def test_truncation_of_stock_alone_leaves_no_legacy_row(databases: Databases) -> None:
+    """Without foreign keys: a row that comes back under its id must not find what the old one said."""
+    engine = changed_shop(
+        databases,
+        WITHOUT_FOREIGN_KEYS
+        + "; ALTER TABLE inventory.stock_reservation DROP CONSTRAINT stock_reservation_stock_id_fkey",
+    )
+    with engine.connect() as connection:
+        run(connection, "TRUNCATE inventory.stock")
+        assert [rows(connection, table) for table in LEGACY] == [[], [], []]
+        run(
+            connection,
+            "INSERT INTO inventory.stock (id, product_id, size_id, quantity, status) "
+            f"VALUES ('{S}', '{S}', '{S}', 1, 'x')",
+        )
+        assert (side_of(connection, "stock") or {})["status_history"] is None
+        assert differences(connection) == []
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_quantity_may_be_unknown(databases: Databases, mode: Mode) -> None:
     """P4: neither the write nor the refresh of all other rows fails."""

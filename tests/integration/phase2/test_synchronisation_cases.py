@@ -113,6 +113,13 @@ FROM (VALUES
   ('a0000000-0000-4000-8000-000000000001', 1, 1),
   ('b0000000-0000-4000-8000-000000000001', 2, NULL)
 ) AS row (id, price, roi)"""
+# A function in the SET of a statement that writes to the other side of the same row.
+WRITING = """
+CREATE FUNCTION public.answer(target uuid) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+  {}
+  RETURN 7;
+END $$"""
 HISTORY_FROM_STOCK = """IF NEW.status <> OLD.status THEN UPDATE inventory.stock_lifecycle
     SET status_history = status_history || jsonb_build_array(NEW.status), updated_at = now()
     WHERE stock_id = NEW.id; END IF;"""
@@ -668,6 +675,116 @@ CASES: dict[str, Case] = {
             ),
         ],
         {"roi_percentage": 9, "gross_purchase_price": 0},
+    ),
+    "two branches of one MERGE, each with another row and fact": Case(
+        [
+            STOCK.format("listed_on_platforms = NULL, shelf_life_days = NULL"),
+            OLDER.replace("777", "NULL").replace("""'["older"]', '["older"]'""", "NULL, NULL"),
+            (
+                "MERGE INTO inventory.stock_lifecycle AS l USING inventory.stock AS s ON l.stock_id = s.id "
+                f"WHEN MATCHED AND s.id = '{S}' AND l.updated_at < '2021-01-01Z' "
+                "THEN UPDATE SET listed_on_platforms = '[1]' "
+                f"WHEN MATCHED AND s.id = '{S}' THEN UPDATE SET status_history = NULL, shelf_life_days = 3"
+            ),
+        ],
+        {"listed_on_platforms": json(1), "status_history": None, "shelf_life_days": 3},
+    ),
+    "upsert that clears what an older row has, and dates itself back": Case(
+        [
+            OLDER,
+            (
+                "INSERT INTO inventory.stock_lifecycle (id, stock_id, listed_on_platforms, updated_at) "
+                "SELECT id, stock_id, NULL, '2001-01-01Z' FROM inventory.stock_lifecycle "
+                f"WHERE stock_id = '{S}' AND shelf_life_days = 30 ON CONFLICT (id) DO UPDATE SET "
+                "listed_on_platforms = excluded.listed_on_platforms, updated_at = excluded.updated_at"
+            ),
+        ],
+        # It is set aside by then: nothing that is done to it reaches stock.
+        AS_BEFORE,
+    ),
+    "row that a trigger deletes as soon as it is there": Case(
+        [
+            NO_LIFECYCLE,
+            f"INSERT INTO inventory.stock_lifecycle (stock_id, shelf_life_days) VALUES ('{S}', 5)",
+        ],
+        {"shelf_life_days": 30},
+        trigger(
+            "AFTER INSERT",
+            "stock_lifecycle",
+            "DELETE FROM inventory.stock_lifecycle WHERE id = NEW.id;",
+        ),
+    ),
+    "function in SET of stock writes to the metrics row": Case(
+        [STOCK.format("quantity = public.answer(id)")],
+        {"quantity": 7, "reserved_quantity": 2},
+        WRITING.format(
+            "UPDATE inventory.stock_metrics SET reserved_quantity = 2 WHERE stock_id = target;"
+        ),
+    ),
+    "function in SET of stock writes to the lifecycle row": Case(
+        [STOCK.format("shelf_life_days = public.answer(id)")],
+        {"shelf_life_days": 7, "status_history": json(9)},
+        WRITING.format(
+            "UPDATE inventory.stock_lifecycle SET status_history = '[9]' WHERE stock_id = target;"
+        ),
+    ),
+    "function in SET of a lifecycle row writes to stock": Case(
+        [LIFECYCLE.format("shelf_life_days = public.answer(stock_id)")],
+        {"shelf_life_days": 7, "status_history": json(9)},
+        WRITING.format("UPDATE inventory.stock SET status_history = '[9]' WHERE id = target;"),
+    ),
+    "function in a DELETE writes to stock": Case(
+        [f"{NO_LIFECYCLE} AND public.answer(stock_id) = 7"],
+        {"status_history": None, "quantity": 3, "shelf_life_days": 30},
+        WRITING.format("UPDATE inventory.stock SET quantity = 3 WHERE id = target;"),
+    ),
+    "function that writes to both sides in turn": Case(
+        [f"SELECT public.answer('{S}')"],
+        {"quantity": 3, "reserved_quantity": 1},
+        WRITING.format(
+            "UPDATE inventory.stock SET quantity = 3, reserved_quantity = 2 WHERE id = target; "
+            "UPDATE inventory.stock_metrics SET reserved_quantity = 1 WHERE stock_id = target;"
+        ),
+    ),
+    "function that an AFTER trigger calls answers on the other side": Case(
+        [STOCK.format("reserved_quantity = 9")],
+        {"reserved_quantity": 2},
+        WRITING.format(
+            "UPDATE inventory.stock_metrics SET reserved_quantity = 2 WHERE stock_id = target;"
+        )
+        + ";"
+        + trigger(
+            "AFTER UPDATE",
+            "stock",
+            "IF NEW.reserved_quantity > 8 THEN PERFORM public.answer(NEW.id); END IF;",
+        ),
+    ),
+    "through views": Case(
+        [
+            f"UPDATE public.shelf SET listed_on_platforms = NULL WHERE stock_id = '{S}'",
+            f"INSERT INTO public.shelf SELECT gen_random_uuid(), '{S}', 3, NULL, NULL, now(), now()",
+            f"UPDATE public.item SET quantity = 2, status_history = '[3]' WHERE id = '{S}'",
+        ],
+        {
+            "shelf_life_days": 3,
+            "listed_on_platforms": None,
+            "status_history": json(3),
+            "quantity": 2,
+        },
+        """
+        CREATE VIEW public.shelf AS SELECT id, stock_id, shelf_life_days, listed_on_platforms, status_history,
+          created_at, updated_at FROM inventory.stock_lifecycle;
+        CREATE VIEW public.item AS SELECT stock.id, stock.quantity, lifecycle.status_history
+        FROM inventory.stock JOIN inventory.stock_lifecycle AS lifecycle ON lifecycle.stock_id = stock.id;
+        CREATE FUNCTION public.both_sides() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          UPDATE inventory.stock SET quantity = NEW.quantity WHERE id = NEW.id;
+          UPDATE inventory.stock_lifecycle SET status_history = NEW.status_history WHERE stock_id = NEW.id;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER both_sides INSTEAD OF UPDATE ON public.item
+        FOR EACH ROW EXECUTE FUNCTION public.both_sides();
+        """,
     ),
     "stock row deleted by a trigger's order": Case(
         ["DELETE FROM inventory.stock WHERE id = '" + S + "'"],

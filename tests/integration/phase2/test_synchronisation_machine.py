@@ -184,6 +184,12 @@ def legacy_values(table: str) -> st.SearchStrategy[tuple[str, Facts]]:
 stock_values = some_values(["quantity", "reserved_quantity", *FINANCIAL, *LIFECYCLE])
 legacy_tables = st.sampled_from([*LEGACY])
 legacy_written = legacy_tables.flatmap(legacy_values)
+# Of two rows.
+legacy_apart = legacy_tables.flatmap(
+    lambda table: st.lists(
+        legacy_values(table).map(lambda found: found[1]), min_size=2, max_size=2
+    ).map(lambda found: (table, found))
+)
 sessions = st.integers(0, 1)
 choices = st.integers(0, 99)
 # How an id begins decides which of several rows of the same moment counts.
@@ -289,7 +295,8 @@ class Sides(RuleBasedStateMachine):
     @rule(number=sessions)
     def set_savepoint(self, number: int) -> None:
         session = self.sessions[number]
-        before = Seen.by(session)
+        if (before := self._seen(number)) is None:
+            return
         self.savepoints[number].append((before, self.told[number], self.commits))
         run(session, f"SAVEPOINT s{len(self.savepoints[number])}")
 
@@ -436,6 +443,22 @@ class Sides(RuleBasedStateMachine):
     @rule(
         number=sessions,
         choice=choices,
+        written=legacy_apart,
+        form=st.sampled_from(["update", "merge"]),
+    )
+    def update_legacy_apart(
+        self, number: int, choice: int, written: tuple[str, Sequence[Facts]], form: str
+    ) -> None:
+        table, values = written
+
+        def plan(seen: Seen, row: Row) -> Write | None:
+            return self._apart(seen, table, seen.of(table, row["stock_id"]), values, form)
+
+        self._write_to_row(number, choice, table, plan)
+
+    @rule(
+        number=sessions,
+        choice=choices,
         table=legacy_tables,
         form=st.sampled_from(["delete", "merge"]),
     )
@@ -448,12 +471,7 @@ class Sides(RuleBasedStateMachine):
     def move_legacy(self, number: int, choice: int, towards: int, table: str) -> None:
         def plan(seen: Seen, row: Row) -> Write | None:
             to = self._parent(seen, table, towards)
-            if to in {None, row["stock_id"]}:
-                return None
-            assert to
-            if table == "stock_metrics" and seen.of(table, to):
-                return None
-            return writes.move_legacy(seen, table, row, to)
+            return self._moved(seen, table, row, to) if to else None
 
         self._write_to_row(number, choice, table, plan)
 
@@ -462,9 +480,10 @@ class Sides(RuleBasedStateMachine):
     @rule(
         number=sessions,
         choice=choices,
+        towards=choices,
         values=stock_values,
-        written=legacy_written,
-        form=st.sampled_from(["insert", "update", "delete"]),
+        written=legacy_apart,
+        form=st.sampled_from(["insert", "update", "apart", "delete", "move"]),
         leading=leading,
         stock_first=st.booleans(),
     )
@@ -473,8 +492,9 @@ class Sides(RuleBasedStateMachine):
         *,
         number: int,
         choice: int,
+        towards: int,
         values: Facts,
-        written: tuple[str, Facts],
+        written: tuple[str, Sequence[Facts]],
         form: str,
         leading: Sequence[int],
         stock_first: bool,
@@ -491,17 +511,21 @@ class Sides(RuleBasedStateMachine):
                 stock = writes.add_stock(seen, one, values, "insert")
             between = Seen({**seen.stocks, one: stock.becomes[one] or {}}, seen.tables, seen.now)
             held = seen.of(table, one)
+            legacy: Write | None = None
             if form == "insert":
-                legacy = writes.insert_legacy(
-                    between, table, one, facts, ids=ids[:1], form="insert"
-                )
+                legacy = writes.insert_legacy(between, table, one, facts[0], ids=ids, form="insert")
             elif held and form == "update":
-                legacy = writes.update_legacy_rows(between, table, one, facts)
-            elif len(held) == 1 and one in seen.stocks:
-                # Of several rows one that goes may bring back what the stock row's part has just cleared.
-                legacy = writes.delete_legacy(between, table, held[0], "delete")
-            else:
-                legacy = None
+                legacy = writes.update_legacy_rows(between, table, one, facts[0])
+            elif form == "apart":
+                legacy = self._apart(between, table, held, facts, "update")
+            elif held and form == "delete" and one in seen.stocks:
+                legacy = writes.delete_legacy(between, table, held[towards % len(held)], "delete")
+            elif form == "move" and one in seen.stocks:
+                # To this stock row or away from it.
+                there = seen.tables[table]
+                row = there[towards % len(there)] if there else None
+                to = one if row and row["stock_id"] != one else self._parent(seen, table, towards)
+                legacy = self._moved(between, table, row, to) if row and to else None
             if legacy is None:
                 return None
             return writes.at_once(stock, legacy, stock_first=stock_first)
@@ -512,6 +536,21 @@ class Sides(RuleBasedStateMachine):
 
     def _new_id(self, first: int) -> UUID:
         return UUID(int=(first << 112) + next(self.numbers))
+
+    def _apart(
+        self, seen: Seen, table: str, held: Sequence[Row], values: Sequence[Facts], form: str
+    ) -> Write | None:
+        """The first and the last of a stock row's legacy rows."""
+        if len(held) < 2:
+            return None
+        changes = [(held[0], values[0]), (held[-1], values[-1])]
+        return writes.update_legacy_apart(seen, table, changes, form)
+
+    def _moved(self, seen: Seen, table: str, row: Row, to: UUID) -> Write | None:
+        is_taken = table == "stock_metrics" and seen.of(table, to)
+        if is_taken or to == row["stock_id"]:
+            return None
+        return writes.move_legacy(seen, table, row, to)
 
     def _parent(self, seen: Seen, table: str, choice: int) -> UUID | None:
         """A stock row on which a row of the table may hang, which need not be there for each."""
@@ -539,8 +578,7 @@ class Sides(RuleBasedStateMachine):
     def _write(self, number: int, plan: Callable[[Seen], Write | None]) -> None:
         session = self.sessions[number]
         alone = not (self.sessions[1 - number].in_transaction() or self.prepared)
-        seen = Seen.by(session)
-        if (write := plan(seen)) is None:
+        if (seen := self._seen(number)) is None or (write := plan(seen)) is None:
             return
         try:
             run(session, "SET LOCAL lock_timeout = '50ms'")
@@ -567,11 +605,22 @@ class Sides(RuleBasedStateMachine):
         of_these = {key: after.stocks.get(key) for key in write.becomes}
         self.told[number] = {**self.told[number], **of_these}
 
+    def _seen(self, number: int) -> Seen | None:
+        """What a session sees; None if it may not even look, and has to begin again."""
+        try:
+            return Seen.by(self.sessions[number])
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != "40001":
+                raise
+            self.roll_back(number)
+            return None
+
     def _end(self, session: Connection, how: Callable[[], object]) -> bool:
         """End a transaction; whether that was granted."""
         deferred = [table for table, key in self.keys.items() if key == "deferred"]
-        orphans = Seen.by(session).orphans(deferred)
+        orphans: Sequence[Row] = ()
         try:
+            orphans = Seen.by(session).orphans(deferred)
             how()
         except DBAPIError as error:
             session.rollback()

@@ -133,7 +133,7 @@ def at_once(stock: Write, legacy: Write, *, stock_first: bool) -> Write:
         legacy: of its legacy rows, planned for what the first one makes of it.
         stock_first: which of them is the common table expression.
     """
-    # Who deletes a row writes all of its facts at once.
+    # Who deletes the last row writes all of its facts at once.
     both = legacy.facts if stock.facts & legacy.facts else frozenset()
     first, last = (stock, legacy) if stock_first else (legacy, stock)
     return Write(
@@ -302,7 +302,7 @@ def insert_legacy(
         statement,
         _after_legacy(seen, table, stock_id, [*left, *added], said),
         {(table, one["id"]): {name: one[name] for name in said[one["id"]]} for one in added},
-        frozenset(name for name, old in LEGACY[table].items() if old in new[0]),
+        _as_stock_says(table, new[0]),
         lines,
     )
 
@@ -331,17 +331,46 @@ def update_legacy(seen: Seen, table: str, row: Row, values: Facts, form: str) ->
             f"ON l.id = n.id WHEN MATCHED THEN UPDATE SET {_assigned(values)}"
         ),
     }.get(form, upsert)
-    return _updated(seen, table, [row], values, statement)
+    return _updated(seen, table, [(row, values)], statement)
+
+
+def update_legacy_apart(
+    seen: Seen, table: str, changes: Sequence[tuple[Row, Facts]], form: str
+) -> Write:
+    """Several rows in one statement, each with values of its own. form: update or merge (with branches)."""
+    ids = ", ".join(f"'{row['id']}'" for row, _ in changes)
+    if form == "merge":
+        branches = " ".join(
+            f"WHEN MATCHED AND l.id = '{row['id']}' THEN UPDATE SET {_assigned(values)}"
+            for row, values in changes
+        )
+        statement = (
+            f"MERGE INTO inventory.{table} AS l USING (SELECT CAST(unnest(ARRAY[{ids}]) AS uuid) AS id) AS n "
+            f"ON l.id = n.id {branches}"
+        )
+    else:
+        assigned = ", ".join(
+            f"{name} = CASE id "
+            + "".join(
+                f"WHEN '{row['id']}' THEN {_literal(name, values[name])} "
+                for row, values in changes
+                if name in values
+            )
+            + f"ELSE {name} END"
+            for name in sorted({name for _, values in changes for name in values})
+        )
+        statement = f"UPDATE inventory.{table} SET {assigned} WHERE id IN ({ids})"
+    return _updated(seen, table, changes, statement)
 
 
 def update_legacy_rows(seen: Seen, table: str, stock_id: UUID | None, values: Facts) -> Write:
     """All rows of one stock row, or of all, which also may make another one of them count."""
     one = "" if stock_id is None else f" WHERE stock_id = '{stock_id}'"
+    touched = seen.tables[table] if stock_id is None else seen.of(table, stock_id)
     return _updated(
         seen,
         table,
-        seen.tables[table] if stock_id is None else seen.of(table, stock_id),
-        values,
+        [(row, values) for row in touched],
         f"UPDATE inventory.{table} SET {_assigned(values)}{one}",
     )
 
@@ -359,7 +388,7 @@ def delete_legacy(seen: Seen, table: str, row: Row, form: str) -> Write:
         statement,
         _after_loss(seen, table, row),
         {(table, row["id"]): None},
-        frozenset(_GOES_WITH_THE_LAST[table]),
+        _lost_with(seen, table, row),
     )
 
 
@@ -376,32 +405,35 @@ def move_legacy(seen: Seen, table: str, row: Row, stock_id: UUID) -> Write:
             ),
         },
         {(table, row["id"]): {name: row[name] for name in said}},
+        _as_stock_says(table, said) | _lost_with(seen, table, row),
     )
 
 
 # What follows ----------------------------------------------------------------------------
 
 
-def _updated(
-    seen: Seen, table: str, touched: Sequence[Row], values: Facts, statement: str
-) -> Write:
-    changed = {row["id"]: {**row, **_parsed(values)} for row in touched}
+def _updated(seen: Seen, table: str, changes: Sequence[tuple[Row, Facts]], statement: str) -> Write:
+    changed = {row["id"]: {**row, **_parsed(values)} for row, values in changes}
     written = {
         row["id"]: {name for name in _facts_of(table) if changed[row["id"]][name] != row[name]}
-        for row in touched
+        for row, _ in changes
     }
     becomes: dict[UUID, Row | None] = {}
-    for stock_id in {row["stock_id"] for row in touched}:
+    reads: dict[tuple[str, UUID], Row | None] = {}
+    for stock_id in {row["stock_id"] for row, _ in changes}:
         left = [changed.get(row["id"], row) for row in seen.of(table, stock_id)]
         becomes |= _after_legacy(seen, table, stock_id, left, written)
+        counting = max(left, key=age)
+        # In the others, too, whatever they were given at the same time.
+        cleared = {name for name in written.get(counting["id"], ()) if counting[name] is None}
+        for row in left:
+            names = written.get(row["id"], set()) - (cleared if row is not counting else set())
+            reads[table, row["id"]] = {name: row[name] for name in names}
     return Write(
         statement,
         becomes,
-        {
-            (table, row_id): {name: changed[row_id][name] for name in names}
-            for row_id, names in written.items()
-        },
-        frozenset(name for name, old in LEGACY[table].items() if old in values),
+        reads,
+        _as_stock_says(table, {name for _, values in changes for name in values}),
     )
 
 
@@ -442,8 +474,15 @@ def _after_loss(seen: Seen, table: str, row: Row) -> Mapping[UUID, Row]:
     stock = seen.stocks.get(row["stock_id"])
     if stock is None:
         return {}
+    lost = _lost_with(seen, table, row)
+    without = _GOES_WITH_THE_LAST[table].items()
+    return {row["stock_id"]: {**stock, **{name: value for name, value in without if name in lost}}}
+
+
+def _lost_with(seen: Seen, table: str, row: Row) -> frozenset[str]:
+    """What stock no longer knows once a row is gone."""
     is_last = len(seen.of(table, row["stock_id"])) == 1
-    return {row["stock_id"]: {**stock, **(_GOES_WITH_THE_LAST[table] if is_last else {})}}
+    return frozenset(_GOES_WITH_THE_LAST[table] if is_last else ())
 
 
 def _completed(seen: Seen, stock: Row, but: Collection[str] = ()) -> Row:
@@ -474,6 +513,11 @@ def _is_known(value: Any, fact: str) -> bool:
 def _said(table: str, row: Row) -> set[str]:
     """The facts that a new row says; who has to name a price, says 0."""
     return {name for name in _facts_of(table) if row[name] is not None}
+
+
+def _as_stock_says(table: str, names: Collection[str]) -> frozenset[str]:
+    """What stock calls facts of a legacy table."""
+    return frozenset(name for name, old in LEGACY[table].items() if old in names)
 
 
 def _facts_of(table: str) -> list[str]:
