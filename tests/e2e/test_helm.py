@@ -338,8 +338,8 @@ def _write_down(chart: Chart) -> None:
 Written by `make helm` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: Helm {version}, Dagster's chart
 {chart.version}, Dagster {dg.__version__}. Nothing was installed in a cluster.
 
-- The chart's schema takes `deploy/kubernetes/values.yaml`; each of its {values} values changes what is
-  rendered.
+- The chart's schema takes `deploy/kubernetes/values.yaml`; each of its {values} values is read: with another
+  one in its place something else is rendered, or the chart refuses.
 - Rendered: {", ".join(f"{count} {kind}" for kind, count in kinds)}.
 - Each image is of the registry that values.yaml names, each probe is `soleflip health`, and the secrets are
   those that values.yaml says to make.
