@@ -1,9 +1,12 @@
 """The read model as it ages and as the shop grows: its size after a day, a refresh at a tenth of the rows."""
 
+from collections.abc import Mapping, Sequence
+from statistics import median
+
 from benchmarks.harness import Ratio, change, cost_of, middle, size_of, table
 from benchmarks.refresh import READ_MODEL, REFRESH, VIEW, WARM_UP
 from benchmarks.results import Section
-from benchmarks.shop import Connection, Shop, Stage
+from benchmarks.shop import DEFAULT_BUFFERS, PARAMETERS, Connection, Shop, Stage
 from soleflip_assets.metrics.mode import Mode
 
 CHANGES = 1_000
@@ -14,13 +17,15 @@ ROUNDS = 15
 def run(stage: Stage) -> Section:
     """Measure."""
     grown, growth_text = _growth(stage)
-    scaling, scaling_text = _scaling(stage)
-    values = {
-        "read_model_growth": grown,
-        "read_model_growth_percent": 100 * (grown - 1),
-        "refresh_scaling": scaling.median,
-    }
-    return Section("Read model", f"{growth_text}\n\n{scaling_text}", values)
+    values = {"read_model_growth": grown, "read_model_growth_percent": 100 * (grown - 1)}
+    scaled = {PARAMETERS["shared_buffers"]: _scaled(stage)}
+    values["refresh_scaling"] = _ratio(scaled[PARAMETERS["shared_buffers"]]).median
+    if not stage.quick:
+        with stage.default_buffers():
+            scaled[DEFAULT_BUFFERS] = _scaled(stage)
+        values["refresh_scaling_default_buffers"] = _ratio(scaled[DEFAULT_BUFFERS]).median
+        values["refresh_1000_default_buffers_ms"] = median(scaled[DEFAULT_BUFFERS][stage.rows])
+    return Section("Read model", f"{growth_text}\n\n{_scaling_text(scaled)}", values)
 
 
 def _growth(stage: Stage) -> tuple[float, str]:
@@ -46,8 +51,8 @@ def _growth(stage: Stage) -> tuple[float, str]:
     )
 
 
-def _scaling(stage: Stage) -> tuple[Ratio, str]:
-    """The same refresh at this size and at a tenth of it, in turn."""
+def _scaled(stage: Stage) -> dict[int, list[float]]:
+    """The milliseconds of the same refresh at a tenth of the rows and at all of them, in turn."""
     small, large = stage.tenth, stage.deployed(Mode.INCREMENTAL)
     changes = min(CHANGES, small.rows // 2)
     stage.tell(f"read model: {changes:,} changes of {small.rows:,} and of {large.rows:,} rows")
@@ -59,10 +64,25 @@ def _scaling(stage: Stage) -> tuple[Ratio, str]:
         for _ in range(ROUNDS):
             taken[small.rows].append(_refresh(few, small, changes))
             taken[large.rows].append(_refresh(many, large, changes))
-    ratio = Ratio.of_pairs(taken[large.rows], taken[small.rows])
-    rows = [[f"{size:,}", middle(milliseconds)] for size, milliseconds in taken.items()]
-    text = f"Refreshed after {changes:,} changes at two sizes in turn: {ratio} times as long."
-    return ratio, f"{text}\n\n" + table(["stock rows", "ms"], rows)
+    return taken
+
+
+def _ratio(taken: Mapping[int, Sequence[float]]) -> Ratio:
+    small, large = taken.values()
+    return Ratio.of_pairs(large, small)
+
+
+def _scaling_text(scaled: Mapping[str, Mapping[int, Sequence[float]]]) -> str:
+    rows = [
+        [buffers, *(middle(milliseconds) for milliseconds in taken.values()), _ratio(taken)]
+        for buffers, taken in scaled.items()
+    ]
+    (first, *_) = scaled.values()
+    sizes = [f"{size:,} rows, ms" for size in first]
+    return (
+        f"Refreshed after {CHANGES:,} changes (or half of the smaller shop's rows) at two sizes in turn.\n\n"
+        + table(["shared_buffers", *sizes, "times as long"], rows)
+    )
 
 
 def _refresh(connection: Connection, shop: Shop, changes: int) -> float:

@@ -35,6 +35,8 @@ PARAMETERS = {
     "log_disconnections": "on",
 }
 
+DEFAULT_BUFFERS = "128MB"
+
 # The modes in which rows are kept; the third is what benchmarks/live.py holds against them.
 REFRESHED = (Mode.MATERIALIZED, Mode.INCREMENTAL)
 
@@ -171,6 +173,20 @@ class Stage:
         self.server.stop()
         with self.server.running():
             yield
+
+    @contextmanager
+    def default_buffers(self) -> Iterator[None]:
+        """The server with the shared_buffers that PostgreSQL comes with, for the length of the block."""
+        ample = self.server.parameters["shared_buffers"]
+        self.server.parameters["shared_buffers"] = DEFAULT_BUFFERS
+        try:
+            with self.restarted():
+                yield
+        finally:
+            self.server.parameters["shared_buffers"] = ample
+            self.server.stop()
+            with self.server.running():
+                pass
 
     def _once(self, name: str, make: Callable[[], Shop]) -> Shop:
         if name not in self._shops:

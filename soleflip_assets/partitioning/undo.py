@@ -160,35 +160,9 @@ def _swap_back(connection: Connection, managed: Managed, first: TableName, *, wa
     Returns:
         Milliseconds for which the table was locked.
     """
-    table, made = managed.table, managed.names.made
+    table = managed.table
     lock_against_ddl(connection, table)
-    about = {
-        "schema": table.schema,
-        "name": table.name,
-        "source": str(table),
-        "target": str(first),
-        "first": first.name,
-        "column": managed.column,
-    }
-
-    def composed(path: str) -> list[str]:
-        return statements_of(connection, f"partitioning/{path}", **about)
-
-    carried = [
-        statement
-        for file in sql_files("partitioning/carry")
-        if file.name not in _STAYED
-        for statement in composed(f"carry/{file.name}.sql")
-    ]
-    views, sequences, identity = (
-        composed(f"{one}.sql") for one in ("views", "sequences", "identity")
-    )
-    old_statistics = statements_of(
-        connection, "partitioning/drop_statistics.sql", source=str(first)
-    )
-    indexes = query_file(
-        connection, "partitioning/index_names.sql", source=str(table), target=str(first)
-    )
+    statements = _statements_of_the_swap(connection, managed, first)
     columns = columns_of(connection, first)
     held = Held(connection)
     held.acquire(table, referenced_by(connection, table))
@@ -205,23 +179,48 @@ def _swap_back(connection: Connection, managed: Managed, first: TableName, *, wa
             first=first.identifier, columns=columns, table=table.identifier
         ),
     )
-    run_all(
-        connection,
-        [
-            *identity,
-            rename(table, made.name),
-            rename(first, table.name),
-            *views,
-            *sequences,
-            # Never CASCADE: what others built on it meanwhile is theirs, and PostgreSQL says what it is.
-            sql.SQL("DROP TABLE {}").format(made.identifier).as_string(),
-            *_names_back(managed, indexes),
-            *old_statistics,
-            *carried,
-        ],
-    )
+    run_all(connection, statements)
     _forget(connection, managed)
     return held.milliseconds
+
+
+def _statements_of_the_swap(
+    connection: Connection, managed: Managed, first: TableName
+) -> list[str]:
+    """What is done once all rows are in the table that was, composed before anybody waits."""
+    table, made = managed.table, managed.names.made
+    about = {
+        "schema": table.schema,
+        "name": table.name,
+        "source": str(table),
+        "target": str(first),
+        "first": first.name,
+        "column": managed.column,
+    }
+
+    def composed(path: str) -> list[str]:
+        return statements_of(connection, f"partitioning/{path}", **about)
+
+    indexes = query_file(
+        connection, "partitioning/index_names.sql", source=str(table), target=str(first)
+    )
+    return [
+        *composed("identity.sql"),
+        rename(table, made.name),
+        rename(first, table.name),
+        *composed("views.sql"),
+        *composed("sequences.sql"),
+        # Never CASCADE: what others built on it meanwhile is theirs, and PostgreSQL says what it is.
+        sql.SQL("DROP TABLE {}").format(made.identifier).as_string(),
+        *_names_back(managed, indexes),
+        *statements_of(connection, "partitioning/drop_statistics.sql", source=str(first)),
+        *(
+            statement
+            for file in sql_files("partitioning/carry")
+            if file.name not in _STAYED
+            for statement in composed(f"carry/{file.name}.sql")
+        ),
+    ]
 
 
 def _names_back(managed: Managed, indexes: Sequence[RowMapping]) -> list[str]:
