@@ -31,7 +31,7 @@ up: install ## Start everything and print the URL; Ctrl-C stops it
 	@exec $(BIN)/soleflip up
 
 # One worker more than CI has cores, since tests wait for processes. Which tests share a worker: tests/conftest.py.
-test: tools ## Run the tests
+test: tools ## Run the tests (VERSIONS=both: all of them on PostgreSQL 15 and 18)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: tools ## Formatting, lint, types, who imports whom, dependencies and the SQL

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -45,14 +46,66 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several workers, begin with tests/e2e: its files are the longest, and one would work on alone."""
+    """Leave each test the versions of PostgreSQL on which it runs.
+
+    In several workers, begin with the longest: one would work on alone.
+    """
+    other = on_the_other_version(items) if _takes_turns(config) else set()
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in other])
+    items[:] = [item for item in items if item.nodeid not in other]
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: "e2e" not in item.path.parts)
+        items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    """When a test's turn comes: where its file is in _LONGEST, and unit tests, which are short, last."""
+    longest = (place for place, name in enumerate(_LONGEST) if nodeid.startswith(name))
+    return next(longest, len(_LONGEST) + nodeid.startswith("tests/unit"))
+
+
+def _takes_turns(config: pytest.Config) -> bool:
+    """Whether nobody asks for both versions, or for a test by its name."""
+    named = any("::" in argument for argument in config.args)
+    return not named and os.environ.get("VERSIONS") != "both"
+
+
+def on_the_other_version(items: list[pytest.Item]) -> set[str]:
+    """Of the tests that are drawn for both versions, which to leave out: each runs on one of them.
+
+    The cases of a file take turns, in the order of a hash, so that no parameter stays with a version.
+    """
+    files: dict[Path, dict[str, dict[str, str]]] = {}
+    for item in items:
+        drawn = getattr(item, "callspec", None)
+        version = drawn.params.get(_EACH_VERSION) if drawn else None
+        if version and not item.get_closest_marker("both_versions"):
+            parts = item.name.strip("]").replace("[", "-", 1).split("-")
+            parts.remove(version)
+            files.setdefault(item.path, {}).setdefault("-".join(parts), {})[version] = item.nodeid
+    left_out = set()
+    for path, cases in files.items():
+        turn = crc32(path.name.encode())
+        for case in sorted(cases, key=lambda case: crc32(case.encode())):
+            turn += 1
+            left_out.add(cases[case][VERSIONS[turn % 2]])
+    return left_out
 
 
 # The modes in which the view is as old as its last refresh. The third, a view of stock itself, is tried where
 # modes are what a test is about; elsewhere it is one query more over stock.
 REFRESHED = (Mode.MATERIALIZED, Mode.INCREMENTAL)
+
+# What takes a worker a minute and more; tests/e2e for its many processes.
+_LONGEST = (
+    "tests/e2e/test_topology.py",
+    "tests/e2e/up/",
+    "tests/e2e/",
+    "tests/upgrades/",
+    "tests/integration/test_roles.py",
+)
+
+VERSIONS = ("18", "15")
+_EACH_VERSION = "databases_of_each_version"
 
 _PROGRAMS = {"18": EMBEDDED_PROGRAMS, "15": Path("/usr/lib/postgresql/15/bin")}
 _NUMBERS = itertools.count()
@@ -254,9 +307,13 @@ def databases_pg_cron() -> Iterator[Databases]:
     yield from running_databases("15", **settings)
 
 
-@pytest.fixture(params=["18", "15"])
+@pytest.fixture(scope="module", params=VERSIONS)
 def databases_of_each_version(request: pytest.FixtureRequest) -> Databases:
-    """Databases on the newest and on the oldest supported server, one after the other."""
+    """Databases on the newest or on the oldest supported server.
+
+    A test runs on one of the two; on both where it has the marker ``both_versions``, is named on the command
+    line, or VERSIONS is ``both``.
+    """
     name = {"18": "databases", "15": "databases_15"}[request.param]
     found = request.getfixturevalue(name)
     assert isinstance(found, Databases)

@@ -2,7 +2,7 @@
 
 A fault strikes just when a refresh is due. Then nobody lends a hand but what stands in deploy/systemd: a
 service that ends is started again after five seconds, one that does not answer within half a minute. Here:
-the faults, and judging. Not here: which of them strike, and when (benchmarks/chaos.py, test_chaos.py).
+the faults, and judging. Not here: which of them strike, and when (benchmarks/chaos.py, test_topology.py).
 """
 
 import json
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.alerts.state import State
@@ -214,18 +216,22 @@ class Chaos:
 
     def __post_init__(self) -> None:
         self.systemd = Systemd(self.production)
-        self._copies = {
+        self._before: Footprint | None = None
+
+    @cached_property
+    def _copies(self) -> dict[str, URL]:
+        """Databases to fail over to."""
+        return {
             "deployed": self.production.databases.deployed("production"),
             "legacy": self.production.databases.legacy("production"),
         }
-        self._before: Footprint | None = None
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """The surroundings of all faults."""
         # The first run leaves the code server a process that looks after its memory.
         self.production.await_refresh(self._approach())
-        awaited(self._is_at_rest, 120 * self.factor)
+        awaited(self._is_at_rest, 120 * self.factor, pause=0.5)
         self._before = self._footprint()
         with self.systemd.at_work():
             yield
@@ -257,7 +263,7 @@ class Chaos:
         allowed = fault.deadline * self.factor
         wrong = self._wrong(looked)
         while wrong and time.monotonic() < over + allowed:
-            time.sleep(0.5)
+            time.sleep(1)
             before, wrong = wrong, self._wrong(looked)
             if wrong != before:
                 self.tell(f"{time.monotonic() - over:.0f} s: {'; '.join(wrong) or 'well'}")
@@ -278,9 +284,7 @@ class Chaos:
         hour = max([hour_of(clock.now()), *self.hours]) + HOUR
         with self.systemd.looks:
             clock.leap_to(hour - BEFORE)
-            awaited(
-                lambda: self.production.topology.health("daemon").returncode == 0, 60 * self.factor
-            )
+            self.production.topology.await_health("daemon", seconds=60 * self.factor)
         return hour
 
     def _wrong(self, looked: int) -> list[str]:
@@ -512,10 +516,17 @@ def kill_the_code(chaos: Chaos) -> None:
 
 
 def kill_the_run(chaos: Chaos) -> None:
-    """Kill the process of the refresh while it waits for its lock."""
-    with chaos.waiting_refresh():
+    """Kill the process of the refresh while it waits for its lock.
+
+    PostgreSQL gives its refresh up before the lock is free, as nobody is there.
+    """
+    with chaos.waiting_refresh() as pid, connect(chaos.production.database) as watcher:
         (run,) = chaos.production.runs()
         run.kill()
+        awaited(
+            lambda: pid not in watcher.exec_driver_sql(_WAITS_FOR_THE_REFRESH).scalars().all(),
+            60 * chaos.factor,
+        )
 
 
 def kill_the_backend(chaos: Chaos) -> None:

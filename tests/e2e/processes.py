@@ -158,10 +158,18 @@ def free_port() -> int:
         return port
 
 
-def awaited(condition: Callable[[], Value | None], seconds: float = 60) -> Value:
-    """What the condition gives once it gives something true."""
+def awaited(
+    condition: Callable[[], Value | None], seconds: float = 60, pause: float = 0.2
+) -> Value:
+    """What the condition gives once it gives something true.
+
+    Args:
+        condition: asked over and over.
+        seconds: after which it is too late.
+        pause: between two questions, in seconds; longer for one that costs others much to answer.
+    """
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
-        time.sleep(0.1)
+        time.sleep(pause)
     return value

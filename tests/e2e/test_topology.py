@@ -1,6 +1,7 @@
 """Production as deploy/ starts it: each process dies just when a refresh is due; none is missed or doubled.
 
-On Debian's PostgreSQL 15. The hours leap, the schedule is the project's own.
+On Debian's PostgreSQL 15. The hours leap, the schedule is the project's own. One production for all: the
+hours of the long ones are benchmarks/chaos.py and benchmarks/soak.py.
 """
 
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import connect, program, programs_of
+from tests.e2e.chaos import KILLED_RUN, RESET, SETTINGS, Chaos
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql, graphql_as
 from tests.e2e.topology import (
     HOURLY,
@@ -47,13 +49,6 @@ INSERT INTO inventory.stock_financial (stock_id, purchase_price, gross_purchase_
 SELECT id, -1, -1, -1 FROM inventory.stock LIMIT 1
 """
 
-REFRESH_LOCK = "'inventory_ops.metrics_refresh'::regclass::oid::bigint"
-# Whoever is at it, or waits to be.
-WAITS_FOR_THE_REFRESH = """
-SELECT pid FROM pg_stat_activity
-WHERE strpos(query, 'inventory.refresh_stock_metrics()') > 0 AND wait_event_type = 'Lock'
-"""
-
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
@@ -76,7 +71,9 @@ def production(sink: Sink) -> Iterator[Production]:
         "SOLEFLIP_UI_URL": f"http://127.0.0.1:{PROXY['webserver']}",
         "SOLEFLIP_VIEWERS_URL": f"http://127.0.0.1:{PROXY['viewers']}",
     }
-    with running_production(NOON, programs_of("15"), keep, variables=variables) as running:
+    with running_production(
+        NOON, programs_of("15"), keep, variables=variables, settings=SETTINGS
+    ) as running:
         yield running
 
 
@@ -109,19 +106,25 @@ def test_scheduled_tick_launches_a_run_that_succeeds(production: Production) -> 
     assert [tuple(row) for row in statuses] == [("refresh_stock_metrics", "SUCCESS")]
 
 
-@pytest.mark.parametrize("victim", ["code-server", "webserver", "daemon", "database"])
+@pytest.mark.parametrize(
+    "victims", [["code-server"], ["webserver", "daemon"], ["database"]], ids="+".join
+)
 def test_refresh_due_while_something_is_down_is_done_once(
-    production: Production, victim: str
+    production: Production, victims: list[str]
 ) -> None:
+    """The refresh is the daemon's, whether or not there is a webserver: these two are down together."""
     hour = _next_hour(production.clock)
-    production.stop(victim)
+    for victim in victims:
+        production.stop(victim)
     production.clock.leap_to(hour + timedelta(seconds=1))
-    said = production.topology.health(victim)
-    assert said.returncode == 1
-    assert len(said.stderr.splitlines()) == 1
-    production.start(victim)
+    for victim in victims:
+        said = production.topology.health(victim)
+        assert said.returncode == 1
+        assert len(said.stderr.splitlines()) == 1
+        production.start(victim)
     production.await_refresh(hour)
-    awaited(lambda: production.topology.health(victim, "--ready").returncode == 0)
+    for victim in victims:
+        production.topology.await_health(victim, "--ready")
 
 
 def test_tick_that_soleflips_database_refused_is_tried_again(production: Production) -> None:
@@ -144,19 +147,16 @@ def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
     assert hours == [hours[0] + timedelta(hours=number) for number in range(len(hours))]
 
 
-def test_refresh_whose_process_is_killed_is_repeated(production: Production) -> None:
-    """PostgreSQL gives its refresh up, as nobody is there; Dagster starts another one in the same hour."""
-    hour = _next_hour(production.clock)
-    with connect(production.database) as holder:
-        holder.exec_driver_sql(f"SELECT pg_advisory_lock({REFRESH_LOCK})")
-        production.clock.leap_to(hour + timedelta(seconds=1))
-        (killed,) = awaited(lambda: holder.exec_driver_sql(WAITS_FOR_THE_REFRESH).scalars().all())
-        (run,) = production.runs()
-        run.kill()
-        awaited(lambda: killed not in holder.exec_driver_sql(WAITS_FOR_THE_REFRESH).scalars().all())
-        holder.exec_driver_sql(f"SELECT pg_advisory_unlock({REFRESH_LOCK})")
-    production.await_refresh(hour)
-    assert production.refreshes().count(hour) == 1
+# What comes of a killed daemon is above, and in alerts/.
+def test_all_is_well_again_in_time_and_told_once(production: Production, sink: Sink) -> None:
+    """After a killed run and cut connections the refresh is done once, and nothing is left behind.
+
+    A short chaos run: production helps itself.
+    """
+    chaos = Chaos(production, sink, impatient=True)
+    with chaos.at_work():
+        wrong = {fault.what: chaos.suffer(fault).wrong for fault in (KILLED_RUN, RESET)}
+    assert wrong == {KILLED_RUN.what: [], RESET.what: []}
 
 
 def test_viewers_see_and_cannot_launch(production: Production) -> None:
@@ -256,7 +256,7 @@ def test_code_server_whose_code_died_is_not_alive(production: Production) -> Non
     server = psutil.Process(production.topology.processes["code-server"].pid)
     for child in server.children():
         child.kill()
-    awaited(lambda: "does not answer" in production.topology.health("code-server").stderr)
+    awaited(lambda: "does not answer" in production.topology.health("code-server").stderr, pause=1)
     production.topology.kill("code-server")
     production.topology.start("code-server")
-    awaited(lambda: production.topology.health("code-server").returncode == 0)
+    production.topology.await_health("code-server")

@@ -47,7 +47,7 @@ def test_home_is_left_found_again_killed_and_mended(home: Path) -> None:
         second.process.kill()
         second.process.communicate(timeout=60)
         # The warden ends what is left, and the server of PostgreSQL that nobody uses any more.
-        awaited(lambda: not processes_of(home), 90)
+        awaited(lambda: not processes_of(home), 90, pause=1)
     finally:
         second.end()
 

@@ -97,6 +97,9 @@ class Clock:
             "FAKETIME_CACHE_DURATION": "0",
             # Who waits for ten seconds waits for ten real ones.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # The library forgets that where a thread waits for Python's lock, at most its switch interval of
+            # 5 ms: it waits not at all, over and over. Threads then took 3 to 4 times the CPU time.
+            "FAKETIME_WAIT_MS": "5",
         }
 
     def now(self) -> datetime:
@@ -200,6 +203,10 @@ class Topology:
             check=False,
         )
 
+    def await_health(self, component: str, *options: str, seconds: float = 60) -> None:
+        """Wait until it says that all is well; each look is a process, of 0.7 CPU seconds."""
+        awaited(lambda: self.health(component, *options).returncode == 0, seconds, pause=2)
+
     def end(self) -> None:
         """Kill whatever still runs."""
         for name in list(self.processes):
@@ -282,7 +289,7 @@ class Production:
 
     def await_refresh(self, hour: datetime) -> None:
         """Until the refresh of an hour is done, and Dagster knows it."""
-        awaited(lambda: hour in self.refreshes() and not self.unfinished(), 150)
+        awaited(lambda: hour in self.refreshes() and not self.unfinished(), 150, pause=0.5)
 
 
 def _is_run(process: psutil.Process) -> bool:
@@ -327,10 +334,10 @@ def running_production(
         stack.callback(topology.end)
         for name in ("code-server", "webserver", "viewers"):
             topology.start(name)
-        awaited(lambda: topology.health("webserver", "--ready").returncode == 0, 150)
+        topology.await_health("webserver", "--ready", seconds=150)
         _stop_schedules(topology.ports["webserver"], keep)
         topology.start("daemon")
-        awaited(lambda: topology.health("daemon", "--ready").returncode == 0, 150)
+        topology.await_health("daemon", "--ready", seconds=150)
         awaited(lambda: all(_is_known(storage, schedule) for schedule in keep), 150)
         yield Production(topology, databases, database, storage, clock, proxy, stack)
 

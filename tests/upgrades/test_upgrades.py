@@ -38,6 +38,8 @@ from tests.integration.phase2.shop import (
 from tests.integration.phase2.state import State as Contents
 from tests.integration.phase2.state import physical
 
+pytestmark = pytest.mark.both_versions
+
 RELEASED = sorted(Path(__file__).parent.glob("*/*.sql"))
 # Steps that are no files.
 OTHER_STEPS = {"backfill", "database_dump", "restore_drill", REMOVAL}

@@ -130,11 +130,11 @@ def broken(browser: Browser, up: Up) -> Iterator[Up]:
         ui.open_check(STOCK, CHECK)
         ui.execute("execute Execute")
         # The alerts look every ten seconds.
-        awaited(lambda: CHECK in verdict(up), 150)
+        awaited(lambda: CHECK in verdict(up), 150, pause=2)
         yield up
     ui.open_check(STOCK, CHECK)
     ui.execute("execute Execute")
-    awaited(lambda: verdict(up) == "Nothing is wrong.", 150)
+    awaited(lambda: verdict(up) == "Nothing is wrong.", 150, pause=2)
     page.close()
 
 

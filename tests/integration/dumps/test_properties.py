@@ -21,6 +21,8 @@ from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import Databases, connect
 from tests.integration.phase2.deployment import ignore
 
+pytestmark = pytest.mark.both_versions
+
 _ROLES = ("shelf_owner", "shelf_reader", "shelf_granter")
 
 

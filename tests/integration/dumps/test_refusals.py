@@ -26,6 +26,8 @@ from tests.conftest import Databases, connect
 from tests.integration.ground.pooler import pooler
 from tests.integration.phase2.deployment import ignore
 
+pytestmark = pytest.mark.both_versions
+
 
 def run_as_superuser(url: URL, *statements: str) -> None:
     with connect(url.set(username="postgres")) as connection:

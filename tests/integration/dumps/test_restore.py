@@ -40,6 +40,8 @@ from tests.integration.partitioning.tables import EVENT_STORE, SURROUNDINGS, exe
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.state import State, contents, logical
 
+pytestmark = pytest.mark.both_versions
+
 # Forked from a process that has imported this already.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])

@@ -100,11 +100,10 @@ Step = tuple[int, str, dict[str, object]]
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-@pytest.fixture(scope="module", params=["databases", "databases_15"], ids=["18", "15"])
-def incremental(request: pytest.FixtureRequest) -> URL:
+@pytest.fixture(scope="module")
+def incremental(databases_of_each_version: Databases) -> URL:
     """An incremental shop with a trigger of its own, whose legacy tables do not refuse to be truncated."""
-    databases: Databases = request.getfixturevalue(request.param)
-    url = databases.deployed("production", Mode.INCREMENTAL)
+    url = databases_of_each_version.deployed("production", Mode.INCREMENTAL)
     with connect(url) as connection:
         allow_truncation(connection)
         connection.exec_driver_sql(COUNT_AGAIN)

@@ -52,6 +52,7 @@ def failing(connection: Connection) -> set[str]:
     return {monitor.name for monitor in MONITORS if not monitor.result(connection).passed}
 
 
+@pytest.mark.both_versions
 def test_all_pass_after_a_deployment_on_every_version(
     databases_of_each_version: Databases,
 ) -> None:

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -218,13 +217,6 @@ def comparable(drawn: Drawn, found: dict[str, list[tuple[Any, ...]]]) -> dict[st
     return kept
 
 
-@pytest.fixture(scope="module", params=["18", "15"])
-def any_version(request: pytest.FixtureRequest) -> Databases:
-    found = request.getfixturevalue({"18": "databases", "15": "databases_15"}[request.param])
-    assert isinstance(found, Databases)
-    return found
-
-
 @settings(
     max_examples=25,
     deadline=None,
@@ -232,8 +224,8 @@ def any_version(request: pytest.FixtureRequest) -> Databases:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(drawn=DRAWN)
-def test_any_table_comes_through(any_version: Databases, drawn: Drawn) -> None:
-    url = any_version.empty()
+def test_any_table_comes_through(databases_of_each_version: Databases, drawn: Drawn) -> None:
+    url = databases_of_each_version.empty()
     with connect(url) as connection:
         execute(connection, _SURROUNDINGS)
         execute(connection, drawn.statements)

@@ -17,6 +17,8 @@ from soleflip_assets.ground.settings import Sample
 from soleflip_assets.ground.tables import LEGACY_TABLES
 from tests.conftest import Databases, connect
 
+pytestmark = pytest.mark.both_versions
+
 SEED = Path(__file__).with_name("seed.sql").read_text(encoding="utf-8")
 
 COLUMNS = """

@@ -232,10 +232,10 @@ SHOPS = {
 }
 
 
-@pytest.fixture(scope="module", params=["18", "15"])
-def template(request: pytest.FixtureRequest) -> Iterator[tuple[Databases, URL]]:
+@pytest.fixture(scope="module")
+def template(databases_of_each_version: Databases) -> Iterator[tuple[Databases, URL]]:
     """The small shop on one server, which belongs to somebody who is no superuser."""
-    databases = request.getfixturevalue({"18": "databases", "15": "databases_15"}[request.param])
+    databases = databases_of_each_version
     url = databases.empty()
     engine = small_shop(url)
     with engine.begin() as connection:

@@ -50,6 +50,8 @@ from tests.integration.phase2.sides import (
 )
 from tests.integration.phase2.writes import DATES, LEGACY, Facts, Seen, Write
 
+pytestmark = pytest.mark.both_versions
+
 ASKED = os.environ.get("SOLEFLIP_MACHINE_SECONDS")
 SECONDS = float(ASKED or "0")
 
