@@ -1,15 +1,19 @@
 """Chaos: everything that production consists of is killed, held up, cut off; and it helps itself.
 
-    python -m benchmarks.chaos --minutes 30
+    python -m benchmarks.chaos --minutes 30          # all faults, again and again for half an hour
+    python -m benchmarks.chaos --minutes 0 --missing # those of which no good end is kept
+    python -m benchmarks.chaos --minutes 0 --only viewers --only "code server" --factor 2
 
 The services of deploy/ on Debian's PostgreSQL 15, and `soleflip up`, at real speed with writers at work, in
-both modes of the metrics in turn. Prints a row for each fault, keeps it in results/chaos.md, and exits with
-1 where something was not well again in time, was told twice or not at all, a refresh was missed or doubled,
-or something was left behind. Here: which faults strike, and the table. Not here: those of production
-(tests/e2e/chaos.py).
+both modes of the metrics in turn. Prints a row for each fault and keeps it at once, in results/chaos.jsonl
+and chaos.md, in the place of that fault's older one: a run that was ended early loses nothing, and --missing
+resumes it. Exits with 1 where something was not well again in time, was told twice or not at all, a refresh
+was missed or doubled, or something was left behind. Here: which faults strike, and the table. Not here: those
+of production (tests/e2e/chaos.py).
 """
 
 import itertools
+import json
 import os
 import platform
 import subprocess
@@ -17,10 +21,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import click
 import psutil
@@ -43,35 +50,120 @@ _DISK_MEGABYTES = 1500
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--minutes", type=click.FloatRange(min=0), default=30, show_default=True,
-              help="At least so long; all faults strike once in any case.")  # fmt: skip
+              help="No round begins later; all faults strike once in any case.")  # fmt: skip
 @click.option("--factor", type=click.FloatRange(min=1), default=1, show_default=True,
               help="By which deadlines are longer here: the machine has other work, too.")  # fmt: skip
 @click.option(
-    "--only", default="", help="Only faults with this in their description; keep nothing."
+    "--only", multiple=True, help="Only faults with this in their description; may be given again."
 )
-def main(minutes: float, factor: float, only: str) -> None:
+@click.option("--missing", is_flag=True, help="Only faults of which no good end is kept.")
+def main(minutes: float, factor: float, only: tuple[str, ...], missing: bool) -> None:
     """Let all that may happen to production happen."""
-    began, load = time.monotonic(), os.getloadavg()[0]
-    outcomes: list[Outcome] = []
+    until, kept = time.monotonic() + minutes * 60, _kept()
+    ended_well = {row.what for row in kept if not row.wrong}
+
+    def chosen(faults: Iterable[Fault]) -> list[Fault]:
+        return [
+            fault
+            for fault in faults
+            if not only or any(part in fault.what for part in only)
+            if not missing or fault.what not in ended_well
+        ]
+
+    rows: list[Row] = []
     with _disk() as disk:
         faults = [*FAULTS[:5], *([FULL_DISK] if disk else []), *FAULTS[5:]]
         for outcome in itertools.chain(
-            _suffered(
-                [fault for fault in faults if only in fault.what], disk, factor, minutes * 60
-            ),
-            _suffered_by_up([fault for fault in _OF_UP if only in fault.what], factor),
+            _suffered_by_up(chosen(_OF_UP), factor), _suffered(chosen(faults), disk, factor, until)
         ):
-            outcomes.append(outcome)
-            click.echo(" | ".join(map(str, _row(outcome, factor))), err=True)
-            lasted = time.monotonic() - began
-            text = _text(outcomes, lasted, factor, load, has_disk=disk is not None)
-            if not only:
-                # Kept as it goes: it takes long, and what was found is not to be lost.
-                (RESULTS / "chaos.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
-    if wrong := [outcome for outcome in outcomes if outcome.wrong]:
-        click.echo(f"soleflip: {len(wrong)} of {len(outcomes)} faults did not end well.", err=True)
+            rows.append(Row.of(outcome, factor))
+            click.echo(" | ".join(map(str, rows[-1].cells)), err=True)
+            # As it goes: it takes long, and what was found is not to be lost.
+            kept = _keep(kept, rows[-1])
+    click.echo(_text(kept))
+    if wrong := [row for row in rows if row.wrong]:
+        click.echo(f"soleflip: {len(wrong)} of {len(rows)} faults did not end well.", err=True)
         sys.exit(1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is kept of an outcome.
+
+    Attributes:
+        what: was done.
+        mode: of the metrics; empty for `soleflip up`, which is not asked.
+        seconds: until all was well.
+        deadline: for that.
+        told: how often each thing that failed was told of.
+        wrong: what was not as it should be; empty if nothing.
+        when: it struck, to the minute, in UTC.
+        factor: by which the deadline was longer than docs/deadlines.md says.
+        load: the machine's load average when it was over.
+    """
+
+    what: str
+    mode: str
+    seconds: float
+    deadline: float
+    told: dict[str, int]
+    wrong: list[str]
+    when: str
+    factor: float
+    load: float
+
+    @classmethod
+    def of(cls, outcome: Outcome, factor: float) -> Self:
+        """Now."""
+        told: Counter[str] = Counter()
+        for what, number in outcome.told.items():
+            told[what.partition(",")[0]] += number
+        return cls(
+            outcome.fault.what,
+            outcome.mode,
+            round(outcome.seconds, 1),
+            outcome.fault.deadline * factor,
+            dict(told),
+            outcome.wrong,
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+            factor,
+            round(os.getloadavg()[0], 1),
+        )
+
+    @property
+    def cells(self) -> list[object]:
+        """As the table has it."""
+        return [
+            self.what,
+            self.mode or "none",
+            f"{self.seconds:.0f} s",
+            f"{self.deadline:.0f} s",
+            "; ".join(f"{what}: {number}" for what, number in self.told.items()) or "nothing",
+            "; ".join(self.wrong) or "well",
+            f"{self.when}, load {self.load:.1f}, deadlines times {self.factor:g}",
+        ]
+
+
+_ROWS = RESULTS / "chaos.jsonl"
+
+
+def _kept() -> list[Row]:
+    """The last row of each fault in each mode."""
+    if not _ROWS.exists():
+        return []
+    return [Row(**json.loads(line)) for line in _ROWS.read_text(encoding="utf-8").splitlines()]
+
+
+def _keep(kept: list[Row], row: Row) -> list[Row]:
+    """Put a row in the place of its older one, and write all."""
+    of = {(one.what, one.mode): one for one in kept} | {(row.what, row.mode): row}
+    order = [fault.what for fault in (*FAULTS[:5], FULL_DISK, *FAULTS[5:], *_OF_UP)]
+    known = [one for one in of.values() if one.what in order]
+    rows = sorted(known, key=lambda one: (order.index(one.what), one.mode))
+    lines = [json.dumps(asdict(one), ensure_ascii=False) for one in rows]
+    _ROWS.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (RESULTS / "chaos.md").write_text(_text(rows) + "\n", encoding="utf-8")
+    return rows
 
 
 def _tell(line: str) -> None:
@@ -79,11 +171,10 @@ def _tell(line: str) -> None:
 
 
 def _suffered(
-    faults: list[Fault], disk: Path | None, factor: float, seconds: float
+    faults: list[Fault], disk: Path | None, factor: float, until: float
 ) -> Iterator[Outcome]:
     if not faults:
         return
-    until = time.monotonic() + seconds
     with (
         running_sink() as sink,
         running_production(
@@ -220,47 +311,39 @@ def _disk() -> Iterator[Path | None]:
         folder.rmdir()
 
 
-def _row(outcome: Outcome, factor: float) -> list[object]:
-    told = [f"{what.partition(',')[0]}: {number}" for what, number in outcome.told.items()]
-    return [
-        outcome.fault.what,
-        outcome.mode,
-        f"{outcome.seconds:.0f} s",
-        f"{outcome.fault.deadline * factor:.0f} s",
-        "; ".join(told) or "nothing",
-        "; ".join(outcome.wrong) or "well",
-    ]
+_EXPLANATION = f"""# Chaos
+
+Written by `python -m benchmarks.chaos`, at real speed: the services of deploy/ on PostgreSQL 15, {WRITERS}
+writers, both modes of the metrics; and `soleflip up`. What systemd's units and timers do is done, and nothing
+else. A fault strikes just when the refresh of an hour is due; the time until the next hour passes at once,
+which Dagster's daemons notice because they look each second and not each minute. Seconds count from the end
+of the fault: the lock given back, the process dead, room on the disk.
+
+Well is: every service is ready, each sensor looks, no run is unfinished, no alert is open or untold, the
+refreshes of the hours were done once each; and no process, connection, advisory lock, slot of a pool,
+transaction, trigger or file is there that was not there before. A fault is told once, as one thing. A
+deadline is the sum of those of docs/deadlines.md that pass one after the other, times what the last column
+says, where the machine had other work. A row is the last one of its fault: a run of some keeps the others."""
+
+_FOUND = """Earlier runs found, and since then it is mended:
+
+- The clock moved back: the daemon begins anew, but its heartbeats lay in the future, which `soleflip health`
+  takes for no sign of life. Whoever looks after the daemon killed it before its first new heartbeat
+  (`commands/daemon.py`).
+- The runs that repeated a refresh inherited the tag of its dead process, and were ended as dead while they
+  waited (`running/lost.py`).
+- The death of the code server was told seven times, by each sensor that failed by it (`alerts/state.py`)."""
 
 
-def _text(
-    outcomes: list[Outcome], lasted: float, factor: float, load: float, *, has_disk: bool
-) -> str:
-    well = sum(not outcome.wrong for outcome in outcomes)
-    explanation = (
-        f"Written by `python -m benchmarks.chaos`: {lasted / 60:.0f} minutes at real speed, the services "
-        f"of deploy/ on PostgreSQL 15, {WRITERS} writers, both modes of the metrics. What systemd's units "
-        "and timers do is done, and nothing else. A fault strikes just when the refresh of an hour is due; "
-        "the time until the next hour passes at once, which Dagster's daemons notice because they look each "
-        "second and not each minute. Seconds count from the "
-        "end of the fault: the lock given back, the process dead, room on the disk."
-    )
-    judged = (
-        "Well is: every service is ready, each sensor looks, no run is unfinished, no alert is open or "
-        "untold, the refreshes of the hours were done once each; and no process, connection, advisory lock, "
-        "slot of a pool, transaction, trigger or file is there that was not there before. A deadline is the "
-        "sum of those of docs/deadlines.md that pass one after the other, "
-        f"times {factor:g}: this machine had other work at the same time (load average {load:.1f} on "
-        f"{os.cpu_count()} cores before)."
-    )
-    full = (
-        "" if has_disk else "The disk was not filled: only root on Linux can mount one of its own."
-    )
-    rows = table(
-        ["done", "mode", "well again after", "deadline", "told, how often", "seen"],
-        [_row(outcome, factor) for outcome in outcomes],
-    )
-    total = f"{well} of {len(outcomes)} ended well."
-    return "\n\n".join(filter(None, ["# Chaos", explanation, judged, full, rows, total]))
+def _text(rows: list[Row]) -> str:
+    well = sum(not row.wrong for row in rows)
+    header = ["done", "mode", "well again after", "deadline", "told, how often", "seen", "when"]
+    struck = {row.what for row in rows}
+    never = [fault.what for fault in (*FAULTS, FULL_DISK, *_OF_UP) if fault.what not in struck]
+    total = f"{well} of {len(rows)} ended well."
+    if never:
+        total += f" **Not tried yet:** {'; '.join(never)}."
+    return "\n\n".join([_EXPLANATION, table(header, [row.cells for row in rows]), total, _FOUND])
 
 
 if __name__ == "__main__":

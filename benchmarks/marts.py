@@ -18,7 +18,7 @@ from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import run_file
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install
-from soleflip_assets.marts.building import build, loaded_at
+from soleflip_assets.marts.building import computed, loaded_at, stored
 from soleflip_assets.marts.catalogue import MARTS, Mart
 from soleflip_assets.marts.making import Making
 from soleflip_assets.metrics.mode import Mode
@@ -120,7 +120,7 @@ def _by_duckdb(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
                 engine.query(mart.select)
                 rounds.append(time.perf_counter() - begun)
             found[mart.name] = statistics.median(rounds)
-            build(warehouse, engine, mart, as_of)
+            engine.see(mart.name, stored(warehouse, mart, computed(engine, mart), as_of))
     return found
 
 

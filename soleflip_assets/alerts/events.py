@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from soleflip_assets.alerts.state import DATABASE, Observation, Severity, State
+from soleflip_assets.alerts.state import Observation, Severity, State
 from soleflip_assets.ground.assets import key_of
-from soleflip_assets.ground.errors import innermost, is_of_the_connection
+from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE, fault_of, innermost
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.freshness import FRESHNESS
 from soleflip_assets.metrics.jobs import hourly_stock_metrics_refresh, refresh_stock_metrics
@@ -29,10 +29,12 @@ CAUSES = {
         f"job:{refresh_stock_metrics.name}",
         f"schedule:{hourly_stock_metrics_refresh.name}",
         f"stopped:{hourly_stock_metrics_refresh.name}",
+        "runs:queued",
+        "runs:started",
     )
     for monitor in FRESHNESS
 }
-# It asks the database twice a minute, so it knows first that this answers again.
+# By whom a good tick says that SoleFlip's database answers: it is asked twice a minute there.
 _ASKS_OFTEN = f"sensor:{watch.name}"
 
 # Events of one tick; a backlog is worked off tick by tick.
@@ -189,6 +191,7 @@ def _observation(record: dg.EventLogRecord, scheduled: frozenset[str]) -> Observ
         at=entry.timestamp,
         run_id=entry.run_id,
         detail=_why(event),
+        fault=_fault(event),
         meaning="The run did not do its work: what it makes or checks is as it was before.",
         lasting=entry.run_id in scheduled,
     )
@@ -245,6 +248,16 @@ def _why(event: dg.DagsterEvent) -> str:
     return _first_line(innermost(error)) if error else _first_line(event.message or "")
 
 
+def _fault(event: dg.DagsterEvent) -> str:
+    """What made a run fail; empty where its process ended without a word, or it is its own affair."""
+    if event.event_specific_data is None:
+        return ""
+    data = event.job_failure_data
+    step = data.first_step_failure_event
+    error = step.step_failure_data.error if step and step.step_failure_data else data.error
+    return fault_of(error) if error else ""
+
+
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0][:300]
 
@@ -263,7 +276,7 @@ def read_instigators(
 ) -> Iterator[Observation]:
     """What schedules and sensors have done since the last look, and which were stopped by somebody.
 
-    Where ticks fail because the database does not answer, that is a fault of its own, before them.
+    Who looks was started by the process that holds the code, and has asked Dagster's storage: both answer.
 
     Args:
         instance: Dagster's.
@@ -275,6 +288,8 @@ def read_instigators(
         **{("SCHEDULE", found.name): _on(found) for found in repository.schedule_defs},
         **{("SENSOR", found.name): _on(found) for found in repository.sensor_defs},
     }
+    for answers in (CODE, STORAGE):
+        yield Observation(answers, failing=False, at=now)
     for instigator in instance.all_instigator_state():
         key = (instigator.instigator_type.value, instigator.name)
         if key in runs_by_default:
@@ -329,20 +344,15 @@ def _ticks(instance: dg.DagsterInstance, instigator: Any, state: State) -> Itera
         state.ticks[subject] = tick.timestamp
         failing = tick.status.value == "FAILURE"
         detail = _first_line(innermost(tick.error)) if tick.error else ""
-        silent = failing and is_of_the_connection(tick.error)
-        if silent or subject == _ASKS_OFTEN:
-            yield Observation(
-                DATABASE,
-                failing=silent,
-                at=tick.timestamp,
-                detail=detail,
-                meaning="SoleFlip's database does not answer: nothing is refreshed, checked or watched.",
-            )
+        fault = fault_of(tick.error) if tick.error else ""
+        if subject == _ASKS_OFTEN and fault != DATABASE:
+            yield Observation(DATABASE, failing=False, at=tick.timestamp)
         yield Observation(
             subject,
             failing=failing,
             at=tick.timestamp,
             detail=detail,
             meaning="It was to decide whether to start something, and could not.",
-            because=(DATABASE,) if silent else (),
+            fault=fault,
+            often=kind == "sensor",
         )

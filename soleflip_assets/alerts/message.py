@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from soleflip_assets.alerts.state import Alert, Kind, News, Severity
 from soleflip_assets.ground import runbook
+from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE
 from soleflip_assets.ground.settings import Settings
 
 # The code location's name, as workspace.yaml has it.
@@ -23,7 +24,9 @@ _SECTIONS = {
     "stopped": "a-schedule-or-sensor-is-stopped",
     "target": "a-target-takes-no-alerts",
     "alerts": "too-many-alerts",
-    "database": "the-database-does-not-answer",
+    DATABASE: "the-database-does-not-answer",
+    STORAGE: "dagsters-storage-does-not-answer",
+    CODE: "the-code-server-does-not-answer",
 }
 
 
@@ -124,6 +127,9 @@ def _paragraph(alert: Alert, kind: Kind) -> list[str]:
         lines.append(f"  {alert.detail}")
     if alert.with_it:
         lines.append(f"  With it: {', '.join(map(told_of, alert.with_it))}")
+    if alert.recovered_at is not None and alert.missed:
+        lines.append(f"  Not seen well since: {', '.join(map(told_of, alert.missed))}")
+        lines.append("  They come at their next time. Who cannot wait launches the job.")
     if alert.recovered_at is None:
         section = runbook_section(alert)
         lines.append(f"  {alert.meaning}")
@@ -178,7 +184,9 @@ def told_of(subject: str) -> str:
         "target": f"messages to {rest}",
         "alerts": "more than can be told one by one",
         "runs": f"runs {rest} for too long",
-        "database": "SoleFlip's database",
+        DATABASE: "SoleFlip's database",
+        STORAGE: "Dagster's storage",
+        CODE: "the code server",
     }[kind]
 
 

@@ -5,8 +5,10 @@ a target is still to be told follows from the two, so there is no queue that cou
 down: a check that failed and recovered a hundred times meanwhile is one message when the target is back. It
 is bounded, too: by the number of alerts that are kept apart, and by what is kept of each.
 
-One fault is told once. What fails only because something else does, which is told, is named in that message
-and has none of its own; when that something is over, it is forgotten, and told if it is seen failing again.
+One fault is told once, however many things fail by it. Each failure says what went wrong; what goes wrong in
+the same way at the same time is one fault. It is told of who did not answer, where that is why, otherwise of
+the first that failed. The others are its consequences: named in its message, without one of their own. It is
+over when all that look often are well again; the rest is forgotten then, and told if it fails again.
 
 The state is the cursor of the ``alerts`` sensor, as JSON. Not a table in SoleFlip's database, which is gone
 just when there is something to tell; not a file, which a second machine would not see. Dagster stores the
@@ -16,12 +18,14 @@ a hash. Here: deciding. Not here: where observations come from (events.py), what
 how it is sent (delivery.py). Times are seconds since the epoch.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Self
 
 from pydantic import BaseModel
+
+from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE
 
 HOUR = 3600.0
 # From one message to the next, while it goes on failing; the last one again and again.
@@ -49,6 +53,9 @@ MOST_MESSAGES_AT_ONCE = 5
 MOST_MESSAGES_AN_HOUR = 10
 PAUSE_SECONDS = 600.0
 
+# What fails with the same words as something that failed so long before at most, fails with it.
+TOGETHER_SECONDS = 600.0
+
 # What a shop has of checks, jobs, schedules and sensors is below a hundred. Of more failing at once one alert
 # tells, and warnings leave room for errors. With what is kept of each, the state is 200 kB at most.
 MOST_ALERTS = 100
@@ -56,8 +63,12 @@ MOST_WARNINGS = 50
 LONGEST_TEXT = 500
 TOO_MANY = "alerts:too_many"
 
-# SoleFlip's database does not answer: whatever asks it fails with it.
-DATABASE = "database"
+# What everything asks, and what it means that it does not answer: told of itself, whoever asked.
+SILENT = {
+    DATABASE: "SoleFlip's database does not answer: nothing is refreshed, checked or watched.",
+    STORAGE: "Dagster's storage does not answer: nothing is decided, started or remembered.",
+    CODE: "The process that holds the code does not answer: nothing is decided, started or watched.",
+}
 # Named in a message as having failed with what it tells of.
 MOST_NAMED = 20
 
@@ -95,6 +106,8 @@ class Observation:
         meaning: what it means, in a sentence.
         lasting: False for what nobody repeats, and nobody is reminded of: a run that a person started.
         because: subjects: where one of them fails, this does only for that reason.
+        fault: what went wrong: the same for all that fail by it; empty where only this can fail so.
+        often: whether it is seen again within a minute or so, failing or well.
     """
 
     subject: str
@@ -106,6 +119,8 @@ class Observation:
     meaning: str = ""
     lasting: bool = True
     because: Sequence[str] = ()
+    fault: str = ""
+    often: bool = False
 
 
 class Told(BaseModel):
@@ -128,6 +143,10 @@ class Alert(BaseModel):
         refused: by target, since when that refuses what it is to be told.
         because: the subject for whose sake alone it fails; empty if it does by itself.
         with_it: the first subjects that fail for its sake alone.
+        missed: those of them that nobody has seen well when it was over.
+        fault: what went wrong when it was last seen failing.
+        often: whether it is seen again soon.
+        well_at: since when it is seen well, though not all of its consequences are.
     """
 
     subject: str
@@ -146,6 +165,10 @@ class Alert(BaseModel):
     refused: dict[str, float] = {}
     because: str = ""
     with_it: list[str] = []
+    missed: list[str] = []
+    fault: str = ""
+    often: bool = False
+    well_at: float | None = None
 
     @classmethod
     def of(cls, seen: Observation) -> Self:
@@ -161,6 +184,8 @@ class Alert(BaseModel):
             meaning=seen.meaning[:LONGEST_TEXT],
             lasting=seen.lasting,
             changes=[seen.at],
+            fault=seen.fault,
+            often=seen.often,
         )
 
     def again(self, seen: Observation) -> None:
@@ -173,22 +198,23 @@ class Alert(BaseModel):
             self.recovered_at = None
             self.since = seen.at
             self.failures = 0
-            self.with_it = []
+            self.with_it, self.missed = [], []
             self.severity = seen.severity
         self.severity = max(self.severity, seen.severity)
         self.failures += 1
-        self._seen(seen)
+        self.fault, self.often, self.well_at = seen.fault, seen.often, None
+        self.seen(seen)
 
-    def recover(self, seen: Observation) -> None:
-        """It was seen well."""
-        if self.recovered_at is None:
-            self._changed(seen.at)
-            self.recovered_at = seen.at
-            self._seen(seen)
+    def recover(self, at: float) -> None:
+        """It is over."""
+        self._changed(at)
+        self.recovered_at, self.detail = at, ""
 
     def forget_the_future(self, now: float) -> None:
         """See :meth:`State.forget_the_future`; what a message says of when it failed stays as it was."""
         self.seen_at = _past(self.seen_at, now)
+        if self.recovered_at is not None:
+            self.recovered_at = _past(self.recovered_at, now)
         self.changes = [_past(at, now) for at in self.changes]
         self.refused = {name: _past(at, now) for name, at in self.refused.items()}
         for told in self.told.values():
@@ -209,7 +235,8 @@ class Alert(BaseModel):
             for told in self.told.values():
                 told.flapping = False
 
-    def _seen(self, seen: Observation) -> None:
+    def seen(self, seen: Observation) -> None:
+        """Keep what was last said of it."""
         self.seen_at, self.run_id = seen.at, seen.run_id
         self.detail = seen.detail[:LONGEST_TEXT]
         self.meaning = seen.meaning[:LONGEST_TEXT] or self.meaning
@@ -344,35 +371,83 @@ class State(BaseModel):
 
     def observe(self, seen: Observation) -> None:
         """Take note of what was seen."""
-        alert = self.alerts.get(seen.subject)
         if seen.failing:
-            if alert is not None:
-                alert.again(seen)
-            elif self._has_room(seen):
-                alert = self.alerts[seen.subject] = Alert.of(seen)
-            if alert is not None and not alert.told:
-                self._attribute(alert, seen.because)
-        elif alert is not None:
-            alert.recover(seen)
-            self._forget_consequences(alert)
+            self._failing(seen)
+        elif self.is_failing(seen.subject):
+            alert = self.alerts[seen.subject]
+            alert.well_at = seen.at
+            self._end(alert)
+            if alert.recovered_at is not None:
+                alert.seen(seen)
+
+    def _failing(self, seen: Observation) -> None:
+        if not self._is_of_before(seen):
+            if seen.fault in SILENT:
+                self._note(_of_itself(seen))
+        elif seen.often:
+            # It says soon how it is now.
+            return
+        self._note(seen)
+
+    def _note(self, seen: Observation) -> None:
+        alert = self.alerts.get(seen.subject)
+        causes = [*seen.because, *self._same(seen)]
+        if alert is not None:
+            if alert.because and alert.fault == seen.fault:
+                causes.insert(0, alert.because)
+            alert.again(seen)
+        elif self._has_room(seen):
+            alert = self.alerts[seen.subject] = Alert.of(seen)
+        if alert is not None and not alert.told:
+            self._attribute(alert, causes)
+
+    def _is_of_before(self, seen: Observation) -> bool:
+        """Whether it began before its fault was over, and ended after."""
+        return bool(seen.fault) and any(
+            seen.at <= alert.recovered_at
+            for alert in self.alerts.values()
+            if alert.recovered_at is not None and alert.fault == seen.fault
+        )
+
+    def _same(self, seen: Observation) -> Iterator[str]:
+        """What fails by the same fault, before it."""
+        if seen.fault in SILENT:
+            yield seen.fault
+        elif seen.fault:
+            for alert in self.alerts.values():
+                together = alert.lasting and seen.at - alert.seen_at <= TOGETHER_SECONDS
+                if alert.fault == seen.fault and together and not alert.because:
+                    yield alert.subject
 
     def _attribute(self, alert: Alert, causes: Iterable[str]) -> None:
         """Find out for whose sake alone something fails of which nobody was told."""
-        alert.because = next(filter(self.is_failing, causes), "")
-        if alert.because:
-            named = self.alerts[alert.because].with_it
-            if alert.subject not in named and len(named) < MOST_NAMED:
-                named.append(alert.subject)
+        alert.because = ""
+        for cause in filter(self.is_failing, causes):
+            root = self.alerts.get(self.alerts[cause].because) or self.alerts[cause]
+            if root is alert:
+                continue
+            alert.because = root.subject
+            if alert.subject not in root.with_it and len(root.with_it) < MOST_NAMED:
+                root.with_it.append(alert.subject)
+            return
 
-    def _forget_consequences(self, recovered: Alert) -> None:
-        """Of what is over: itself, if it was a consequence, and those that it had."""
-        consequences = [one for one in self.alerts.values() if one.because == recovered.subject]
-        if recovered.because:
-            consequences.append(recovered)
-        for one in consequences:
+    def _end(self, alert: Alert) -> None:
+        """It is seen well: it is over, unless others that look often still fail by it."""
+        root, at = self.alerts.get(alert.because), alert.well_at
+        consequences = [one for one in self.alerts.values() if one.because == alert.subject]
+        # Who looks often and was not seen for long was switched off, or is no more.
+        if at is None or any(
+            one.often and at - one.seen_at <= TOGETHER_SECONDS for one in consequences
+        ):
+            return
+        alert.recover(at)
+        alert.missed = [one.subject for one in consequences if one.fault]
+        for one in [*consequences, *([alert] if root else [])]:
             one.because = ""
             if not one.told:
                 del self.alerts[one.subject]
+        if root is not None:
+            self._end(root)
 
     def _due(
         self, alert: Alert, target: str, accepts: Callable[[Severity], bool], now: float
@@ -523,6 +598,12 @@ class State(BaseModel):
 
 def _past(at: float, now: float) -> float:
     return at if at <= now + SET_BACK_SECONDS else now
+
+
+def _of_itself(seen: Observation) -> Observation:
+    """That who was asked did not answer, whoever has asked."""
+    meaning = SILENT[seen.fault]
+    return replace(seen, subject=seen.fault, meaning=meaning, lasting=True, often=False)
 
 
 def subject_of(target: str) -> str:

@@ -13,7 +13,7 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from soleflip_assets.checks.question import Answer, questions_of
-from soleflip_assets.checks.shown import Markdown, check_result, markdown_table
+from soleflip_assets.checks.shown import check_result
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.sql_files import SqlFile
@@ -83,7 +83,7 @@ def _plotted(observed: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping):
             numbers |= {f"{name}/{part}": number for part, number in value.items()}
         elif _is_table(value):
-            tables[name] = Markdown(markdown_table([*value[0]], [[*row.values()] for row in value]))
+            tables[name] = value
         else:
             numbers[name] = value
     return numbers | tables

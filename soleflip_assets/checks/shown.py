@@ -91,7 +91,7 @@ def metadata_of(observed: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]
     return {
         name: _metadata(value)
         for name, value in observed.items()
-        if not (name == "examples" and value is None)
+        if not (name == "examples" and not value)
     }
 
 
@@ -108,11 +108,18 @@ def _metadata(value: Any) -> dg.MetadataValue[Any]:  # noqa: PLR0911 one return 
         case datetime():
             return dg.MetadataValue.timestamp(value)
         case list():
-            return dg.MetadataValue.json(value)
+            return dg.MetadataValue.md(_listed(value))
         case Markdown():
             return dg.MetadataValue.md(value)
         case _:
             return dg.MetadataValue.text(str(value))
+
+
+def _listed(values: list[Any]) -> str:
+    """A table of rows, a list of anything else."""
+    if values and all(isinstance(value, Mapping) for value in values):
+        return markdown_table([*values[0]], [[*row.values()] for row in values])
+    return "\n".join(f"- {value}" for value in values) or "none"
 
 
 def markdown_table(
@@ -122,13 +129,13 @@ def markdown_table(
 
     Args:
         header: the names of the columns.
-        rows: their cells; an int gets its thousands set apart.
-        numbers: the positions of the columns that are set to the right; those of ints if left out.
+        rows: their cells; a number gets its thousands set apart, and three decimals if it has any.
+        numbers: the positions of the columns that are set to the right; those of numbers if left out.
     """
     cells = list(rows)
     if numbers is None:
         first = cells[0] if cells else ()
-        numbers = [place for place, value in enumerate(first) if isinstance(value, int)]
+        numbers = [place for place, value in enumerate(first) if isinstance(value, int | float)]
     right = {*numbers}
     ruler = ["---:" if place in right else "---" for place in range(len(header))]
     lines = [header, ruler, *([_cell(value) for value in row] for row in cells)]
@@ -138,6 +145,8 @@ def markdown_table(
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:,.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 

@@ -12,6 +12,7 @@ from soleflip_assets.running.lost import end_lost_runs
 
 def main() -> None:
     """End them, with a line for each."""
+    tell("Looking for runs whose process is gone")
     with dg.DagsterInstance.get() as instance:
         for sentence in end_lost_runs(instance):
             tell(sentence)

@@ -40,15 +40,9 @@ _HEALTH = "/assets/operations/health"
 # The page that shows all assets at once: the global lineage folds them up by group.
 _LINEAGE = "/assets/inventory/stock_metrics_view?view=lineage&lineageScope=neighbors&lineageDepth=9"
 
-# What comes before the UI, and which module does it: of a database that is ours, and of another one. Not in
-# this process, which stays for as long as the UI: Dagster is 35 MB.
-_PREPARATIONS = {
-    "Deploying Phase 2": ["soleflip_assets", "deploy"],
-    "Installing the log of stock": ["soleflip_assets", "history", "install"],
-}
-_PREPARATIONS_ELSEWHERE = {
-    "Looking for runs whose process is gone": ["soleflip_assets.commands.lost"],
-}
+# What comes before the UI, and which module does it: on a database that is ours, and on another one.
+_PREPARATION = "soleflip_assets.commands.prepare"
+_PREPARATION_ELSEWHERE = "soleflip_assets.commands.lost"
 
 _READINESS = """
 {
@@ -114,10 +108,12 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
     with _signals_set(stopping), _socket_folder(household) as folder:
         try:
             processes.start_warden(environment)
-            deployed = _prepare(environment, processes, stopping, tell)
+            # It loads the code on one core while another deploys: 3 s.
+            code_socket = _start_code_server(processes, folder)
+            deployed = _prepare(environment, processes, stopping)
             if stopping.is_set():
                 return 0
-            _start_ui(processes, port, folder, stopping)
+            _start_ui(processes, port, code_socket, stopping)
             if not stopping.is_set():
                 _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
@@ -245,40 +241,44 @@ def _signals_set(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _prepare(
-    environment: Environment, processes: _Processes, stopping: threading.Event, tell: Tell
-) -> bool:
+def _prepare(environment: Environment, processes: _Processes, stopping: threading.Event) -> bool:
     """Run what comes before the UI, its progress on our terminal.
 
     Returns:
         Whether all of it succeeded; True where the database is not ours, and nothing was deployed.
     """
-    preparations = _PREPARATIONS if environment.embedded else _PREPARATIONS_ELSEWHERE
-    for what, module in preparations.items():
-        tell(what)
-        command = [sys.executable, "-m", *module]
-        preparation = processes.start("preparation", *command, stdout=None, stderr=None)
-        while preparation.process.poll() is None and not stopping.wait(0.1):
-            pass
-        processes.end(preparation)
-        if preparation.process.returncode != 0:
-            return not environment.embedded
-    return True
+    module = _PREPARATION if environment.embedded else _PREPARATION_ELSEWHERE
+    preparation = processes.start(
+        "preparation", sys.executable, "-m", module, stdout=None, stderr=None
+    )
+    while preparation.process.poll() is None and not stopping.wait(0.1):
+        pass
+    processes.end(preparation)
+    return preparation.process.returncode == 0 or not environment.embedded
 
 
-def _start_ui(processes: _Processes, port: int, folder: Path, stopping: threading.Event) -> None:
-    """Start one code server, then what asks it; return when a person finds all of it working.
+def _start_code_server(processes: _Processes, folder: Path) -> str:
+    """Start one for webserver and daemon: the daemon would start another interpreter every minute.
 
-    One for both: the daemon would start another interpreter every minute.
-
-    Raises:
-        StartupError: it takes too long, or a process has ended.
+    Returns:
+        The socket at which it answers once it has loaded the code.
     """
     socket_path = str(folder / "code.sock")
     os.environ[_SOCKET] = socket_path
     processes.start("code-server", sys.executable, "-m", "dagster", "api", "grpc", "--socket", socket_path,
                     "--module-name", "soleflip_assets.definitions", "--attribute", "defs",
                     "--location-name", "soleflip")  # fmt: skip
+    return socket_path
+
+
+def _start_ui(
+    processes: _Processes, port: int, socket_path: str, stopping: threading.Event
+) -> None:
+    """Start what asks the code server; return when a person finds all of it working.
+
+    Raises:
+        StartupError: it takes too long, or a process has ended.
+    """
     _await(lambda: _answers(socket_path), processes, stopping)
     if stopping.is_set():
         return

@@ -1,4 +1,4 @@
-"""What went wrong, for people: the error that says a setting is wrong, and the words of nested errors."""
+"""What went wrong: the error that says a setting is wrong; words of nested errors, and the fault behind."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,25 @@ _CLASS = re.compile(
 )
 _OURS = ("soleflip_assets.", "dagster._core.definitions.events.Failure")
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
-# psycopg's own class is of what libpq says: no connection, or one that broke. The others the server says.
-_NO_CONNECTION = re.compile(
-    r"psycopg\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
+# What ends all chains of a code server that is away or late: a dump, whose first line says nothing.
+_OF_THE_TRANSPORT = "grpc."
+_NUMBER = re.compile(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b", re.IGNORECASE)
+
+# What everything asks, and how Dagster records that one of them did not answer.
+DATABASE, STORAGE, CODE = "database", "storage", "code server"
+# A driver's own class is of what libpq says: no connection, or one that broke. The others the server says.
+_BROKEN = (
+    r"\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
     r"SqlclientUnableToEstablishSqlconnection|TooManyConnections)): "
 )
+_SILENT = {
+    # SoleFlip's is asked by psycopg 3, Dagster's own by psycopg 2.
+    DATABASE: re.compile(rf"psycopg{_BROKEN}"),
+    STORAGE: re.compile(rf"psycopg2{_BROKEN}"),
+    CODE: re.compile(
+        r"\S+\.(DagsterUserCodeUnreachableError: Could not|DagsterCodeLocationLoadError)"
+    ),
+}
 
 
 class ConfigurationError(Exception):
@@ -33,6 +47,7 @@ def innermost(error: Any) -> str:
         error: as Dagster keeps it, with ``message`` and ``cause``.
     """
     lines = [one.message.strip().partition("\n")[0] for one in _chain(error)]
+    lines = [line for line in lines if not line.startswith(_OF_THE_TRANSPORT)] or lines
     ours = (line for line in lines if line.startswith(_OURS))
     return _CLASS.sub("", next(ours, lines[-1]))
 
@@ -55,13 +70,21 @@ def is_of_a_check(error: Any) -> bool:
     return any(_CHECK_FAILED in one.message for one in _chain(error))
 
 
-def is_of_the_connection(error: Any) -> bool:
-    """Whether SoleFlip's database did not answer: it says nothing of what was asked.
+def fault_of(error: Any) -> str:
+    """What went wrong, the same for all that fail by it: who did not answer, else the innermost words.
 
     Args:
         error: as Dagster keeps it.
+
+    Returns:
+        ``database``, ``storage`` or ``code server``, of which it says nothing what was asked; otherwise a
+        sentence in which numbers are left out.
     """
-    return any(_NO_CONNECTION.match(one.message) for one in _chain(error))
+    for one in _chain(error):
+        for party, silent in _SILENT.items():
+            if silent.match(one.message):
+                return party
+    return _NUMBER.sub("…", innermost(error))
 
 
 def _chain(error: Any) -> Iterator[Any]:

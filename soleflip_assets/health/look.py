@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets.alerts.message import LOCATION, page_of, runbook_section, told
 from soleflip_assets.alerts.sensor import alerts as alerts_sensor
 from soleflip_assets.alerts.sensor import remembered
-from soleflip_assets.alerts.state import DATABASE, Alert, Severity
+from soleflip_assets.alerts.state import Alert, Severity
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines, runbook
 from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.errors import DATABASE
 from soleflip_assets.ground.resource import Database
 from soleflip_assets.ground.tables import STOCK_METRICS_VIEW
 from soleflip_assets.metrics.figures import FIGURES

@@ -83,6 +83,8 @@ def _ahead(moment: datetime, now: datetime) -> str:
 
 def _span(seconds: float) -> str:
     """A length of time in its largest sensible unit."""
+    if seconds < _MINUTE:
+        return "less than a minute"
     for unit, name in ((2 * _DAY, "days"), (2 * _HOUR, "h")):
         if seconds >= unit:
             return f"{seconds / (unit / 2):.0f} {name}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from soleflip_assets.checks.shown import OWNERS, markdown_table, sql_metadata
+from soleflip_assets.ground.amounts import megabytes
 from soleflip_assets.ground.private_files import private_folder, write_private_file
 from soleflip_assets.ground.state_folder import StateFolder
 from soleflip_assets.marts.catalogue import MARTS, NAMESPACE, PICTURED, TODAY, Mart
@@ -149,7 +150,8 @@ def _metadata(made: "Made") -> dict[str, Any]:
     group_name=GROUP,
     kinds={"html"},
     owners=OWNERS,
-    description="All pictures and the day's figures on one page: a file that needs no network.",
+    description="All pictures and the day's figures on one page: a file that needs no network. "
+    "`soleflip dashboard --open` shows it.",
 )
 def dashboard_page(
     context: dg.AssetExecutionContext, state: StateFolder
@@ -166,8 +168,8 @@ def dashboard_page(
     ]
     return dg.MaterializeResult(
         metadata={
-            "file": dg.MetadataValue.path(path),
-            "bytes": len(page.encode()),
+            "file": path.name,
+            "megabytes": megabytes(len(page.encode())),
             "figures": dg.MetadataValue.md(markdown_table(("", "", ""), figures)),
         }
     )

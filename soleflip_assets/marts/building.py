@@ -4,16 +4,17 @@ Here: what is asked of the engine, and what of the answer. Not here: which marts
 what Dagster records (assets.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from soleflip_assets.marts.catalogue import MARTS, Mart
+from soleflip_assets.marts.catalogue import MARTS, READ_BY_PEOPLE, Mart
 from soleflip_assets.warehouse.engine import Engine
-from soleflip_assets.warehouse.store import Warehouse
+from soleflip_assets.warehouse.store import StoredTable, Warehouse
 
 _OF_LOAD = "soleflip.loaded_at"
 
@@ -25,23 +26,59 @@ def loaded_at(engine: Engine) -> datetime | None:
     return found
 
 
-def build(warehouse: Warehouse, engine: Engine, mart: Mart, as_of: datetime) -> pa.Table:
-    """Compute a mart, and put it in the place of what it was.
+def build(
+    warehouse: Warehouse, engine: Engine, marts: Sequence[Mart], as_of: datetime
+) -> Iterator[tuple[Mart, pa.Table]]:
+    """Compute marts, each put in the place of what it was; the engine sees all of them in the end.
+
+    Writing takes a third of the time and one processor. So one is written while the next that does not read
+    it is computed.
+
+    Args:
+        warehouse: holds them.
+        engine: sees what they read.
+        marts: which, each after those that it reads.
+        as_of: when the engine's tables hold what they hold.
+
+    Yields:
+        Each with its rows.
+    """
+    with ThreadPoolExecutor(1) as writer:
+        written: dict[str, Future[StoredTable]] = {}
+        for mart in marts:
+            _see(engine, {name: written.pop(name) for name in mart.reads if name in written})
+            rows = computed(engine, mart)
+            written[mart.name] = writer.submit(stored, warehouse, mart, rows, as_of)
+            yield mart, rows
+        _see(engine, written)
+
+
+def _see(engine: Engine, written: Mapping[str, "Future[StoredTable]"]) -> None:
+    for name, table in written.items():
+        engine.see(name, table.result())
+
+
+def computed(engine: Engine, mart: Mart) -> pa.Table:
+    """The rows of a mart; where people read them, sorted by what one row is of.
+
+    The others have a row an item or a sale. To sort a million of those takes a second.
+    """
+    rows = engine.query(mart.select)
+    if mart.name not in READ_BY_PEOPLE:
+        return rows
+    return rows.sort_by([(column, "ascending") for column in mart.grain])
+
+
+def stored(warehouse: Warehouse, mart: Mart, rows: pa.Table, as_of: datetime) -> StoredTable:
+    """Put a mart in the place of what it was.
 
     Args:
         warehouse: holds it.
-        engine: sees what it reads.
         mart: which.
-        as_of: when the engine's tables hold what they hold.
-
-    Returns:
-        Its rows, sorted by what one row is of.
+        rows: of it.
+        as_of: when what it was made of held what it held.
     """
-    found = engine.query(mart.select)
-    rows = found.sort_by([(column, "ascending") for column in mart.grain])
-    table = warehouse.replace(mart.table, rows, {_OF_LOAD: as_of.isoformat()})
-    engine.see(mart.name, table)
-    return rows
+    return warehouse.replace(mart.table, rows, {_OF_LOAD: as_of.isoformat()})
 
 
 def needed(warehouse: Warehouse, asked: Sequence[Mart], as_of: datetime) -> list[Mart]:

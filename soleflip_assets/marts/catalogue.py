@@ -6,7 +6,7 @@ cannot know, and its columns. Here: reading that. Not here: computing one (build
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -122,6 +122,9 @@ PICTURED: Sequence[str] = tuple(name for names in SECTIONS.values() for name in 
 
 TODAY = "today"
 """The mart of the day's figures."""
+
+READ_BY_PEOPLE: Collection[str] = frozenset({TODAY, *PICTURED})
+"""The marts that are shown as they are; others are made of the rest."""
 
 
 def mart(name: str) -> Mart:

@@ -6,6 +6,7 @@ Here: what assets, jobs and commands ask for. Not here: what Dagster is told of 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from soleflip_assets.marts import dashboard
@@ -82,8 +83,7 @@ class Making:
                     "The warehouse is empty: load it with `soleflip warehouse load`."
                 )
             marts = needed(self._warehouse, asked, as_of)
-            built = [(mart, build(self._warehouse, engine, mart, as_of)) for mart in marts]
-            for mart, rows in built:
+            for mart, rows in [*build(self._warehouse, engine, marts, as_of)]:
                 if mart not in asked:
                     continue
                 says, header, shown = _words(mart, rows)
@@ -129,4 +129,6 @@ def _words(mart: Mart, rows: Any) -> tuple[str, Sequence[str], Sequence[Sequence
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return "" if value is None else str(value)

@@ -61,10 +61,11 @@ class _Rows(Sequence[Row]):
 
     def largest(self, name: str, count: int) -> list[Row]:
         """The rows with the largest values of a column, the largest first; of equal ones the first."""
-        known = self._table.filter(pc.is_valid(self._table[name]))
-        # Its sort is stable.
-        places = pc.sort_indices(known, [(name, "descending")])
-        rows: list[Row] = known.take(places[:count]).to_pylist()
+        values = self._table[name]
+        # Its sort is stable, and what is not known comes last.
+        places = pc.sort_indices(values, [("", "descending")])
+        known = min(count, len(values) - values.null_count)
+        rows: list[Row] = self._table.take(places[:known]).to_pylist()
         return rows
 
     def total(self, name: str) -> Any:

@@ -56,6 +56,8 @@ _PROPERTIES = {
     # An hourly load adds a manifest each time, and whoever plans a query reads all of them.
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "20",
+    # DuckDB gives each processor a row group; pyiceberg would put a million rows into one.
+    "write.parquet.row-group-limit": "131072",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }

@@ -123,7 +123,7 @@ SELECT
     'passed', counted.doubled_or_null = 0 AND last_refresh.fault IS NULL,
     'view_records', found.view_records,
     'doubled_or_null', counted.doubled_or_null,
-    'last_refresh', last_refresh.started_at,
+    'last_refresh', to_char(last_refresh.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'),
     'horizon', coalesce(last_refresh.fault || ': call soleflip refresh once', 'known')
   ) AS view_records,
   json_build_object(

@@ -15,14 +15,23 @@ WITH place AS (
 ),
 
 -- PostgreSQL writes jsonb in one way: the objects of a list stand between "}, {".
-listing AS (
+listed AS (
   SELECT
     stock_item.stock_id AS stock_id,
     stock_item.quantity AS units,
-    split_part(stock_item.listings, '}, {', place.n) AS text
+    stock_item.listings AS listings,
+    length(stock_item.listings) - length(replace(stock_item.listings, '}, {', '')) AS characters_between
   FROM stock_item
-  CROSS JOIN place
-  WHERE stock_item.state = 'on hand' AND split_part(stock_item.listings, '}, {', place.n) LIKE '%"platform": "%'
+  WHERE stock_item.state = 'on hand' AND stock_item.listings LIKE '%"platform": "%'
+),
+
+listing AS (
+  SELECT
+    listed.stock_id AS stock_id,
+    listed.units AS units,
+    split_part(listed.listings, '}, {', place.n) AS text
+  FROM listed
+  INNER JOIN place ON 4 * (place.n - 1) <= listed.characters_between
 ),
 
 named AS (
@@ -35,7 +44,9 @@ named AS (
         THEN cast(regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) AS date)
     END AS listed_day
   FROM listing
-  WHERE listing.text LIKE '%"status": "active"%' OR listing.text NOT LIKE '%"status": %'
+  WHERE
+    listing.text LIKE '%"platform": "%'
+    AND (listing.text LIKE '%"status": "active"%' OR listing.text NOT LIKE '%"status": %')
   UNION ALL
   -- The status alone may say it, too: listed_stockx.
   SELECT

@@ -8,7 +8,20 @@
 --   median_percent: by how much, percent of the price before.
 -- Locks: none; it reads the warehouse.
 
-WITH purchase AS (
+-- Few items' prices ever change: only of these, their first price is looked for.
+WITH repriced AS (
+  SELECT DISTINCT stock_event.stock_id AS stock_id
+  FROM stock_event
+  WHERE ',' || stock_event.changed || ',' LIKE '%,gross_purchase_price,%'
+),
+
+relisted AS (
+  SELECT DISTINCT stock_event.stock_id AS stock_id
+  FROM stock_event
+  WHERE ',' || stock_event.changed || ',' LIKE '%,listed_on_platforms,%'
+),
+
+purchase AS (
   SELECT
     stock_event.kind AS kind,
     stock_event.occurred_at AS occurred_at,
@@ -17,6 +30,7 @@ WITH purchase AS (
       PARTITION BY stock_event.stock_id ORDER BY stock_event.occurred_at, stock_event.event_id
     ) AS price_before
   FROM stock_event
+  INNER JOIN repriced ON repriced.stock_id = stock_event.stock_id
   WHERE
     stock_event.kind = 'baseline'
     OR stock_event.kind = 'insert'
@@ -31,6 +45,7 @@ listed AS (
     stock_event.occurred_at AS occurred_at,
     regexp_extract(stock_event.listed_on_platforms, '"ask_price": "?([0-9]+[.]?[0-9]*)', 1) AS price
   FROM stock_event
+  INNER JOIN relisted ON relisted.stock_id = stock_event.stock_id
   WHERE
     stock_event.kind = 'baseline'
     OR stock_event.kind = 'insert'

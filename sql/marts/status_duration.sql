@@ -17,7 +17,7 @@ WITH fact AS (
     stock_event.kind AS kind,
     stock_event.status AS status
   FROM stock_event
-  WHERE stock_event.kind <> 'truncate'
+  WHERE stock_event.kind IN ('baseline', 'insert', 'delete') OR ',' || stock_event.changed || ',' LIKE '%,status,%'
   UNION ALL
   SELECT DISTINCT
     earlier.stock_id AS stock_id,

@@ -36,30 +36,52 @@ WITH fact AS (
   WHERE emptied.kind = 'truncate'
 ),
 
-amount AS (
+version AS (
   SELECT
-    fact.stock_id AS stock_id,
-    fact.occurred_at AS occurred_at,
-    fact.event_id AS event_id,
     fact.units AS units,
-    CASE WHEN fact.units > 0 THEN 1 ELSE 0 END AS items,
-    CASE WHEN fact.price IS NULL THEN fact.units ELSE 0 END AS units_without_price,
-    coalesce(fact.units * fact.price, 0) AS value,
-    coalesce(cast(fact.units * fact.price * fact.roi * 0.01 AS decimal(18, 2)), 0) AS expected_profit
+    fact.price AS price,
+    fact.roi AS roi,
+    cast(fact.occurred_at AS date) AS began,
+    cast(
+      lead(fact.occurred_at) OVER (PARTITION BY fact.stock_id ORDER BY fact.occurred_at, fact.event_id) AS date
+    ) AS ended
   FROM fact
 ),
 
--- What each event added to what was there, so that a day is a running sum.
+-- What came on a day and what went, so that a day is a running sum. What came and went within it was not there at its end.
+amount AS (
+  SELECT
+    version.began AS began,
+    version.ended AS ended,
+    version.units AS units,
+    CASE WHEN version.price IS NULL THEN version.units ELSE 0 END AS units_without_price,
+    version.units * version.price AS value,
+    cast(version.units * version.price * version.roi * 0.01 AS decimal(18, 2)) AS expected_profit
+  FROM version
+  WHERE version.units > 0 AND (version.ended IS NULL OR version.ended > version.began)
+),
+
 step AS (
   SELECT
-    cast(amount.occurred_at AS date) AS day,
-    amount.items - lag(amount.items, 1, 0) OVER version AS items,
-    amount.units - lag(amount.units, 1, 0) OVER version AS units,
-    amount.units_without_price - lag(amount.units_without_price, 1, 0) OVER version AS units_without_price,
-    amount.value - coalesce(lag(amount.value) OVER version, 0) AS value,
-    amount.expected_profit - coalesce(lag(amount.expected_profit) OVER version, 0) AS expected_profit
+    amount.began AS day,
+    count(amount.units) AS items,
+    sum(amount.units) AS units,
+    sum(amount.units_without_price) AS units_without_price,
+    sum(amount.value) AS value,
+    sum(amount.expected_profit) AS expected_profit
   FROM amount
-  WINDOW version AS (PARTITION BY amount.stock_id ORDER BY amount.occurred_at, amount.event_id)
+  GROUP BY amount.began
+  UNION ALL
+  SELECT
+    amount.ended AS day,
+    -count(amount.units) AS items,
+    -sum(amount.units) AS units,
+    -sum(amount.units_without_price) AS units_without_price,
+    -sum(amount.value) AS value,
+    -sum(amount.expected_profit) AS expected_profit
+  FROM amount
+  WHERE amount.ended IS NOT NULL
+  GROUP BY amount.ended
 ),
 
 of_day AS (

@@ -271,6 +271,8 @@ class Chaos:
         told = told_by(self.sink.messages[seen:])
         twice = [f"{what} was told {number} times" for what, number in told.items() if number > 1]
         untold = [f"{fault.tells} was not told of"] if fault.tells not in " ".join(told) else []
+        if len(told) > 1:
+            twice.append(f"it was told as {len(told)} things")
         return Outcome(fault, str(self.mode), seconds, told, missed + wrong + twice + untold)
 
     def _approach(self) -> datetime:
@@ -690,8 +692,8 @@ FAULTS = (
     Fault(
         "a proxy swallows everything for 40 s", swallow_all(40), (deadlines.ANSWER_LOST, *_TICKS)
     ),
-    Fault("`kill -9` of the code server", killed("code-server"), _START),
-    Fault("`kill -9` of the process that holds the code", kill_the_code, _START),
+    Fault("`kill -9` of the code server", killed("code-server"), _START, "the code server"),
+    Fault("`kill -9` of the process that holds the code", kill_the_code, _START, "the code server"),
     KILLED_DAEMON,
     Fault(
         "`pg_terminate_backend` of all sessions",

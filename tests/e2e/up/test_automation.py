@@ -16,7 +16,7 @@ _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "so
 
 
 def test_everything_by_the_clock_is_on(ui: Ui) -> None:
-    ui.open("/automation", height=1200)
+    ui.open("/automation", height=1260)
     page = ui.page
     for schedule in ("hourly_stock_metrics_refresh info Scheduled Every hour", "weekly_watch info"):
         expect(page.get_by_role("link", name=schedule)).to_be_visible()
@@ -31,7 +31,7 @@ def test_everything_by_the_clock_is_on(ui: Ui) -> None:
 
 def test_refresh_is_on_and_its_next_tick_is_the_next_full_hour(ui: Ui) -> None:
     before = datetime.now(UTC)
-    ui.open("/locations/soleflip/schedules/hourly_stock_metrics_refresh", height=430)
+    ui.open("/locations/soleflip/schedules/hourly_stock_metrics_refresh", height=450)
     expect(ui.row("Schedule", "Every hour (0 * * * *)")).to_be_visible()
     expect(ui.page.get_by_role("row", name="Running").get_by_role("checkbox")).to_be_checked()
     shown = ui.page.get_by_role("row", name="Next tick").get_by_role("cell").last.inner_text()

@@ -1,6 +1,5 @@
 """The dashboard in a browser: from disk, offline, at every width, in the light, in the dark, on paper."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def page(browser: Browser, file: Path, scheme: str) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_page_fits_and_each_picture_is_seen(page: Page, width: str, scheme: str) -> None:
+def test_page_fits_and_each_picture_is_seen(page: Page, width: str) -> None:
     page.set_viewport_size({"width": WIDTHS[width], "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
     for name in PICTURED:
@@ -59,8 +58,6 @@ def test_page_fits_and_each_picture_is_seen(page: Page, width: str, scheme: str)
             ".map(text => text.getBoundingClientRect().height)"
         )
         assert not sizes or min(sizes) > 8
-    if folder := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"dashboard-{width}-{scheme}.png", full_page=True)
 
 
 def test_picture_is_told_to_who_cannot_see_it_and_has_its_table(page: Page) -> None:

@@ -27,7 +27,6 @@ def test_mart_shows_its_figures_as_a_table_and_its_columns(ui: Ui) -> None:
     for name, meaning in mart("age").columns.items():
         row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True))
         expect(row.first).to_contain_text(meaning)
-    ui.keep("mart")
     expect(page.get_by_text("has been lying for more than 180 days.")).to_be_visible()
     expect(page.get_by_role("columnheader", name="Since delivery", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="over 180 days", exact=True)).to_be_visible()

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Response, expect
 
 from tests.e2e.processes import Up, awaited
 from tests.e2e.up.conftest import tab
@@ -32,13 +34,6 @@ _VERDICT = """
   }
 }
 """
-_IS_VALID = """
-query IsValid($job: String!) {
-  isPipelineConfigValid(mode: "default", runConfigData: {}, pipeline: {
-    repositoryName: "__repository__", repositoryLocationName: "soleflip", pipelineName: $job
-  }) { __typename }
-}
-"""
 _JOBS = """
 {
   repositoryOrError(repositorySelector: {
@@ -46,6 +41,28 @@ _JOBS = """
   }) { ... on Repository { jobs { name } } }
 }
 """
+_METADATA = """
+fragment Shown on MetadataEntry {
+  label
+  ... on FloatMetadataEntry { floatValue }
+  ... on TextMetadataEntry { text }
+  ... on MarkdownMetadataEntry { text: mdStr }
+  ... on PathMetadataEntry { text: path }
+  ... on JsonMetadataEntry { text: jsonString }
+}
+{
+  assetNodes {
+    assetMaterializations(limit: 1) { metadataEntries { ...Shown } }
+    assetObservations(limit: 1) { metadataEntries { ...Shown } }
+    assetChecksOrError { ... on AssetChecks { checks {
+      executionForLatestMaterialization { evaluation { metadataEntries { ...Shown } } }
+    } } }
+  }
+}
+"""
+# Longer than any that three decimals can have.
+_TOO_PRECISE = re.compile(r"\d\.\d{5}")
+_RAW = re.compile(r"^\s*[\[{]")
 
 
 def verdict(up: Up) -> str:
@@ -174,22 +191,51 @@ def test_red_check_says_what_to_do_and_links_to_its_section(ui: Ui) -> None:
         assert (ink == "rgb(0, 0, 0)") == (scheme == "light")
 
 
-def test_every_job_can_be_launched_without_a_red_field(ui: Ui) -> None:
-    """Each by what the page asks the server about what it opens with; one of them by the page itself."""
+def test_metadata_of_everything_is_written_for_people(up: Up) -> None:
+    """No path of this machine, no JSON, no figure with more digits than anybody reads."""
+    shown = list(_entries(up.graphql(_METADATA)))
+    assert len(shown) > 100
+    said = [f"{one['label']}: {one.get('text') or one.get('floatValue')}" for one in shown]
+    wrong = [
+        line
+        for line in said
+        if str(up.home) in line or _TOO_PRECISE.search(line) or _RAW.search(line.partition(": ")[2])
+    ]
+    assert wrong == []
+
+
+def _entries(found: object) -> Iterator[dict[str, Any]]:
+    """All entries of metadata, wherever in an answer."""
+    if isinstance(found, dict):
+        if "label" in found:
+            yield found
+        for part in found.values():
+            yield from _entries(part)
+    elif isinstance(found, list):
+        for part in found:
+            yield from _entries(part)
+
+
+def test_every_job_opens_with_a_button_to_launch_it_and_without_a_red_field(ui: Ui) -> None:
+    """Each by its own page, which asks whether what it opens with is right, and shows the answer."""
     jobs = ui.up.graphql(_JOBS)["repositoryOrError"]["jobs"]
     names = sorted(job["name"] for job in jobs if not job["name"].startswith("__"))
-    assert "switch_metrics_mode" in names
-    refused = [
-        name
-        for name in names
-        if ui.up.graphql(_IS_VALID, job=name)["isPipelineConfigValid"]["__typename"]
-        != "PipelineConfigValidationValid"
-    ]
-    assert refused == []
+    assert {"partition_table", "restore_drill", "switch_metrics_mode"} < set(names)
+    ui.open("/jobs")
+    for name in names:
+        with ui.page.expect_response(partial(_is_judged, name)) as judged:
+            ui.follow(f"/locations/soleflip/jobs/{name}/playground")
+        found = judged.value.json()["data"]["isPipelineConfigValid"]["__typename"]
+        assert found == "PipelineConfigValidationValid", name
+        for told in ("No errors", "No missing config"):
+            expect(ui.page.get_by_text(told, exact=True), name).to_be_visible()
+        expect(ui.page.get_by_role("button", name="Launch Run"), name).to_be_enabled()
 
-    ui.open("/locations/soleflip/jobs/partition_table/playground")
-    expect(ui.page.get_by_role("button", name="Launch Run")).to_be_enabled()
-    expect(ui.page.get_by_text("Missing required config")).to_have_count(0)
+
+def _is_judged(job: str, answer: Response) -> bool:
+    """Whether it answers what the page of a job asks of the configuration that stands in it."""
+    asked = answer.request.post_data or ""
+    return "isPipelineConfigValid" in asked and f'"pipelineName":"{job}"' in asked
 
 
 def test_dangerous_job_opens_as_a_dry_run(ui: Ui) -> None:

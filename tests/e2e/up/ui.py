@@ -24,6 +24,11 @@ _CUT_BY = """element => {
   return cut;
 }"""
 
+_FOLLOW = """path => {
+  history.pushState({key: path}, "", path);
+  dispatchEvent(new PopStateEvent("popstate", {state: {key: path}}));
+}"""
+
 # A small notebook, a usual one and a screen on a desk.
 SIZES = ((1024, 768), (1440, 900), (1920, 1080))
 Scheme = Literal["light", "dark"]
@@ -66,6 +71,10 @@ class Ui:
         size: ViewportSize = {"width": width or self.width, "height": height or self.height}
         self.page.set_viewport_size(size)
         self.page.goto(f"http://127.0.0.1:{self.up.port}{path}")
+
+    def follow(self, path: str) -> None:
+        """Go to a page as its own links do, without loading the UI again: a quarter of the time."""
+        self.page.evaluate(_FOLLOW, path)
 
     def open_check(
         self, asset: str, check: str, *, width: int | None = None, height: int | None = None

@@ -1,4 +1,4 @@
-"""A schedule as the daemon records it: stopped by somebody, and its ticks."""
+"""A schedule or sensor as the daemon records it: stopped by somebody, and its ticks."""
 
 import dagster as dg
 
@@ -13,6 +13,7 @@ from dagster._core.scheduler.instigation import (
     InstigatorState,
     InstigatorStatus,
     ScheduleInstigatorData,
+    SensorInstigatorData,
     TickData,
     TickStatus,
 )
@@ -22,23 +23,27 @@ from dagster_shared.error import SerializableErrorInfo
 
 
 class Schedule:
-    """The schedule `hourly` as the daemon records it."""
+    """A schedule as the daemon records it; or a sensor."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, name: str = "hourly", *, sensor: bool = False
+    ) -> None:
         self.instance = instance
+        self.name = name
+        self.type = InstigatorType.SENSOR if sensor else InstigatorType.SCHEDULE
         origin = RemoteInstigatorOrigin(
             RemoteRepositoryOrigin(
                 InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="shop")),
                 "__repository__",
             ),
-            "hourly",
+            name,
         )
         self.state = instance.add_instigator_state(
             InstigatorState(
                 origin,
-                InstigatorType.SCHEDULE,
+                self.type,
                 InstigatorStatus.DECLARED_IN_CODE,
-                ScheduleInstigatorData(cron_schedule="0 * * * *"),
+                SensorInstigatorData() if sensor else ScheduleInstigatorData("0 * * * *"),
             )
         )
 
@@ -51,8 +56,8 @@ class Schedule:
         self.instance.create_tick(
             TickData(
                 instigator_origin_id=self.state.instigator_origin_id,
-                instigator_name="hourly",
-                instigator_type=InstigatorType.SCHEDULE,
+                instigator_name=self.name,
+                instigator_type=self.type,
                 status=TickStatus(status),
                 timestamp=at,
                 selector_id=self.state.selector_id,

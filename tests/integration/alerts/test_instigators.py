@@ -1,11 +1,17 @@
 """Ticks that failed and schedules that somebody stopped."""
 
+from collections.abc import Callable
+
+import dagster as dg
+import psycopg2
 import pytest
+
+# Private, as what only the daemon does: it asks the process that holds the code by this.
+from dagster._grpc.client import DagsterGrpcClient
 from sqlalchemy import make_url
-from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.ground.sessions import create_database_engine
-from tests.integration.alerts.conftest import Daemon
+from tests.integration.alerts.conftest import SENSORS, Daemon
 from tests.integration.alerts.schedule import Schedule
 from tests.integration.alerts.sink import Sink
 
@@ -60,19 +66,73 @@ def test_schedule_that_somebody_stopped_is_told_until_it_runs_again(
     ]
 
 
-def test_tick_that_a_silent_database_fails_is_told_as_that(
-    daemon: Daemon, sink: Sink, schedule: Schedule
-) -> None:
-    """As psycopg and SQLAlchemy put it; that the database answers again, the sensor `watch` says."""
-    with pytest.raises(OperationalError) as refused:
-        create_database_engine(make_url("postgresql://127.0.0.1:1/shop")).connect()
-    daemon.clock.now += 60
-    schedule.tick(daemon.clock.now, "FAILURE", refused.value)
-    daemon.tick(1)
+def _refused(ask: Callable[[], object]) -> Exception:
+    """How it fails to ask somebody who is not there, in the words of who asks."""
+    with pytest.raises(Exception, match=r"(?i)refused|not reach") as refused:
+        ask()
+    return refused.value
 
-    assert sink.titles == ["[SoleFlip] ERROR: database failing"]
-    told = sink.messages[0]["message"]
-    assert "SoleFlip's database: ERROR" in told
-    assert "Connection refused" in told
-    assert "With it: ticks of the schedule hourly" in told
-    assert "First: Is the server up" in told
+
+def _database_is_away() -> Exception:
+    return _refused(create_database_engine(make_url("postgresql://127.0.0.1:1/shop")).connect)
+
+
+def _storage_is_away() -> Exception:
+    return _refused(lambda: psycopg2.connect("postgresql://127.0.0.1:1/dagster"))
+
+
+def _code_server_is_dead() -> Exception:
+    return _refused(lambda: DagsterGrpcClient(port=1).list_repositories())
+
+
+def _statement_is_too_slow() -> str:
+    return "psycopg.errors.QueryCanceled: canceling statement due to statement timeout"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (_database_is_away, ["database", "Connection refused", "the-database-does-not-answer"]),
+        (_storage_is_away, ["storage", "Connection refused", "dagsters-storage-does-not-answer"]),
+        (_code_server_is_dead, ["code server", "not reach", "the-code-server-does-not-answer"]),
+        (_statement_is_too_slow, ["watch", "due to statement timeout", "a-tick-failed"]),
+    ],
+)
+def test_outage_that_fails_all_ticks_is_told_once_with_what_fails_by_it_and_its_end_once(
+    instance: dg.DagsterInstance,
+    daemon: Daemon,
+    sink: Sink,
+    fault: Callable[[], str | Exception],
+    told: list[str],
+) -> None:
+    """A deadline that all run into, too. In the words of who could not ask: psycopg, gRPC, PostgreSQL."""
+    name, *said = told
+    instance.wipe_all_schedules()
+    everyone = [Schedule(instance, name, sensor=True) for name in SENSORS]
+    hourly = Schedule(instance)
+    for status, who in (
+        ("FAILURE", [*everyone, hourly]),
+        ("FAILURE", everyone),
+        ("SKIPPED", everyone),
+        ("SKIPPED", everyone),
+    ):
+        for one in who:
+            daemon.clock.now += 10
+            one.tick(daemon.clock.now, status, fault() if status == "FAILURE" else "")
+        daemon.tick(1)
+
+    assert sink.titles == [
+        f"[SoleFlip] ERROR: {name} failing",
+        f"[SoleFlip] recovered: {name} recovered",
+    ]
+    first, last = (message["message"] for message in sink.messages)
+    for words in (*said, "First: "):
+        assert words in first
+    for message in (first, last):
+        named = message.partition("With it: ")[2].partition("\n")[0]
+        assert named.split(", ")[-3:] == [
+            "ticks of the sensor health",
+            "ticks of the sensor warehouse_after_refresh",
+            "ticks of the schedule hourly",
+        ]
+    assert "Not seen well since: ticks of the schedule hourly" in last

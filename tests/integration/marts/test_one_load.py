@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from soleflip_assets.marts import making
-from soleflip_assets.marts.building import build
+from soleflip_assets.marts import building
+from soleflip_assets.marts.building import stored
 from soleflip_assets.marts.catalogue import MARTS, Mart, mart
 from soleflip_assets.marts.making import Made, Making
 from soleflip_assets.warehouse.shop import Shop
@@ -73,14 +73,14 @@ def test_load_that_comes_between_two_marts_is_in_none_of_them(
     last = loading.warehouse.last_load
     assert last
 
-    def build_beside_a_load(*arguments: Any) -> Any:
-        monkeypatch.setattr(making, "build", build)
-        rows = build(*arguments)
+    def stored_beside_a_load(*arguments: Any) -> Any:
+        monkeypatch.setattr(building, "stored", stored)
+        table = stored(*arguments)
         _write(loading)
         loading.load()
-        return rows
+        return table
 
-    monkeypatch.setattr(making, "build", build_beside_a_load)
+    monkeypatch.setattr(building, "stored", stored_beside_a_load)
     made = _made(loading)
     assert _wrong(made) == []
     assert made["reservation_funnel"].rows == 0

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from soleflip_assets.marts.building import build, compare, loaded_at
-from soleflip_assets.marts.catalogue import MARTS, Mart
+from soleflip_assets.marts.catalogue import MARTS, Mart, mart
 from soleflip_assets.warehouse.engine import Engine, duckdb_engine
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import missing
@@ -101,7 +101,7 @@ def by_duckdb(warehouse: Warehouse) -> dict[str, pa.Table]:
     with duckdb_engine(warehouse) as engine:
         as_of = loaded_at(engine)
         assert as_of
-        return {mart.name: build(warehouse, engine, mart, as_of) for mart in MARTS}
+        return {mart.name: rows for mart, rows in build(warehouse, engine, MARTS, as_of)}
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +127,10 @@ def test_mart_that_spark_computes_is_stored_and_adds_up(
 ) -> None:
     as_of = loaded_at(spark)
     assert as_of
-    for name in ("platforms", "stock_item"):
-        mart = next(mart for mart in MARTS if mart.name == name)
-        build(warehouse, spark, mart, as_of)
-        assert _rows(warehouse.read(mart.table)) == _rows(by_duckdb[name])
-        assert all(found.equal for found in compare(spark, mart))
+    marts = [mart("platforms"), mart("stock_item")]
+    for mart_, _ in [*build(warehouse, spark, marts, as_of)]:
+        assert _rows(warehouse.read(mart_.table)) == _rows(by_duckdb[mart_.name])
+        assert all(found.equal for found in compare(spark, mart_))
 
 
 def _rows(table: pa.Table) -> list[tuple[Any, ...]]:

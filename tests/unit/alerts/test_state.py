@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soleflip_assets.alerts.message import compose
 from soleflip_assets.alerts.state import (
     CALM_SECONDS,
-    DATABASE,
     HOUR,
     MOST_NAMED,
     TOO_MANY,
@@ -20,6 +20,7 @@ from soleflip_assets.alerts.state import (
     State,
     subject_of,
 )
+from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE
 
 CHECK = "check:inventory/stock:financial_data_consistent"
 OTHER = "check:inventory/stock:stock_records_kept"
@@ -466,8 +467,10 @@ def stale(at: float, severity: Severity = Severity.ERROR) -> Observation:
     return Observation(STALE, failing=True, at=at, severity=severity, because=(REFRESH,))
 
 
-def silent(subject: str, at: float) -> Observation:
-    return Observation(subject, failing=True, at=at, because=(DATABASE,))
+def silent(subject: str, at: float, fault: str = DATABASE) -> Observation:
+    """A failed tick: of a sensor, which looks again soon, or a schedule."""
+    often = subject.startswith("sensor:")
+    return Observation(subject, failing=True, at=at, fault=fault, often=often)
 
 
 def test_what_is_too_old_because_its_job_fails_is_told_with_that_alone() -> None:
@@ -532,7 +535,6 @@ def test_all_that_asks_a_database_that_is_away_is_one_message_and_one_recovery()
     state, sink = new_state(), Inbox()
     schedules = [f"schedule:{number}" for number in range(30)]
     for at, schedule in enumerate(schedules):
-        state.observe(failing(DATABASE, at=at))
         state.observe(silent(schedule, at))
         sink.collect(state, at)
     assert sink.subjects == [DATABASE]
@@ -543,3 +545,143 @@ def test_all_that_asks_a_database_that_is_away_is_one_message_and_one_recovery()
     sink.collect(state, 101)
     assert sink.subjects == [DATABASE, DATABASE]
     assert state.faults == []
+
+
+WATCH, WEEKLY = "sensor:watch", "schedule:weekly_watch"
+SENSORS = [
+    f"sensor:{name}" for name in ("alerts", "watch", "health", "expire_reservations_when_due")
+]
+WORDS = "canceling statement due to lock timeout"
+
+
+@pytest.mark.parametrize("party", [DATABASE, STORAGE, CODE])
+def test_whoever_does_not_answer_is_told_once_and_is_over_when_all_who_look_often_are_well(
+    party: str,
+) -> None:
+    state, sink = new_state(), Inbox()
+    for at, subject in enumerate([*SENSORS, WEEKLY, *SENSORS]):
+        state.observe(silent(subject, at, party))
+        sink.collect(state, at)
+    for at, subject in enumerate([party, *SENSORS], start=100):
+        assert state.is_failing(party)
+        state.observe(well(subject, at))
+        sink.collect(state, at)
+    state.observe(silent(WATCH, 100, party))  # began while the others were not yet well
+    sink.collect(state, 200)
+
+    assert [(kind, subjects) for _, kind, subjects in sink.got] == [
+        (Kind.FAILING, [party]),
+        (Kind.RECOVERED, [party]),
+    ]
+    assert state.alerts[party].with_it == [*SENSORS, WEEKLY]
+    assert state.alerts[party].missed == [WEEKLY]
+
+
+def test_ticks_that_fail_with_the_same_words_at_the_same_time_are_one_fault() -> None:
+    """Of schedules, too; told of the first, and over when the sensors among them are well."""
+    state, sink = new_state(), Inbox()
+    for at, subject in enumerate([WEEKLY, *SENSORS]):
+        state.observe(silent(subject, at, WORDS))
+        sink.collect(state, at)
+    assert state.alerts[WEEKLY].with_it == SENSORS
+    for at, subject in enumerate([WEEKLY, *SENSORS], start=100):
+        assert state.is_failing(WEEKLY)
+        state.observe(well(subject, at))
+        sink.collect(state, at)
+
+    assert sink.subjects == [WEEKLY, WEEKLY]
+    assert state.faults == []
+
+
+def test_ticks_that_fail_otherwise_or_much_later_are_faults_of_their_own() -> None:
+    state, sink = new_state(), Inbox()
+    first, other, late = SENSORS[:3]
+    state.observe(silent(first, 0, WORDS))
+    state.observe(silent(other, 1, "No module named 'shop'"))
+    state.observe(silent(late, 10 * HOUR, WORDS))
+    sink.collect(state, 10 * HOUR)
+
+    assert sink.subjects == [first, other, late]
+
+
+def test_who_fails_on_although_the_fault_is_over_or_for_another_reason_is_told() -> None:
+    state, sink = new_state(), Inbox()
+    state.observe(silent(WATCH, 0))
+    state.observe(silent(WEEKLY, 0))
+    sink.collect(state, 1)
+    state.observe(silent(WATCH, 30, "Phase 2 was deployed here, is not any more"))
+    state.observe(well(DATABASE, 30))
+    sink.collect(state, 31)
+    state.observe(silent(WEEKLY, 60, WORDS))
+    sink.collect(state, 61)
+
+    assert sink.subjects == [DATABASE, DATABASE, WATCH, WEEKLY]
+
+
+def test_run_that_fails_with_the_database_is_named_and_said_to_be_still_undone() -> None:
+    state, sink = new_state(), Inbox()
+    for subject in (REFRESH, WATCH):
+        state.observe(silent(subject, 0))
+    (news,) = sink.collect(state, 1)
+    assert "With it: job refresh_stock_metrics, ticks of the sensor watch" in compose(news).body
+
+    state.observe(well(DATABASE, 30))
+    state.observe(well(WATCH, 30))
+    (news,) = sink.collect(state, 31)
+    assert "Not seen well since: job refresh_stock_metrics\n" in compose(news).body
+
+
+def test_run_that_failed_with_an_outage_and_is_seen_after_it_is_told_alone() -> None:
+    """What is seen often says soon how it is; a run may be repeated tomorrow."""
+    state, sink = new_state(), Inbox()
+    state.observe(silent(WATCH, 0))
+    sink.collect(state, 1)
+    for subject in (WATCH, DATABASE):
+        state.observe(well(subject, 30))
+    sink.collect(state, 31)
+    state.observe(silent(REFRESH, 20))
+    sink.collect(state, 40)
+
+    assert sink.subjects == [DATABASE, DATABASE, REFRESH]
+
+
+def test_outage_that_comes_and_goes_is_said_to_flap_once() -> None:
+    state, sink = new_state(), Inbox()
+    for minute in range(0, 60, 2):
+        for subject in SENSORS:
+            state.observe(silent(subject, minute * 60, CODE))
+        sink.collect(state, minute * 60)
+        for subject in (*SENSORS, CODE):
+            state.observe(well(subject, minute * 60 + 60))
+        sink.collect(state, minute * 60 + 60)
+
+    assert [kind for _, kind, _ in sink.got].count(Kind.FLAPPING) == 1
+    assert sink.subjects == [CODE] * 6
+
+
+def test_clock_that_is_set_back_hides_no_outage() -> None:
+    """What fails now began, by the clock, before the last one was over."""
+    state, sink = new_state(), Inbox()
+    state.observe(silent(WATCH, 10 * HOUR))
+    sink.collect(state, 10 * HOUR)
+    for subject in (WATCH, DATABASE):
+        state.observe(well(subject, 10 * HOUR + 30))
+    sink.collect(state, 10 * HOUR + 31)
+    state.forget_the_future(9 * HOUR)
+    state.observe(silent(WATCH, 9 * HOUR + 20))
+    sink.collect(state, 9 * HOUR + 21)
+
+    assert sink.subjects == [DATABASE] * 3
+
+
+def test_sensor_that_somebody_stops_does_not_keep_a_fault_open() -> None:
+    state, sink = new_state(), Inbox()
+    for subject in SENSORS:
+        state.observe(silent(subject, 0, CODE))
+    sink.collect(state, 1)
+    for minute in range(12):
+        for subject in (*SENSORS[1:], CODE):
+            state.observe(well(subject, minute * 60))
+        sink.collect(state, minute * 60)
+
+    assert sink.subjects == [CODE, CODE]

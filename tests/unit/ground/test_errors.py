@@ -1,0 +1,61 @@
+"""Which fault is behind an error, as Dagster records it."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE, fault_of, innermost
+
+
+@dataclass
+class Recorded:
+    """As SerializableErrorInfo."""
+
+    message: str
+    cause: "Recorded | None" = None
+
+
+def code_server(said: str) -> Recorded:
+    """The three of a chain, outside first."""
+    dump = Recorded(
+        "grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n"
+    )
+    unreachable = "dagster._core.errors.DagsterUserCodeUnreachableError: "
+    waits = "Unable to reach the user code server for sensor watch. Sensor will resume execution later.\n"
+    return Recorded(unreachable + waits, Recorded(unreachable + said, dump))
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (Recorded("psycopg.OperationalError: connection refused"), DATABASE),
+        (Recorded("psycopg.errors.AdminShutdown: terminating connection"), DATABASE),
+        (Recorded("x.YError: z", Recorded("psycopg.errors.ConnectionTimeout: timeout")), DATABASE),
+        (Recorded("psycopg2.OperationalError: server closed the connection"), STORAGE),
+        (code_server("Could not reach user code server. gRPC Error code: UNAVAILABLE\n"), CODE),
+        (code_server("Could not reach user code server\n"), CODE),
+        (
+            Recorded("dagster._core.errors.DagsterCodeLocationLoadError: Failure loading soleflip"),
+            CODE,
+        ),
+        (Recorded("psycopg.errors.LockNotAvailable: after 5000 ms"), "after … ms"),
+        (
+            Recorded("SyntaxError: invalid syntax (jobs.py, line 3)"),
+            "invalid syntax (jobs.py, line …)",
+        ),
+        (
+            code_server(
+                "The sensor tick timed out due to taking longer than 60 seconds to execute.\n"
+            ),
+            "The sensor tick timed out due to taking longer than … seconds to execute.",
+        ),
+    ],
+)
+def test_fault_is_the_same_for_all_that_fail_by_it(error: Recorded, fault: str) -> None:
+    """Who did not answer; otherwise the innermost words, without numbers."""
+    assert fault_of(error) == fault
+
+
+def test_what_the_transport_dumps_is_not_told() -> None:
+    said = "Could not reach user code server. gRPC Error code: UNAVAILABLE"
+    assert innermost(code_server(said)) == said
