@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install tools up test lint audit format bench bench-quick screenshots session containers celery clusters spark lock clean
+.PHONY: help install tools up test lint audit format bench bench-quick screenshots session containers systemd helm celery clusters spark lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,13 @@ session: tools ## Renew docs/session.txt, a session of every command
 
 containers: tools ## Build, run and kill deploy/compose.yaml's containers (root, podman, podman-compose)
 	CONTAINERS=benchmarks/results/containers.md $(BIN)/python -m pytest tests/e2e/test_containers.py
+
+systemd: tools ## Run deploy/systemd on a machine of its own and kill each service (root, podman)
+	SYSTEMD=benchmarks/results/systemd.md $(BIN)/python -m pytest tests/e2e/test_systemd.py
+
+helm: clusters tools ## Render deploy/kubernetes with Dagster's chart and check it (CHART=its folder, needs helm)
+	HELM_CHART=$(or $(CHART),$(error Say where Dagster's chart is: make helm CHART=FOLDER)) \
+	  HELM=benchmarks/results/helm.md $(BIN)/python -m pytest tests/e2e/test_helm.py
 
 celery: clusters tools ## Run jobs on two Celery workers and kill one (needs Debian's rabbitmq-server)
 	CELERY=benchmarks/results/celery.md $(BIN)/python -m pytest tests/e2e/test_celery.py
