@@ -1,10 +1,12 @@
 # The verbs of the project. `make` alone lists them.
 PYTHON ?= python3
+# In an activated .venv, the interpreter that it was made with: .venv itself has no pip.
+BASE = $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)')
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
+PIP_INSTALL = $(BASE) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --no-deps
 
-.PHONY: help install tools up test lint audit format bench bench-quick screenshots session containers systemd helm celery clusters spark lock clean
+.PHONY: help install tools up test lint audit format bench bench-quick screenshots session containers systemd helm chart celery clusters spark lock clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +17,7 @@ install: $(VENV)/.installed ## Create .venv and install what running needs, from
 # install into another interpreter since 22.3.
 $(VENV)/.installed: requirements.lock requirements-warehouse.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv --clear --without-pip $(VENV)
+	$(BASE) -m venv --clear --without-pip $(VENV)
 	$(PIP_INSTALL) --require-hashes -r requirements.lock
 	$(PIP_INSTALL) --require-hashes -r requirements-warehouse.lock
 	$(PIP_INSTALL) --no-build-isolation --editable .
@@ -73,9 +75,12 @@ containers: tools ## Build, run and kill deploy/compose.yaml's containers (root,
 systemd: tools ## Run deploy/systemd on a machine of its own and kill each service (root, podman)
 	SYSTEMD=benchmarks/results/systemd.md $(BIN)/python -m pytest tests/e2e/test_systemd.py
 
-helm: clusters tools ## Render deploy/kubernetes with Dagster's chart and check it (CHART=its folder, needs helm)
-	HELM_CHART=$(or $(CHART),$(error Say where Dagster's chart is: make helm CHART=FOLDER)) \
-	  HELM=benchmarks/results/helm.md $(BIN)/python -m pytest tests/e2e/test_helm.py
+helm: chart clusters tools ## Render deploy/kubernetes with Dagster's chart and check it (CHART=its folder, needs helm)
+	HELM_CHART=$(CHART) HELM=benchmarks/results/helm.md $(BIN)/python -m pytest tests/e2e/test_helm.py
+
+# Before anything is installed.
+chart:
+	@$(if $(CHART),,$(error Say where Dagster's chart is: make helm CHART=FOLDER))
 
 celery: clusters tools ## Run jobs on two Celery workers and kill one (needs Debian's rabbitmq-server)
 	CELERY=benchmarks/results/celery.md $(BIN)/python -m pytest tests/e2e/test_celery.py
