@@ -416,7 +416,8 @@ class Deployer(AbstractContextManager["Deployer"]):
         return bool(self.connection.exec_driver_sql(look.as_string()).scalar_one())
 
     def _drop(self, unwanted: DatabaseObject) -> None:
-        # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is.
+        # Never CASCADE: what depends on it is somebody's, and PostgreSQL then says what it is. IF EXISTS:
+        # a file drops by itself what it cannot replace.
         words = unwanted.kind.upper()
         if _is_concurrent([unwanted.statement]):
             words += " CONCURRENTLY"
@@ -427,7 +428,8 @@ class Deployer(AbstractContextManager["Deployer"]):
         else:
             name = sql.SQL("{}").format(sql.Identifier(unwanted.schema, unwanted.name))
         execute_statement(
-            self.connection, sql.SQL("DROP {} {}").format(sql.SQL(words), name).as_string()
+            self.connection,
+            sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(words), name).as_string(),
         )
 
     def _retrying(

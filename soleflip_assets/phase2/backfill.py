@@ -79,6 +79,7 @@ def backfill(deployer: Deployer, preference: Preference, *, anew: bool = False) 
         progress = Progress()
 
     number = ledger.start(deployer.connection, STEP, _FUNCTION.checksum, vars(progress))
+    run_statement(deployer.connection, "backfill/analyse.sql")
     remaining = query_one(deployer.connection, "backfill/remaining.sql", after=progress.after)
     _run(deployer, preference, number, progress, total=progress.visited + int(remaining["rows"]))
     ledger.finish(deployer.connection, number, vars(progress))

@@ -28,7 +28,8 @@
 -- Until the backfill has come to a stock row, what its new columns do not say is said by its legacy rows alone: NULL
 -- and the default 0 of such a column are given only where they were written.
 --
--- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time.
+-- Locks: SHARE ROW EXCLUSIVE on stock and on each legacy table for an instant, one trigger at a time; run again by hand,
+--        ACCESS EXCLUSIVE on postponed, too.
 -- Again: safe.
 --
 -- Four settings hold for the transaction. They are set by set_config: only a superuser may give a function a SET clause for
@@ -360,10 +361,17 @@ BEGIN
 END
 $function$;
 
+-- A constraint trigger has no OR REPLACE.
+BEGIN;
+
+DROP TRIGGER IF EXISTS soleflip_carry_postponed ON inventory_ops.postponed;
+
 CREATE CONSTRAINT TRIGGER soleflip_carry_postponed
 AFTER INSERT ON inventory_ops.postponed
 DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION inventory_ops.carry_at_last();
+
+COMMIT;
 
 -- New to old: the legacy row that counts is given what stock says --------------------------------------------------
 

@@ -27,6 +27,8 @@ def test_everything_by_the_clock_is_on(ui: Ui) -> None:
     assert len(on) > 8
     expect(switches).to_have_count(len(on))
     ui.keep("automation")
+    for _ in ui.looks():
+        ui.require_whole(page.get_by_role("link", name="weekly_watch info"))
 
 
 def test_refresh_is_on_and_its_next_tick_is_the_next_full_hour(ui: Ui) -> None:

@@ -139,10 +139,14 @@ def process_killed(databases: Databases, url: URL, moment: Moment) -> bool:
     process.start()
     process.join()
     assert process.exitcode in {0, -signal.SIGKILL}
-    with connect(url) as observer:
-        # A session ends when it would answer; until then it is still deploying.
-        await_row(observer, f"SELECT 1 WHERE NOT EXISTS (SELECT {_SESSIONS})")
+    await_end_of_sessions(url)
     return process.exitcode != 0
+
+
+def await_end_of_sessions(url: URL) -> None:
+    """Wait until the server has seen that a deployment has died: a session ends when it would answer."""
+    with connect(url) as observer:
+        await_row(observer, f"SELECT 1 WHERE NOT EXISTS (SELECT {_SESSIONS})")
 
 
 def killed_at_change(url: URL, number: int) -> bool:
@@ -156,6 +160,7 @@ def killed_at_change(url: URL, number: int) -> bool:
     process.start()
     process.join()
     assert process.exitcode in {0, -signal.SIGKILL}
+    await_end_of_sessions(url)
     return process.exitcode != 0
 
 

@@ -29,6 +29,7 @@ from tests.integration.phase2.deaths import (
     CrashError,
     Moment,
     any_moment,
+    await_end_of_sessions,
     backend_terminated,
     count_statements,
     process_killed,
@@ -60,6 +61,8 @@ def dies_around_a_record(url: URL, number: int, when: str) -> bool:
         with Deployer(engine, ignore) as deployer:
             deploy(deployer)
     except CrashError:
+        engine.dispose()
+        await_end_of_sessions(url)
         return True
     return False
 

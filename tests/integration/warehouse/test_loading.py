@@ -90,10 +90,11 @@ def test_event_that_met_no_month_is_taken_and_taken_once_when_it_moves(
 def test_emptied_and_deleted_stock_is_told_of(loading: Loading, shop: Connection) -> None:
     loading.load()
     shop.execute("DELETE FROM inventory.stock WHERE id = (SELECT id FROM inventory.stock LIMIT 1)")
-    # While they mirror stock, they refuse to be emptied with it.
+    # While they mirror stock, they refuse to be emptied with it. As their retirement does:
     shop.execute(
         "DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics CASCADE"
     )
+    shop.execute("DROP FUNCTION inventory_ops.stock_truncated CASCADE")
     shop.execute("TRUNCATE inventory.stock CASCADE")
     loading.load()
     kinds = loading.warehouse.read("raw.stock_event")["kind"].to_pylist()
