@@ -44,7 +44,9 @@ SELECT
   'EUR',
   stock.updated_at + interval '30 days'
 FROM inventory.stock
-WHERE stock.status = 'listed_stockx' AND stock.external_ids ? 'stockx_listing_id';
+WHERE stock.status = 'listed_stockx' AND stock.external_ids ? 'stockx_listing_id'
+-- The ids are drawn at random: of 200,000 items two have the same.
+ON CONFLICT (stockx_listing_id) DO NOTHING;
 
 ALTER TABLE sales."order"
   ADD CONSTRAINT order_inventory_item_id_fkey FOREIGN KEY (inventory_item_id) REFERENCES inventory.stock (id);

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -16,7 +17,7 @@ from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.steps import EXPAND, deploy
-from tests.conftest import Databases, connect
+from tests.conftest import Databases, connect, running_databases
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
 from tests.integration.phase2.sides import OTHER, S, differences, rows, run, side_of, small_shop
 from tests.integration.phase2.state import contents
@@ -269,6 +270,40 @@ def test_what_a_trigger_writes_that_forbids_its_row_is_carried_over_at_the_commi
             assert differences(connection) == []
             left = run(connection, "SELECT count(*) FROM inventory_ops.postponed").scalar_one()
             assert left == 0
+
+
+@pytest.fixture(scope="module")
+def databases_in_german() -> Iterator[Databases]:
+    """On a server that speaks German, as one that was installed in Germany does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LANGUAGE", "de")
+        yield from running_databases("15", lc_messages="C.UTF-8")
+
+
+_NOTE = "UPDATE inventory.stock_metrics SET reserved_quantity = 2 WHERE stock_id = $1;"
+NOTING = {"plpgsql": f"BEGIN {_NOTE} RETURN 5; END", "sql": f"{_NOTE} SELECT 5"}
+
+
+@pytest.mark.parametrize("language", NOTING)
+def test_function_that_writes_the_other_side_is_known_in_any_language(
+    databases_in_german: Databases, language: str
+) -> None:
+    """Who is at work is read from PostgreSQL's own words, which are translated."""
+    engine = changed_shop(
+        databases_in_german,
+        f"CREATE FUNCTION public.noting(uuid) RETURNS integer LANGUAGE {language} "
+        f"AS $$ {NOTING[language]} $$",
+    )
+    with connect(engine.url) as connection:
+        with pytest.raises(DBAPIError, match="Division durch Null"):
+            run(connection, "SELECT 1 / 0")
+        run(connection, "BEGIN")
+        run(connection, "UPDATE inventory.stock SET quantity = public.noting(id)")
+        assert [row["reserved_quantity"] for row in rows(connection, "stock")] == [2, 2]
+        run(connection, "UPDATE inventory.stock_metrics SET reserved_quantity = 1")
+        assert [row["reserved_quantity"] for row in rows(connection, "stock")] == [1, 1]
+        run(connection, "COMMIT")
+        assert differences(connection) == []
 
 
 def test_trigger_that_forbids_each_try_is_refused(databases: Databases) -> None:
