@@ -213,7 +213,7 @@ BEGIN
     FROM regexp_split_to_table(stack, chr(10)) AS line
     WHERE CASE
       WHEN line ~ 'PL/[A-Za-z]' THEN strpos(line, 'inventory_ops.') = 0
-      ELSE line ~ 'SQL[^"]{0,30}[^[:alnum:]_ -] ?[[:alpha:]_][[:alnum:]_$]* ?[^[:alnum:]_ ][^"=(]*[0-9]$'
+      ELSE line ~ 'SQL[^"]{0,30}[^A-Za-z0-9_ -] ?[A-Za-z_][A-Za-z0-9_$]* ?[^A-Za-z0-9_ ][^"=(]*[0-9]$'
     END
   );
 END
