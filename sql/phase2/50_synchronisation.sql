@@ -42,6 +42,9 @@
 -- a condition anew for each statement, which costs a write to another column 9 us, and the same comparison in the
 -- function 5 us, of 28.
 --
+-- A name that a statement does not qualify is a variable of ours, whatever columns the shop's tables have beside those
+-- that we know. No string has a backslash in it: standard_conforming_strings is the writer's.
+--
 -- Two versions that write the same stock row at the same moment, one through stock and one through a legacy
 -- table, lock the two rows in opposite order: PostgreSQL then ends one of them (SQLSTATE 40P01), to be retried.
 
@@ -61,6 +64,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   INSERT INTO inventory_ops.stock_trace (stock_id)
   VALUES (target)
@@ -75,6 +79,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   IF legacy = 'stock_lifecycle' THEN
     RETURN (
@@ -103,6 +108,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   RETURN QUERY
   SELECT
@@ -144,6 +150,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   RETURN QUERY
   SELECT
@@ -207,13 +214,14 @@ LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   RETURN (
     SELECT count(*)
     FROM regexp_split_to_table(stack, chr(10)) AS line
     WHERE CASE
-      WHEN line ~ 'PL/[A-Za-z]' THEN strpos(line, 'inventory_ops.') = 0
-      ELSE line ~ 'SQL[^"]{0,30}[^A-Za-z0-9_ -] ?[A-Za-z_][A-Za-z0-9_$]* ?[^A-Za-z0-9_ ][^"=(]*[0-9]$'
+      WHEN line ~ 'PL/[A-Za-z]' THEN line !~ '[[:<:]]inventory_ops"?[.]'
+      ELSE line ~ 'SQL[^"]{0,30}[^A-Za-z0-9_ -] ?[^ "()=,.;]+ ?[^A-Za-z0-9_ ][^"=(]*[0-9]$'
     END
   );
 END
@@ -231,9 +239,10 @@ RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   client CONSTANT text := translate(current_query(), concat(chr(9), chr(10), chr(13)), '   ');
-  name CONSTANT text := split_part(relation::text, '.', 2);
+  name CONSTANT text := (SELECT pg_class.relname FROM pg_class WHERE pg_class.oid = relation);
   inner_stack text;
   functions integer := inventory_ops.foreign_functions(stack);
   pending text := coalesce(current_setting('soleflip.postponed', true), '');
@@ -253,7 +262,7 @@ BEGIN
       -- BEFORE, for each row.
       AND pg_trigger.tgtype & 3 = 3
       AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace
-      AND strpos(stack, pg_proc.proname || '()') > 0
+      AND strpos(stack, quote_ident(pg_proc.proname) || '()') > 0
   ) THEN
     -- Between a statement that writes the table and here: a function that it calls for each row, and no AFTER trigger, which
     -- comes when the rows are written.
@@ -273,7 +282,7 @@ BEGIN
       JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
       WHERE NOT pg_trigger.tgisinternal
         AND pg_proc.pronamespace <> 'inventory_ops'::regnamespace
-        AND strpos(inner_stack, pg_proc.proname || '()') > 0
+        AND strpos(inner_stack, quote_ident(pg_proc.proname) || '()') > 0
     ) THEN
       RETURN false;
     END IF;
@@ -298,6 +307,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   pending CONSTANT text := current_setting('soleflip.postponed');
   first CONSTANT bigint := split_part(pending, ' ', 1);
@@ -389,6 +399,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   fact text;
 BEGIN
@@ -415,6 +426,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
@@ -545,6 +557,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
@@ -660,6 +673,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   stack text;
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
@@ -771,6 +785,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
   legacy regclass;
@@ -821,6 +836,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   taking text;
 BEGIN
@@ -910,6 +926,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
 BEGIN
@@ -933,6 +950,7 @@ RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   answer text := current_setting('soleflip.legacy_may_come_first', true);
 BEGIN
@@ -965,6 +983,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   comes_after boolean;
 BEGIN
@@ -1046,6 +1065,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   RETURN (
     SELECT jsonb_object_agg(row.name, row.facts)
@@ -1080,6 +1100,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 BEGIN
   RETURN (
     SELECT jsonb_object_agg(row.name, row.facts)
@@ -1125,6 +1146,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
   stack text;
@@ -1273,6 +1295,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   taking_outside text := coalesce(current_setting('soleflip.taking', true), '');
   stack text;
@@ -1453,6 +1476,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   stack text;
   reserved integer;
@@ -1639,8 +1663,9 @@ FOR EACH ROW EXECUTE FUNCTION inventory_ops.metrics_to_stock();
 
 -- A version that writes to both sides adds its own legacy row after we have added ours: ours gives way, as if it had never
 -- been there. Not to an INSERT with ON CONFLICT, which counts on the row that it meets. DO NOTHING looks like a plain
--- INSERT to a trigger, and only the client's statement tells them apart. Where it says neither, since the INSERT is in a
--- function, ours gives way in the transaction that added it; later the INSERT is refused, as beside any other row.
+-- INSERT to a trigger, and only the statement's text tells them apart: that of the innermost function, else that of the client,
+-- else what the client prepared. Where none says it, as with a function in SQL, ours gives way in the transaction that
+-- added it; later the INSERT is refused, as beside any other row.
 -- By its name the trigger comes last: others may write to stock, and make us add a row.
 CREATE OR REPLACE FUNCTION inventory_ops.give_way()
 RETURNS trigger
@@ -1648,20 +1673,37 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_variable
 DECLARE
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');
-  is_upsert boolean := current_query() ~* '\mon\s+conflict\M';
+  stack text;
+  statement text;
+  is_upsert boolean;
   is_plain boolean;
 BEGIN
   IF writing_outside = (pg_trigger_depth() - 1)::text THEN
     RETURN NEW;
   END IF;
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  -- Between the line of this function and that of the one which has the statement.
+  statement := split_part(substr(concat(stack, chr(10)), strpos(concat(stack, chr(10)), chr(10)) + 1), concat(chr(10), 'PL/'), 1);
+  IF statement = '' THEN
+    statement := coalesce(
+      (
+        SELECT prepared.statement
+        FROM pg_prepared_statements AS prepared
+        WHERE prepared.name = trim(substring(current_query() FROM '(?i)^[[:space:]]*execute[[:space:]]+("[^"]+"|[^[:space:](;"]+)'), '"')
+      ),
+      current_query()
+    );
+  END IF;
+  is_upsert := statement ~* '[[:<:]]on[[:space:]]+conflict[[:>:]]';
   -- Whoever is adding ours at this moment is waited for, also who adds the stock row with it.
   PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM inventory_ops.leave_trace(NEW.stock_id);
   END IF;
-  is_plain := current_query() ~* '\m(insert|copy)\M'
+  is_plain := statement ~* '[[:<:]](insert|copy)[[:>:]]'
     AND EXISTS (
       SELECT
       FROM pg_index

@@ -27,6 +27,7 @@ SET search_path = pg_catalog, pg_temp
 -- The plan of the first call reads from the start of the index, all others from the middle.
 SET plan_cache_mode = force_custom_plan
 AS $function$
+#variable_conflict use_variable
 DECLARE
   ids uuid[];
   writing_outside text := coalesce(current_setting('soleflip.writing', true), '');

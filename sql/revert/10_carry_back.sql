@@ -4,6 +4,7 @@
 -- Again: safe.
 
 DO $$
+#variable_conflict use_variable
 DECLARE
   ids uuid[];
 BEGIN

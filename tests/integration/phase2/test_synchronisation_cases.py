@@ -235,6 +235,11 @@ CASES: dict[str, Case] = {
         {"reserved_quantity": 3, "status_history": json("first", 3)},
         trigger("BEFORE UPDATE", "stock_metrics", APPENDING),
     ),
+    "S5 before the row is written, by a function with capitals": Case(
+        [STOCK.format("reserved_quantity = 3")],
+        {"reserved_quantity": 3, "status_history": json("first", 3)},
+        trigger("BEFORE UPDATE", "stock_metrics", APPENDING, '"Application"'),
+    ),
     "S5 stock's own trigger writes the history of the old version, after": Case(
         [STOCK.format("status = 'sold'")],
         {"status_history": json("first", "sold")},
@@ -466,6 +471,47 @@ CASES: dict[str, Case] = {
             )
         ],
         {"reserved_quantity": 5},
+    ),
+    "upsert in a function, of the row that was added for it": Case(
+        [NO_METRICS, STOCK.format("reserved_quantity = 3"), f"SELECT public.answer('{S}')"],
+        {"reserved_quantity": 4},
+        WRITING.format(
+            "INSERT INTO inventory.stock_metrics AS m (stock_id, available_quantity, reserved_quantity) "
+            "VALUES (target, 0, 1) ON CONFLICT (stock_id) DO UPDATE "
+            "SET reserved_quantity = m.reserved_quantity + excluded.reserved_quantity;"
+        ),
+    ),
+    "upsert that was prepared, of the row that was added for it": Case(
+        [
+            NO_METRICS,
+            STOCK.format("reserved_quantity = 3"),
+            (
+                "PREPARE ensured AS INSERT INTO inventory.stock_metrics "
+                "(stock_id, available_quantity, reserved_quantity) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING"
+            ),
+            f"EXECUTE ensured('{S}')",
+            "DEALLOCATE ensured",
+        ],
+        {"reserved_quantity": 3},
+    ),
+    "S9 both places, the second in a function and later": Case(
+        [
+            NO_METRICS,
+            STOCK.format("reserved_quantity = 3"),
+            "UPDATE inventory.stock_metrics SET created_at = created_at - interval '1 day'",
+            f"SELECT public.answer('{S}')",
+        ],
+        {"reserved_quantity": 4},
+        WRITING.format(
+            "INSERT INTO inventory.stock_metrics (stock_id, available_quantity, reserved_quantity) "
+            "VALUES (target, 7, 4);"
+        ),
+    ),
+    "function in SQL with a German name in SET": Case(
+        [STOCK.format("quantity = public.zähle(id)")],
+        {"quantity": 7, "reserved_quantity": 2},
+        "CREATE FUNCTION public.zähle(uuid) RETURNS integer LANGUAGE sql AS $$ "
+        "UPDATE inventory.stock_metrics SET reserved_quantity = 2 WHERE stock_id = $1; SELECT 7 $$",
     ),
     "cleared in stock while an older row has a value": Case(
         [OLDER, STOCK.format("listed_on_platforms = NULL, shelf_life_days = NULL")],
@@ -836,3 +882,20 @@ def test_case(connection: Connection, name: str) -> None:
             found = {**found, **columns.mappings().one()}
         assert {name: found[name] for name in expected} == dict(expected)
     assert [row for row in rows(connection, "stock") if str(row["id"]) == OTHER] == before
+
+
+# How the writer's session reads a backslash in our functions, and how PostgreSQL prints names to them.
+SETTINGS_OF_A_WRITER = """
+SET LOCAL standard_conforming_strings = off;
+SET LOCAL escape_string_warning = off;
+SET LOCAL quote_all_identifiers = on
+"""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name.startswith(("S5", "S9", "upsert", "function"))]
+)
+def test_case_in_a_session_with_settings_of_its_own(connection: Connection, name: str) -> None:
+    """Where what is read is text: the statement of the client, and who is at work."""
+    run(connection, SETTINGS_OF_A_WRITER)
+    test_case(connection, name)
