@@ -52,6 +52,8 @@ LONGEST_REFRESH = "SOLEFLIP_LONGEST_REFRESH_MINUTES"
 LONGEST_DEPLOYMENT = "SOLEFLIP_LONGEST_DEPLOYMENT_HOURS"
 
 _LAST_PORT = 65535
+# A hundred years in days. With a million the clock would be set to before the year 1.
+_MOST = 36_500
 _TABLE = re.compile(r"\w+=\w+\.\w+")
 
 
@@ -100,8 +102,8 @@ def _tables(value: str) -> str:
 
 
 def _number(value: Any, unit: str) -> int:
-    if not (text := str(value)).isdecimal() or int(text) < 1:
-        raise ValueError(f"set it to a number of {unit}")
+    if not (text := str(value)).isdecimal() or not 1 <= int(text) <= _MOST:
+        raise ValueError(f"set it to a number of {unit}, from 1 to {_MOST:,}")
     return int(text)
 
 

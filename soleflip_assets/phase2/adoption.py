@@ -237,19 +237,31 @@ def in_the_way(connection: Connection) -> list[str]:
     ]
     others = dict(_of_another_kind(connection, wanted))
     left = [one for one in wanted if one not in others]
-    return [*others.values(), *_of_another_definition(connection, left)]
+    backups = [f"inventory.{backup_of(table).name}" for table in LEGACY_TABLES]
+    return [
+        *others.values(),
+        *(
+            f"type {row['name']}, where there will be a table"
+            for row in query_file(connection, "adoption/relations.sql", names=backups)
+            if row["kind"] == "type"
+        ),
+        *_of_another_definition(connection, left),
+    ]
 
 
 def _of_another_kind(
     connection: Connection, wanted: Sequence[DatabaseObject]
 ) -> Iterator[tuple[DatabaseObject, str]]:
-    """Tables, views and indexes have their names in common."""
+    """Tables, views and indexes have their names in common. Without a ledger no table is ours."""
+    foreign = not ledger.exists(connection)
     by_name = {
         f"{one.schema}.{one.name}": one for one in wanted if one.kind not in {"function", "trigger"}
     }
     for row in query_file(connection, "adoption/relations.sql", names=[*by_name]):
         one = by_name[row["name"]]
-        if row["kind"] != one.kind or row["relation"] != one.relation:
+        if (row["kind"], row["relation"]) != (one.kind, one.relation) or (
+            foreign and one.kind == "table"
+        ):
             where = f" on {row['relation']}" if row["relation"] else ""
             yield one, f"{row['kind']} {row['name']}{where}, where there will be the {one}"
 

@@ -26,7 +26,7 @@ from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK, STOCK_BEFORE
 from soleflip_assets.metrics.mode import lost_with_the_view
 from soleflip_assets.phase2.adoption import Found, found_in, in_the_way
 from soleflip_assets.phase2.steps import preferred
-from soleflip_assets.phase2.trial import refused_writes
+from soleflip_assets.phase2.trial import refused_objects, refused_writes
 
 _COLUMNS = "columns"
 # Of what the deployment repairs by itself; the check in the UI lists them all. What a person has to mend is
@@ -195,6 +195,7 @@ def _known(connection: Connection, dumps: Path, prefer: str | None) -> dict[str,
         "in_the_way": in_way,
         "lost": _if_allowed(lambda: lost_with_the_view(connection), list[str]()),
         "refused": _if_allowed(lambda: refused_writes(connection), list[str]()),
+        "refused_objects": _if_allowed(lambda: refused_objects(connection), list[str]()),
         "set_aside": [str(part) for part in found.parts if part.aside]
         if ledger.EXPANSION not in entries
         else [],

@@ -1,10 +1,11 @@
-"""The trial: what the shop's own triggers make of the writes of Phase 2.
+"""The trial: what the shop's own triggers make of the writes of Phase 2, and event triggers of its objects.
 
-Each write at which such a trigger is called is made on a stock row of each status, in a transaction that is
-rolled back. Here: which refused or discarded it. Not here: what follows from that, which
-sql/preflight/writes_arrive.sql says.
+Each write at which code of the shop's is called is made on a stock row of each status, in a transaction that
+is rolled back, and so is an object of each kind. Here: which was refused or discarded. Not here: what follows
+from that, which sql/preflight/writes_arrive.sql and objects_can_be_made.sql say.
 """
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,8 +14,15 @@ from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.deploying import ledger
-from soleflip_assets.ground.database import query_file, query_one, run_file, undone
+from soleflip_assets.ground.database import (
+    execute_statement,
+    query_file,
+    query_one,
+    run_file,
+    undone,
+)
 from soleflip_assets.ground.retrying import retrying
+from soleflip_assets.ground.sql_files import SqlFile
 
 _ATTEMPTS = 5
 # Classes of SQLSTATE: connection, serialization, resources, locks, deadlines, disks, faults of the server.
@@ -44,6 +52,35 @@ def refused_writes(connection: Connection) -> list[str]:
         status = known["status"]
         found += retrying(partial(_tried, connection, writes, status), attempts=_ATTEMPTS)
     return found
+
+
+def refused_objects(connection: Connection) -> list[str]:
+    """Try to make, change and drop what Phase 2 makes, where event triggers are called; keep nothing.
+
+    Args:
+        connection: SoleFlip's database, as who deploys.
+
+    Returns:
+        The first statement that was refused, as a sentence; nothing if none was.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: it could not be tried; that says nothing of the event triggers.
+    """
+    triggers = query_file(connection, "trial/event_triggers.sql")
+    if not triggers:
+        return []
+    with undone(connection):
+        run_file(connection, "trial/session.sql")
+        for statement in SqlFile("trial/objects.sql").statements:
+            try:
+                execute_statement(connection, statement)
+            except DBAPIError as error:
+                if not is_refusal(error) or not _context(error):
+                    raise
+                what = re.search(r"^[A-Z ]+(?= )", statement, re.MULTILINE)
+                names = ", ".join(f"event trigger {trigger['name']}" for trigger in triggers)
+                return [f"{what[0] if what else statement}: {names} refused it: {words_of(error)}"]
+    return []
 
 
 def is_refusal(error: DBAPIError) -> bool:
@@ -82,24 +119,25 @@ def _outcome(connection: Connection, write: RowMapping, row: RowMapping) -> str 
         names = _raised_by(write, error)
         return f"{write['relation']}: {names} refused {where}: {words_of(error)}" if names else None
     if seen["arrived"] < seen["tried"]:
-        return f"{write['relation']}: {_triggers(write['discarding'])} discarded {where}"
+        return f"{write['relation']}: {', '.join(write['discarding'])} discarded {where}"
     return None
 
 
 def _raised_by(write: RowMapping, error: DBAPIError) -> str:
-    """The triggers that an error came out of; none where the statement itself was wrong.
+    """What an error came out of; none where the statement itself was wrong.
 
     Then the table is not as expected, or has a constraint, which other expectations tell.
     """
-    assert isinstance(error.orig, psycopg.Error)
-    context = error.orig.diag.context or ""
+    context = _context(error)
     called = [
         name
         for name, function in zip(write["names"], write["functions"], strict=True)
         if f"{function}()" in context
     ]
-    return _triggers(called or write["names"]) if context else ""
+    return ", ".join(called or write["names"]) if context else ""
 
 
-def _triggers(names: Sequence[str]) -> str:
-    return f"trigger{'s' if len(names) > 1 else ''} {', '.join(names)}"
+def _context(error: DBAPIError) -> str:
+    """In which function PostgreSQL was; empty where the statement itself is at fault."""
+    assert isinstance(error.orig, psycopg.Error)
+    return error.orig.diag.context or ""

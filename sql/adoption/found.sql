@@ -7,7 +7,7 @@ WITH relation AS (
   SELECT pg_class.oid, pg_class.relname::text AS name
   FROM pg_class
   JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
-  WHERE pg_namespace.nspname = 'inventory'
+  WHERE pg_namespace.nspname = 'inventory' AND pg_class.relkind <> 'c'
 )
 SELECT
   ARRAY(

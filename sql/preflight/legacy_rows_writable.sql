@@ -7,7 +7,7 @@
 -- Locks: none.
 -- Fix: Give a further column a default or let it be NULL; turn a generated column into an ordinary one; drop a CHECK of a
 --      legacy table, or move it to stock, where the value is written first; validate a CHECK of stock that is NOT VALID,
---      or drop it; drop rules.
+--      or drop it; drop rules; end inheritance with ALTER TABLE … NO INHERIT ….
 -- Until: drop_legacy_tables
 
 WITH written (relation, columns) AS (
@@ -55,9 +55,13 @@ obstacle AS (
     AND NOT attribute.attisdropped
     AND attribute.attname <> ALL (target.columns)
   WHERE target.relname IN ('stock_lifecycle', 'stock_metrics')
-    AND attribute.attnotnull
     AND NOT attribute.atthasdef
     AND attribute.attidentity = ''
+    -- NOT NULL of the column, or of the domain that it is of.
+    AND (
+      attribute.attnotnull
+      OR EXISTS (SELECT FROM pg_type WHERE pg_type.oid = attribute.atttypid AND pg_type.typnotnull AND pg_type.typdefault IS NULL)
+    )
   UNION ALL
   SELECT format('%s.%s: must not be NULL, while the other side may be', target.relname, attribute.attname)
   FROM target
@@ -85,10 +89,16 @@ obstacle AS (
   -- The backfill writes rows that were there before it, and meets it then.
   SELECT format('%s: constraint %s: %s', target.relname, pg_constraint.conname, pg_get_constraintdef(pg_constraint.oid))
   FROM target
-  JOIN pg_constraint ON pg_constraint.conrelid = target.oid AND pg_constraint.contype = 'c'
+  -- A NOT NULL has a row from PostgreSQL 18 on, and can be NOT VALID.
+  JOIN pg_constraint ON pg_constraint.conrelid = target.oid AND pg_constraint.contype IN ('c', 'n')
   WHERE NOT target.is_legacy
     AND NOT pg_constraint.convalidated
+    AND pg_get_constraintdef(pg_constraint.oid) NOT LIKE '%NOT ENFORCED'
     AND pg_constraint.conname <> 'stock_reserved_quantity_within_quantity'
+  UNION ALL
+  SELECT format('%s: has the child table %s, at whose rows no trigger of ours is called', target.relname, pg_inherits.inhrelid::regclass)
+  FROM target
+  JOIN pg_inherits ON pg_inherits.inhparent = target.oid
   UNION ALL
   SELECT format('%s: rule %s', target.relname, pg_rewrite.rulename)
   FROM target

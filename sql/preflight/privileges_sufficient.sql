@@ -2,7 +2,8 @@
 --
 -- Effect: stops
 -- Locks: none.
--- Fix: Deploy as the owner of the tables (SOLEFLIP_OWNER_DATABASE_URL, docs/roles.md), or GRANT what is listed.
+-- Fix: Deploy as the owner of the tables (SOLEFLIP_OWNER_DATABASE_URL, docs/roles.md), or GRANT what is listed; BYPASSRLS is
+--      given with ALTER ROLE.
 
 WITH missing AS (
   SELECT 'ownership of ' || pg_class.oid::regclass AS privilege
@@ -35,6 +36,28 @@ WITH missing AS (
     AND pg_namespace.nspname !~ '^pg_'
     AND pg_namespace.nspname <> 'information_schema'
     AND NOT has_table_privilege(pg_class.oid, 'SELECT')
+  UNION ALL
+  SELECT 'USAGE ON SCHEMA ' || pg_namespace.nspname
+  FROM pg_namespace
+  WHERE pg_namespace.nspname !~ '^pg_'
+    AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE')
+    AND EXISTS (SELECT FROM pg_class WHERE pg_class.relnamespace = pg_namespace.oid AND pg_class.relkind IN ('r', 'p', 'm', 'S'))
+  UNION ALL
+  -- A dump of some of the rows would be none.
+  SELECT 'BYPASSRLS, for the row security of ' || pg_class.oid::regclass
+  FROM pg_class
+  WHERE pg_class.relkind IN ('r', 'p')
+    AND pg_class.relrowsecurity
+    AND row_security_active(pg_class.oid)
+  UNION ALL
+  SELECT 'SELECT ON LARGE OBJECT ' || pg_largeobject_metadata.oid
+  FROM pg_largeobject_metadata
+  WHERE NOT pg_has_role(pg_largeobject_metadata.lomowner, 'USAGE')
+    AND NOT EXISTS (
+      SELECT
+      FROM aclexplode(pg_largeobject_metadata.lomacl) AS granted
+      WHERE granted.privilege_type = 'SELECT' AND (granted.grantee = 0 OR pg_has_role(granted.grantee, 'USAGE'))
+    )
 )
 SELECT
   count(*) = 0 AS passed,

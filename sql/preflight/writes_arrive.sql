@@ -1,4 +1,4 @@
--- What Phase 2 writes arrives: no trigger of the shop's refuses or discards it.
+-- What Phase 2 writes arrives: no trigger or constraint of the shop's refuses or discards it.
 --
 -- Where the shop has triggers at these writes, each is tried on a stock row of each status in a transaction that is rolled
 -- back (sql/trial/). Nothing else shows what a trigger does. What remains is what no rollback takes back: numbers that a
@@ -7,7 +7,8 @@
 -- Effect: stops until begun
 -- Locks: none by itself; those of sql/trial/ were given back before.
 -- Fix: Let the triggers listed pass a change of the columns that both sides hold (prices, shelf life, return, listings,
---      history, reservation), or disable them (ALTER TABLE … DISABLE TRIGGER …) until the legacy tables are dropped.
+--      history, reservation), or disable them (ALTER TABLE … DISABLE TRIGGER …) until the legacy tables are dropped. One
+--      that does not find a name is called with our search_path: ALTER FUNCTION … SET search_path = … gives it its own.
 -- Until: drop_legacy_tables
 
 SELECT

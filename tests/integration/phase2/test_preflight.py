@@ -58,6 +58,20 @@ DIRT = {
         "CREATE TABLE public.secret (); CREATE ROLE preflight_reader; SET ROLE preflight_reader",
         "privileges_sufficient", STOPS, "SELECT ON secret",
     ),
+    "schema that may not be entered": Dirt(
+        "CREATE SCHEMA secret; CREATE TABLE secret.box (); CREATE ROLE preflight_guest;"
+        "SET ROLE preflight_guest",
+        "privileges_sufficient", STOPS, "USAGE ON SCHEMA secret",
+    ),
+    "rows that may not be read": Dirt(
+        "CREATE TABLE public.asecret (); ALTER TABLE public.asecret ENABLE ROW LEVEL SECURITY;"
+        "CREATE ROLE preflight_visitor; SET ROLE preflight_visitor",
+        "privileges_sufficient", STOPS, "BYPASSRLS, for the row security of asecret",
+    ),
+    "large object that may not be read": Dirt(
+        "SELECT lo_create(4711); CREATE ROLE preflight_stranger; SET ROLE preflight_stranger",
+        "privileges_sufficient", STOPS, "SELECT ON LARGE OBJECT 4711",
+    ),
     "legacy table missing": Dirt(
         "ALTER TABLE inventory.stock_metrics RENAME TO metrics",
         "tables_as_expected", STOPS, "stock_metrics.id: missing, expected uuid NOT NULL, found none",
@@ -206,6 +220,63 @@ DIRT = {
         "CREATE VIEW public.margins AS SELECT roi FROM inventory.stock_financial",
         "no_dependents", WARNS, "view margins: SELECT roi FROM inventory.stock_financial;",
     ),
+    "constraint that does not find its function": Dirt(
+        "CREATE FUNCTION public.listed(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS "
+        "'SELECT $1 IS NOT NULL';"
+        "CREATE FUNCTION public.known(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN listed($1); END $$;"
+        "ALTER TABLE inventory.stock ADD CONSTRAINT known CHECK (public.known(status))",
+        "writes_arrive", STOPS, "stock: constraint known refused the update of stock row ",
+    ),
+    "event trigger that refuses tables": Dirt(
+        "CREATE FUNCTION public.fence() RETURNS event_trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'tables are made by migrations'; END $$;"
+        "CREATE EVENT TRIGGER fence ON ddl_command_start WHEN TAG IN ('CREATE TABLE') "
+        "EXECUTE FUNCTION public.fence()",
+        "objects_can_be_made", STOPS,
+        "CREATE TABLE: event trigger fence refused it: tables are made by migrations",
+    ),
+    "event trigger that does not find its log": Dirt(
+        "CREATE TABLE public.log (tag text); CREATE FUNCTION public.fence() RETURNS event_trigger "
+        "LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (tg_tag); END $$;"
+        "CREATE EVENT TRIGGER fence ON sql_drop EXECUTE FUNCTION public.fence()",
+        "objects_can_be_made", STOPS,
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY: event trigger fence refused it",
+    ),
+    "rows of stock as values": Dirt(
+        "CREATE TABLE public.kept (item inventory.stock, items inventory.stock[])",
+        "row_type_unused", STOPS, "kept.item; kept.items",
+    ),
+    "type under the view's name": Dirt(
+        "CREATE DOMAIN inventory.stock_metrics_view AS integer",
+        "names_free", STOPS, "type inventory.stock_metrics_view, where there will be the materialized view",
+    ),
+    "type under a backup's name": Dirt(
+        "CREATE TYPE inventory.stock_metrics_backup AS (number integer)",
+        "names_free", STOPS, "type inventory.stock_metrics_backup, where there will be a table",
+    ),
+    "schema under our name": Dirt(
+        "CREATE SCHEMA inventory_ops; CREATE TABLE inventory_ops.backup (number integer)",
+        "names_free", STOPS, "table inventory_ops.backup, where there will be the table",
+    ),
+    "child table": Dirt(
+        "CREATE TABLE public.archive () INHERITS (inventory.stock)",
+        "legacy_rows_writable", STOPS, "stock: has the child table archive",
+    ),
+    "subscription": Dirt(
+        "CREATE SUBSCRIPTION feed CONNECTION '' PUBLICATION feed WITH (connect = false, slot_name = NONE);"
+        "SET allow_system_table_mods = on; INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) "
+        "SELECT oid, 'inventory.stock_metrics'::regclass, 'r' FROM pg_subscription",
+        "no_subscription_writes", STOPS, "subscription feed writes to inventory.stock_metrics",
+    ),
+    "publication": Dirt(
+        "CREATE PUBLICATION feed FOR TABLE inventory.stock",
+        "subscribers_follow", WARNS, "publication feed sends all columns of stock",
+    ),
+    "publication of a schema": Dirt(
+        "CREATE PUBLICATION feed FOR TABLES IN SCHEMA inventory",
+        "subscribers_follow", WARNS, "all tables of inventory, with the backups",
+    ),
     "foreign key": Dirt(
         "CREATE TABLE public.note (metrics_id uuid CONSTRAINT noted REFERENCES inventory.stock_metrics)",
         "no_dependents", WARNS, "constraint noted on table note: FOREIGN KEY",
@@ -318,6 +389,7 @@ WELCOME = {
     """'[{"platform": "stockx", "listing_id": "1", "timestamp": "2025-01-01", "status": "active"}]'"""
     f" WHERE stock_id = {FIRST}",
     "no stock row": "TRUNCATE inventory.stock CASCADE",
+    "publication of some columns": "CREATE PUBLICATION feed FOR TABLE inventory.stock (id, quantity)",
 }  # fmt: skip
 
 

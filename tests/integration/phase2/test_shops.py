@@ -67,6 +67,11 @@ SHOPS = {
         "ALTER TABLE inventory.stock_lifecycle ADD tenant_id uuid NOT NULL",
         "legacy_rows_writable",
     ),
+    "column of a domain that they must have": Shop(
+        "DELETE FROM inventory.stock_lifecycle; CREATE DOMAIN public.tenant AS uuid NOT NULL;"
+        "ALTER TABLE inventory.stock_lifecycle ADD tenant_id public.tenant",
+        "legacy_rows_writable",
+    ),
     "column with a default that they must have": Shop(
         each("ALTER TABLE {table} ADD tenant_id integer NOT NULL DEFAULT 7")
     ),
@@ -82,6 +87,13 @@ SHOPS = {
     "columns with odd names": Shop(
         each('ALTER TABLE {table} ADD "Tenant ""Id%(x)s :y" integer, ADD "order" integer')
         + '; ALTER TABLE inventory.stock ADD "Tenant ""Id%(x)s :y" integer'
+    ),
+    "columns named as our variables": Shop(
+        each(
+            "ALTER TABLE {table} ADD target numeric, ADD written text, ADD counting text, ADD given text"
+        )
+        + "; ALTER TABLE inventory.stock ADD size varchar(9), ADD after date, ADD reserved boolean, "
+        "ADD became text, ADD ids text, ADD moment date"
     ),
     "generated price": Shop(
         "ALTER TABLE inventory.stock DROP vat_amount,"
@@ -117,6 +129,16 @@ SHOPS = {
     "trigger that logs": Shop(
         f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
         + trigger("AFTER UPDATE", "INSERT INTO public.log VALUES (NEW.id); RETURN NULL;")
+    ),
+    "trigger that names a table by halves": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
+        + trigger("AFTER UPDATE", "INSERT INTO log VALUES (NEW.id); RETURN NULL;"),
+        "writes_arrive",
+    ),
+    "trigger with a search_path of its own": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
+        + trigger("AFTER UPDATE", "INSERT INTO log VALUES (NEW.id); RETURN NULL;")
+        + "ALTER FUNCTION public.application() SET search_path = public"
     ),
     "trigger that refuses": Shop(
         trigger("BEFORE UPDATE", "RAISE EXCEPTION 'stock is closed';"), "writes_arrive"
@@ -223,7 +245,12 @@ SHOPS = {
     "published": Shop("CREATE PUBLICATION feed FOR TABLE inventory.stock, inventory.stock_metrics"),
     "published, all of it": Shop("CREATE PUBLICATION feed FOR ALL TABLES"),
     "child of stock": Shop(
-        f"SET ROLE {OWNER}; CREATE TABLE public.archive () INHERITS (inventory.stock)"
+        f"SET ROLE {OWNER}; CREATE TABLE public.archive () INHERITS (inventory.stock)",
+        "legacy_rows_writable",
+    ),
+    "parent of stock": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.things (notes text);"
+        "ALTER TABLE inventory.stock INHERIT public.things"
     ),
     "check that old rows break": Shop(
         "ALTER TABLE inventory.stock ADD CONSTRAINT late CHECK (quantity < 5) NOT VALID",

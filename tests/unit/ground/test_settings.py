@@ -42,7 +42,7 @@ WRONG = {
     SAMPLE: ("huge", "set it to one of production, busy, applied, legacy_dropped, backups_dropped"),
     WARN_MINUTES: ("soon", "set it to a number of minutes"),
     ERROR_MINUTES: ("0", "set it to a number of minutes"),
-    LOG_DAYS: ("-1", "set it to a number of days"),
+    LOG_DAYS: ("999999", "set it to a number of days, from 1 to 36,500"),
     RUNS_DAYS: ("1.5", "set it to a number of days"),
     FILES_DAYS: ("for ever", "set it to a number of days"),
     DUMPS: ("none", "set it to a number of files"),
