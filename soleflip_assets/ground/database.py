@@ -37,6 +37,10 @@ _FIXES = (
         "correct the URL: user or password, with %40 for @ in them",
     ),
     ("permission denied", "grant that, or correct the URL to a user who may"),
+    (
+        "statement pooling mode",
+        "set it to the URL of the server itself, or of a pooler in session or transaction mode",
+    ),
     (r"\binvalid (port number|\w+ value|integer value)", "correct the URL"),
     ("", "start that server or correct the URL"),
 )

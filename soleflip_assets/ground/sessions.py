@@ -260,7 +260,12 @@ class _Sessions:
         connection = context.connection
         if connection is None or connection.closed or connection.invalidated:
             return
-        if connection.info.pop(_WRAPPED, False) and not context.is_disconnect:
+        try:
+            info = connection.info
+        except NotImplementedError:
+            # SQLAlchemy's first look at a server, on no connection of a pool: it takes this for an answer.
+            return
+        if info.pop(_WRAPPED, False) and not context.is_disconnect:
             _driver(connection).execute("ROLLBACK")
 
     def _leave(self, driver: Any, record: Any) -> None:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 
@@ -74,7 +82,7 @@ def _default_home() -> Path:
 
 
 def _url(variable: str) -> BeforeValidator:
-    return BeforeValidator(lambda value: parse_postgres_url(variable, value))
+    return BeforeValidator(lambda value: value and parse_postgres_url(variable, value))
 
 
 def _web_address(variable: str) -> AfterValidator:
@@ -156,7 +164,7 @@ class Setting:
 
 
 class Settings(BaseSettings):
-    """The environment, parsed. A variable that is empty counts as not set."""
+    """The environment, parsed. A variable that is empty or blank counts as not set."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -321,6 +329,15 @@ class Settings(BaseSettings):
         validation_alias=HEARTBEAT_TOLERANCE,
         description="seconds that the daemon may be silent before `soleflip health` calls it dead",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: Any, info: ValidationInfo) -> Any:
+        """Leave out what a secret's file or a line of YAML has around a value: most often the line's end."""
+        if not isinstance(value, str):
+            return value
+        field = cls.model_fields[str(info.field_name)]
+        return value.strip() or field.get_default(call_default_factory=True)
 
     @classmethod
     def from_environment(cls) -> "Settings":

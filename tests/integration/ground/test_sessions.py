@@ -17,13 +17,14 @@ from soleflip_assets.checks.validations import VALIDATIONS
 from soleflip_assets.dumps.dump import take_dump
 from soleflip_assets.dumps.restore import restore
 from soleflip_assets.ground.async_sessions import create_async_database_engine
-from soleflip_assets.ground.database import query_one, undone
+from soleflip_assets.ground.database import query_one, require_reachable, undone
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.sessions import (
     SETTINGS,
     create_database_engine,
     require_own_session,
 )
+from soleflip_assets.ground.settings import DATABASE_URL
 from soleflip_assets.ground.urls import rendered
 from soleflip_assets.sample.sample import create_legacy_schema, fill
 from tests.conftest import Databases, connect
@@ -218,6 +219,17 @@ def test_what_needs_a_session_of_its_own_is_refused_where_sessions_are_shared(
             ConfigurationError, match="set SOLEFLIP_OWNER_DATABASE_URL to the direct"
         ):
             require_own_session(connection)
+
+
+def test_pooler_without_transactions_is_refused(databases: Databases) -> None:
+    """In its own words, though SQLAlchemy's first look at the server fails already."""
+    with (
+        pooler(databases.empty(), "statement") as url,
+        pytest.raises(
+            ConfigurationError, match=r"statement pooling mode\): set it to the URL of the server"
+        ),
+    ):
+        require_reachable(DATABASE_URL, url)
 
 
 def test_shared_sessions_are_noticed_on_a_busy_pooler(databases: Databases) -> None:

@@ -40,17 +40,17 @@ VARIABLES = [name for name, _ in meanings()]
 # Of each variable something that cannot be meant, and what is said of it.
 WRONG = {
     SAMPLE: ("huge", "set it to one of production, busy, applied, legacy_dropped, backups_dropped"),
-    WARN_MINUTES: ("soon", "set it to a number of minutes"),
-    ERROR_MINUTES: ("0", "set it to a number of minutes"),
+    WARN_MINUTES: ("soon", "set it to a number of minutes, from 1 to 36,500"),
+    ERROR_MINUTES: ("0", "set it to a number of minutes, from 1 to 36,500"),
     LOG_DAYS: ("999999", "set it to a number of days, from 1 to 36,500"),
-    RUNS_DAYS: ("1.5", "set it to a number of days"),
-    FILES_DAYS: ("for ever", "set it to a number of days"),
-    DUMPS: ("none", "set it to a number of files"),
-    REPORTS: ("0", "set it to a number of files"),
+    RUNS_DAYS: ("1.5", "set it to a number of days, from 1 to 36,500"),
+    FILES_DAYS: ("for ever", "set it to a number of days, from 1 to 36,500"),
+    DUMPS: ("none", "set it to a number of files, from 1 to 36,500"),
+    REPORTS: ("0", "set it to a number of files, from 1 to 36,500"),
     PORT: ("70000", "set it to a number from 1 to 65535"),
     CODE_SERVER_PORT: ("grpc", "set it to a number from 1 to 65535"),
     WEBSERVER_PORT: ("0", "set it to a number from 1 to 65535"),
-    HEARTBEAT_TOLERANCE: ("long", "set it to a number of seconds"),
+    HEARTBEAT_TOLERANCE: ("long", "set it to a number of seconds, from 1 to 36,500"),
 }
 
 
@@ -221,3 +221,24 @@ def test_owners_url_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=f"set without {DATABASE_URL}") as raised:
         Settings.from_environment()
     assert "secret" not in str(raised.value)
+
+
+def test_what_is_around_a_value_does_not_belong_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a secret's file, which ends with a line's end. Blanks alone are no value."""
+    monkeypatch.setenv(DATABASE_URL, "  postgresql://shop@db/soleflip\n")
+    monkeypatch.setenv(HOME, f"{tmp_path}\n")
+    monkeypatch.setenv(DUMPS, " 7 ")
+    monkeypatch.setenv(SAMPLE, "  ")
+    monkeypatch.setenv(DAGSTER_STORAGE_URL, "\n")
+
+    settings = Settings.from_environment()
+
+    assert settings.database_url == parse_postgres_url(
+        DATABASE_URL, "postgresql://shop@db/soleflip"
+    )
+    assert settings.home == tmp_path
+    assert settings.keep_dumps == 7
+    assert settings.sample == "production"
+    assert settings.dagster_storage_url is None
