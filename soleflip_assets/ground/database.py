@@ -37,6 +37,7 @@ _FIXES = (
         "correct the URL: user or password, with %40 for @ in them",
     ),
     ("permission denied", "grant that, or correct the URL to a user who may"),
+    ("unsupported startup parameter", "leave that out of the URL: a pooler is in between"),
     (
         "statement pooling mode",
         "set it to the URL of the server itself, or of a pooler in session or transaction mode",

@@ -1688,16 +1688,18 @@ BEGIN
   -- Between the line of this function and that of the one which has the statement.
   statement := split_part(substr(concat(stack, chr(10)), strpos(concat(stack, chr(10)), chr(10)) + 1), concat(chr(10), 'PL/'), 1);
   IF statement = '' THEN
+    statement := translate(current_query(), concat(chr(9), chr(10), chr(13)), '   ');
     statement := coalesce(
       (
         SELECT prepared.statement
         FROM pg_prepared_statements AS prepared
-        WHERE prepared.name = trim(substring(current_query() FROM '(?i)^[[:space:]]*execute[[:space:]]+("[^"]+"|[^[:space:](;"]+)'), '"')
+        WHERE prepared.name = trim(substring(statement FROM '(?i)^ *execute +("[^"]+"|[^ (;"]+)'), '"')
       ),
-      current_query()
+      statement
     );
   END IF;
-  is_upsert := statement ~* '[[:<:]]on[[:space:]]+conflict[[:>:]]';
+  statement := translate(statement, concat(chr(9), chr(10), chr(13)), '   ');
+  is_upsert := statement ~* '[[:<:]]on +conflict[[:>:]]';
   -- Whoever is adding ours at this moment is waited for, also who adds the stock row with it.
   PERFORM FROM inventory.stock WHERE stock.id = NEW.stock_id FOR NO KEY UPDATE;
   IF NOT FOUND THEN
