@@ -145,7 +145,9 @@ def _plot(chart: Chart) -> "pygal.Graph":
         legend_box_size=11,
         value_formatter=chart.axis,
         fill=chart.fill,
-        show_dots=False,
+        # A line needs two points beside each other; one that stands alone is drawn as a dot.
+        show_dots=any(_has_a_lone_point(values) for _, values in chart.series),
+        dots_size=4,
         range=_range(chart),
         include_x_axis=chart.kind != "line",
         show_x_guides=lying,
@@ -166,6 +168,14 @@ def _plot(chart: Chart) -> "pygal.Graph":
         plot.x_labels_major = named[:: -1 - len(named) // _DATES]
         plot.show_minor_x_labels = False
     return plot
+
+
+def _has_a_lone_point(values: Sequence[Value]) -> bool:
+    known = [value is not None for value in (None, *values, None)]
+    return any(
+        is_known and not before and not after
+        for before, is_known, after in zip(known, known[1:], known[2:], strict=False)
+    )
 
 
 def _height(chart: Chart) -> int:
