@@ -183,7 +183,8 @@ def read(lock: Path) -> dict[str, Any]:
 def _who(home: Path) -> str:
     found = read(home / LOCK)
     who = (
-        f"process {found['pid']}, since {found['since']}, at http://127.0.0.1:{found['port']}"
+        f"process {found['pid']}, since {datetime.fromisoformat(found['since']):%Y-%m-%d %H:%M} UTC, at "
+        f"http://127.0.0.1:{found['port']}"
         if found
         else "it is just starting"
     )

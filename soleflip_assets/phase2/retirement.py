@@ -84,9 +84,9 @@ class Gate:
     def __str__(self) -> str:
         """What has to be so; where it is not, why not and what to do."""
         if self.is_open:
-            return f"open: {self.question.expected}"
+            return f"met: {self.question.expected}"
         found = f" ({self.found})" if self.found else ""
-        return f"closed{found}: {self.question.expected} {self.question.advice}"
+        return f"not met{found}. Wanted: {self.question.expected} To do: {self.question.advice}"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def retire(
         _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
-        deployer.log(f"{gate.question.name} is {gate}")
+        deployer.log(f"{'✓' if gate.is_open else '✗'} {gate.question.name}: {gate}")
     if closed := [gate for gate in gates if not gate.is_open]:
         named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
         raise GateClosedError(

@@ -1,9 +1,11 @@
 """What a verdict and a refusal say of the checks of a run."""
 
+from uuid import uuid4
+
 import dagster as dg
 import pytest
 
-from soleflip_assets.commands.narration import numbers_of, refusals
+from soleflip_assets.commands.narration import Narrator, numbers_of, refusals
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.ground.settings import RUNBOOK_URL
 
@@ -56,3 +58,31 @@ def test_numbers_are_read_as_words() -> None:
         numbers_of(check("good", passed=True, set_aside=34, total=1172))
         == "set aside 34, total 1,172"
     )
+
+
+def test_checks_of_an_asset_are_counted_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed one has a line of its own, with its numbers."""
+    checks = [dg.AssetCheckSpec(name, asset=STOCK) for name in ("good", "better", "old")]
+
+    @dg.asset(key=STOCK, check_specs=checks)
+    def stock() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        warn = dg.AssetCheckSeverity.WARN
+        found = {"good": True, "better": True, "old": False}
+        return dg.MaterializeResult(
+            metadata={"dagster/row_count": 1172},
+            check_results=[
+                dg.AssetCheckResult(check_name=name, passed=passed, severity=warn)
+                for name, passed in found.items()
+            ],
+        )
+
+    narrator, run_id = Narrator(), str(uuid4())
+    job = dg.Definitions(assets=[stock], jobs=[dg.define_asset_job("made")]).resolve_job_def("made")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_event_listener(run_id, narrator.hear)
+        job.execute_in_process(instance=instance, run_id=run_id)
+    narrator.end()
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "✓ inventory/stock: 1,172 rows, 2 checks passed",
+        "  ✗ old",
+    ]
