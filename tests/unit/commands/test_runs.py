@@ -80,7 +80,8 @@ def test_checks_of_an_asset_are_counted_in_its_line(capsys: pytest.CaptureFixtur
     job = dg.Definitions(assets=[stock], jobs=[dg.define_asset_job("made")]).resolve_job_def("made")
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_event_listener(run_id, narrator.hear)
-        job.execute_in_process(instance=instance, run_id=run_id)
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        job.execute_in_process(instance=instance, run_id=run_id, run_config=quiet)
     narrator.end()
     assert capsys.readouterr().err.splitlines()[:2] == [
         "✓ inventory/stock: 1,172 rows, 2 checks passed",
