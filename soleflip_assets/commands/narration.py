@@ -76,12 +76,17 @@ class Narrator:
 
     def end(self) -> None:
         """Tell of the asset that was made last, and of its checks that passed and were not told."""
+        self._tell_made()
+        if self._passed:
+            tell(f"  ✓ {counted(self._passed, 'check')} passed")
+        self._passed = 0
+
+    def _tell_made(self) -> None:
+        if not self._made:
+            return
         passed = [f"{counted(self._passed, 'check')} passed"] if self._passed else []
         told = ", ".join([*self._counts, *passed])
-        if self._made:
-            tell(f"✓ {self._made}" + (f": {told}" if told else ""))
-        elif told:
-            tell(f"  ✓ {told}")
+        tell(f"✓ {self._made}" + (f": {told}" if told else ""))
         self._made, self._counts, self._passed = "", [], 0
 
     def _keep(self, made: dg.AssetMaterialization) -> None:
@@ -93,6 +98,9 @@ class Narrator:
     def _tell_check(self, check: dg.AssetCheckEvaluation) -> None:
         out = say if self.numbers else tell
         if check.passed and not (self.numbers or is_verbose()):
+            if check.asset_key.to_user_string() != self._made:
+                # Of several assets that were made before: it belongs into the line of none.
+                self._tell_made()
             self._passed += 1
             return
         self.end()

@@ -160,7 +160,12 @@ def dashboard(environment: Environment, *, open_: bool) -> None:
                 for check in wrong
             )
         )
-    conclude("The dashboard is drawn.", run=done.link, report=page)
+    conclude(
+        "The dashboard is drawn.",
+        run=done.link,
+        report=page,
+        then="" if open_ else "open that file in a browser; `soleflip dashboard --open` does",
+    )
     if open_ and not webbrowser.open(page.as_uri()):
         say("There is no browser here: open that file in one.")
 

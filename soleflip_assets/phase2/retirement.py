@@ -173,9 +173,13 @@ def retire(
         _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
-        deployer.log(f"{'✓' if gate.is_open else '✗'} {gate.question.name}: {gate}")
+        mark, stands = ("✓", gate.question.expected) if gate.is_open else ("✗", str(gate))
+        deployer.log(f"{mark} {gate.question.name}: {stands}")
     if closed := [gate for gate in gates if not gate.is_open]:
-        named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
+        named = "; ".join(
+            f"{gate.question.name} ({gate.found})" if gate.found else gate.question.name
+            for gate in closed
+        )
         raise GateClosedError(
             f"{', '.join(retirement.names)} may not be dropped, since {len(closed)} of {len(gates)} "
             f"conditions are not met: {named}. What to do about each is told with it."
