@@ -40,7 +40,6 @@ _STYLE = pygal.style.Style(
     legend_font_size=14,
     value_font_size=13,
     value_label_font_size=13,
-    no_data_font_size=18,
     guide_stroke_color="var(--grid, #dfe3e8)",
     major_guide_stroke_color="var(--grid, #dfe3e8)",
     guide_stroke_dasharray="none",
@@ -156,7 +155,6 @@ def _plot(chart: Chart) -> "pygal.Graph":
         spacing=8,
         truncate_label=-1,
         truncate_legend=-1,
-        no_data_text="nothing known yet",
         max_scale=6,
         order_min=0,
     )

@@ -102,7 +102,9 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """The chart as one SVG element."""
+        """The chart as one SVG element; empty where there is nothing to draw: the sentence says why."""
+        if self.chart.is_empty:
+            return ""
         return drawn(self.chart, self.mart.replace("_", "-"), self.title, self.says)
 
 

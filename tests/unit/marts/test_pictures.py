@@ -10,7 +10,7 @@ import pytest
 
 from soleflip_assets.marts.catalogue import PICTURED
 from soleflip_assets.marts.charts import Chart, drawn
-from soleflip_assets.marts.dashboard import Today
+from soleflip_assets.marts.dashboard import Today, page
 from soleflip_assets.marts.pictures import picture
 from soleflip_assets.marts.weekly import text
 from soleflip_assets.marts.words import count
@@ -45,7 +45,7 @@ def test_picture_shows_what_its_table_says(name: str, busy: Mapping[str, pa.Tabl
 @every_picture
 def test_picture_of_nothing_known_says_so(name: str, unknown: Mapping[str, pa.Table]) -> None:
     shown = picture(name, unknown[name])
-    assert shown.svg.startswith("<svg")
+    assert shown.svg == "" or not shown.chart.is_empty
     assert shown.says
     assert "€0 on" not in shown.says
 
@@ -109,6 +109,18 @@ def test_where_no_sale_is_known_that_is_said_and_no_zero(
     for name in sales:
         says = picture(name, first_day[name]).says
         assert re.fullmatch(r"No (sale|profit) is known\.", says), (name, says)
+
+
+def test_page_has_no_axis_and_no_table_without_figures(
+    first_day: Mapping[str, pa.Table],
+) -> None:
+    """The sentence says that nothing is known; an empty picture below it says nothing more."""
+    shown = page(first_day.__getitem__)
+    assert "nothing known yet" not in shown
+    assert shown.count("<svg") == sum(
+        not picture(name, first_day[name]).chart.is_empty for name in PICTURED
+    )
+    assert "<tbody>\n              </tbody>" not in shown
 
 
 @every_picture
