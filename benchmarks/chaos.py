@@ -230,7 +230,7 @@ def _killed(up: Up, seconds: float) -> None:
 
 def _killed_with_its_warden(up: Up, seconds: float) -> None:
     """The next one ends what is left, and serves."""
-    warden = _child(up, "commands.warden")
+    warden = up.child("warden")
     warden.kill()
     up.process.kill()
     up.process.communicate()
@@ -242,7 +242,7 @@ def _killed_with_its_warden(up: Up, seconds: float) -> None:
 
 def _lost_its_daemon(up: Up, seconds: float) -> None:
     """It says so, and ends with all that it had started."""
-    _child(up, "commands.daemon").kill()
+    up.child("daemon").kill()
     output, _ = up.process.communicate(timeout=seconds)
     assert up.process.returncode == 1
     assert "The daemon ended by itself" in output, output
@@ -256,12 +256,6 @@ def _lost_its_server(up: Up, seconds: float) -> None:
     threading.Timer(seconds, up.process.terminate).start()
     up.await_line(lambda line: "was started again" in line)
     awaited(lambda: up.graphql("{ version }"), seconds)
-
-
-def _child(up: Up, module: str) -> psutil.Process:
-    children = psutil.Process(up.process.pid).children()
-    (found,) = (child for child in children if module in " ".join(child.cmdline()))
-    return found
 
 
 def _elsewhere(_: Chaos) -> None:

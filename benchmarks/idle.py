@@ -20,11 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
 
 from benchmarks.harness import table
+from soleflip_assets.commands.processes import LOCK, read
 
 RESULTS = Path(__file__).with_name("results")
 README = Path(__file__).parents[1] / "README.md"
@@ -33,14 +35,8 @@ _LOADS_SECONDS, _SETTLES_SECONDS = 90, 30
 _LOOK_SECONDS = 5
 _POSTGRESQL = "PostgreSQL"
 _RUN = "a run"
-# By an argument.
-_NAMES = {
-    "soleflip": "soleflip up",
-    "soleflip_assets.commands.warden": "warden",
-    "grpc": "code server",
-    "soleflip_assets.commands.webserver": "webserver",
-    "soleflip_assets.commands.daemon": "daemon",
-}
+_UP = "soleflip up"
+_SHARED = "fork server"
 # By this script, at f7f1f84, for three minutes.
 _BEFORE = """Before webserver and daemon shared a code server, when the daemon started another interpreter
 every minute, it was 8.2 % of a core and 585 MB."""
@@ -63,11 +59,12 @@ class Look:
         """All processes of a home."""
         memory: dict[str, float] = {}
         cpu: dict[str, float] = {}
+        household = read(home / LOCK)
         for process in psutil.process_iter():
             try:
                 if not _is_of(process, home):
                     continue
-                name = _name(process)
+                name = _name(process, household)
                 memory[name] = memory.get(name, 0) + process.memory_full_info().pss / 1e6
                 cpu[name] = cpu.get(name, 0) + sum(process.cpu_times()[:4])
             except psutil.Error:
@@ -94,11 +91,14 @@ def _is_of(process: psutil.Process, home: Path) -> bool:
     return asked is not None and asked.environ().get("SOLEFLIP_HOME") == str(home)
 
 
-def _name(process: psutil.Process) -> str:
+def _name(process: psutil.Process, household: dict[str, Any]) -> str:
+    """As `soleflip up` has written it down; what else it has started is what the others are forked from."""
     if process.name().startswith("postgres"):
         return _POSTGRESQL
-    arguments = [Path(part).name for part in process.cmdline()]
-    return next((_NAMES[part] for part in arguments if part in _NAMES), _RUN)
+    if process.pid == household["pid"]:
+        return _UP
+    names = {child["pid"]: str(child["name"]) for child in household["children"]}
+    return names.get(process.pid, _SHARED if process.ppid() == household["pid"] else _RUN)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def main() -> None:
     """SoleFlip's inventory data platform.
 
     Deploys the Phase 2 consolidation of inventory.stock on a live database, proves it, keeps
-    inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. Every command but
-    restore and bench runs a job of the Dagster code location, so what it did is seen in the UI.
-    `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
+    inventory.stock_metrics_view fresh, watches it, and takes all of it back if it must. What changes the
+    database runs as a job of Dagster, so that the UI shows what was done; `restore DUMP` and `bench` work
+    elsewhere. `soleflip COMMAND --help` says what a command does, what it writes and when it fails.
     """

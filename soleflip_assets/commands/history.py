@@ -159,7 +159,7 @@ def prune(*, keep_months: int | None, dry_run: bool) -> None:
     done = run("prune_history", {"ops": {"prune_log": {"config": config}}})
     left = done.output("prune_log") or 0
     conclude(
-        "Nothing was archived: the lines above say what would be."
+        f"Nothing was changed; {counted(left, 'month')} would be archived and dropped."
         if dry_run
         else f"Archived, proven and dropped: {counted(left, 'month')}.",
         run=done.link,

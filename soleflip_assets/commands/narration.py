@@ -1,7 +1,8 @@
 """What is told of a run while it goes on, from its events: assets, checks with their numbers, failures.
 
-Passed checks are counted and told in one line, unless ``--verbose`` asks for each; a failed one is told with
-what it means and its numbers. Here: words. Not here: running a job (runs.py), or what any check compares.
+Passed checks are counted in the line of their asset, unless ``--verbose`` asks for each; a failed one is
+told with what it means and its numbers. Here: words. Not here: running a job (runs.py), or what any check
+compares.
 """
 
 import re
@@ -43,6 +44,8 @@ class Narrator:
     numbers: bool = False
     step: str = field(default="", init=False)
     errors: list[str] = field(default_factory=list, init=False)
+    _made: str = field(default="", init=False)
+    _counts: list[str] = field(default_factory=list, init=False)
     _passed: int = field(default=0, init=False)
 
     def hear(self, entry: dg.EventLogEntry) -> None:
@@ -59,6 +62,9 @@ class Narrator:
             return
         if event is not None and event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._tell_check(event.asset_check_evaluation_data)
+        elif event is not None and event.event_type_value == "ASSET_MATERIALIZATION":
+            self.end()
+            self._keep(event.step_materialization_data.materialization)
         elif event is not None and event.event_type_value == "STEP_FAILURE":
             # Why is the last thing that is said.
             self.end()
@@ -69,14 +75,32 @@ class Narrator:
             tell(line)
 
     def end(self) -> None:
-        """Tell of the checks that passed and were not told one by one."""
+        """Tell of the asset that was made last, and of its checks that passed and were not told."""
+        self._tell_made()
         if self._passed:
             tell(f"  ✓ {counted(self._passed, 'check')} passed")
         self._passed = 0
 
+    def _tell_made(self) -> None:
+        if not self._made:
+            return
+        passed = [f"{counted(self._passed, 'check')} passed"] if self._passed else []
+        told = ", ".join([*self._counts, *passed])
+        tell(f"✓ {self._made}" + (f": {told}" if told else ""))
+        self._made, self._counts, self._passed = "", [], 0
+
+    def _keep(self, made: dg.AssetMaterialization) -> None:
+        """Its checks follow at once, and belong into its line."""
+        rows = made.metadata.get("dagster/row_count")
+        self._made = made.asset_key.to_user_string()
+        self._counts = [counted(int(str(rows.value)), "row")] if rows else []
+
     def _tell_check(self, check: dg.AssetCheckEvaluation) -> None:
         out = say if self.numbers else tell
         if check.passed and not (self.numbers or is_verbose()):
+            if check.asset_key.to_user_string() != self._made:
+                # Of several assets that were made before: it belongs into the line of none.
+                self._tell_made()
             self._passed += 1
             return
         self.end()
@@ -149,18 +173,13 @@ def _section(check: dg.AssetCheckEvaluation) -> str:
 
 
 def _line(entry: dg.EventLogEntry) -> str | None:
-    event = entry.dagster_event
-    if event is None:
-        # Dagster's own words on steps that it leaves out follow from the failure that was told.
-        own = re.match(r"Dependencies for step \S+ failed", entry.user_message)
-        hidden = (int(entry.level) <= _DEBUG or own) and not is_verbose()
-        return None if hidden else f"  {entry.user_message}"
-    if event.event_type_value == "ASSET_MATERIALIZATION":
-        made = event.step_materialization_data.materialization
-        rows = made.metadata.get("dagster/row_count")
-        counts = f": {counted(int(str(rows.value)), 'row')}" if rows else ""
-        return f"✓ {made.asset_key.to_user_string()}{counts}"
-    return None
+    """What the code itself logs."""
+    if entry.dagster_event is not None:
+        return None
+    # Dagster's own words on steps that it leaves out follow from the failure that was told.
+    own = re.match(r"Dependencies for step \S+ failed", entry.user_message)
+    hidden = (int(entry.level) <= _DEBUG or own) and not is_verbose()
+    return None if hidden else f"  {entry.user_message}"
 
 
 def _failure(entry: dg.EventLogEntry) -> str | None:

@@ -29,8 +29,8 @@ h2 {{ margin: 2.5rem 0 .5rem; padding: .25rem .5rem; border-bottom: 1px solid va
 h2:target {{ background: var(--mark); }}
 code, pre {{ font: 14px/1.45 ui-monospace, monospace; background: var(--code); border-radius: 4px; }}
 code {{ padding: .1em .3em; overflow-wrap: anywhere; }}
-pre {{ padding: .75rem; overflow-x: auto; }}
-pre code {{ padding: 0; background: none; overflow-wrap: normal; }}
+pre {{ padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }}
+pre code {{ padding: 0; background: none; }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
 th, td {{ border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }}
 li {{ margin: .25rem 0; }}

@@ -11,21 +11,17 @@ from soleflip_assets.commands.terminal import (
     UsageRefusal,
     conclude,
     configuration_errors,
+    counted,
     examples,
+    mark,
     say,
 )
-from soleflip_assets.commands.terminal import (
-    table as in_columns,
-)
 from soleflip_assets.commands.work import as_owner, run, with_environment
+from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.partitioning.keeping import kept, shown
 from soleflip_assets.partitioning.names import Keep
 from soleflip_assets.partitioning.record import managed_tables
-
-_HEADER = [
-    "table", "by", "MB", "rows", "months", "from", "to", "next month", "keep", "in no month", "state",
-]  # fmt: skip
 
 
 @click.command(
@@ -167,22 +163,24 @@ def _list(environment: Environment, *, as_json: bool) -> None:
     elif not found:
         say("No table is kept in partitions: see `soleflip partition --help`.")
     else:
-        for line in in_columns(_HEADER, [_cells(row) for row in found]):
-            say(line)
+        for row in found:
+            for line in _lines(row):
+                say(line)
+        conclude(f"{counted(len(found), 'table')} in partitions by month.")
 
 
-def _cells(row: dict[str, Any]) -> list[Any]:
-    keep = f"{row['keep']}, archived" if row["archive"] else row["keep"]
+def _lines(row: dict[str, Any]) -> list[str]:
+    """A table in partitions, in a terminal of 80 columns."""
+    keep = f"{row['keep']} after its end" if row["keep"] else "for ever"
+    archived = ", archived before it is dropped" if row["archive"] else ""
+    months = counted(row["months"], "month") + (
+        f", {row['first_month']} to {row['last_month']}" if row["months"] else ""
+    )
+    well = row["next_month"] and not row["rows_in_rest"]
+    size = f"{counted(row['rows'], 'row')}, {told_bytes(row['bytes'])}"
+    following = f"next month {'is there' if row['next_month'] else 'IS MISSING'}"
     return [
-        row["table"],
-        row["column"],
-        f"{row['bytes'] / 2**20:,.1f}",
-        row["rows"],
-        row["months"],
-        row["first_month"] or "-",
-        row["last_month"] or "-",
-        "there" if row["next_month"] else "MISSING",
-        keep or "all",
-        row["rows_in_rest"],
-        row["state"],
+        f"{mark(well)} {row['table']} by {row['column']}: {row['state']}, {size}",
+        f"    {months}; {following}; {counted(row['rows_in_rest'], 'row')} in no month",
+        f"    a month is kept {keep}{archived}",
     ]

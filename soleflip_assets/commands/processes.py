@@ -21,10 +21,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from soleflip_assets.commands.forking import Forked
 from soleflip_assets.ground.deadlines import STOP
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import HOME
 from soleflip_assets.running.process import Process
+
+Handle = subprocess.Popen[bytes] | Forked
 
 LOCK = "up.lock"
 _KILL_AFTER_SECONDS = 5
@@ -45,7 +48,7 @@ class Child:
     """
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Handle
     log: Path
 
     def require_alive(self) -> None:
@@ -68,7 +71,7 @@ class Child:
         end_group(self.process.pid, self.process)
 
 
-def end_group(group: int, process: subprocess.Popen[bytes] | None = None) -> None:
+def end_group(group: int, process: Handle | None = None) -> None:
     """End all that is left of a process group: SIGTERM, and SIGKILL for what does not hear that.
 
     Args:
@@ -183,7 +186,8 @@ def read(lock: Path) -> dict[str, Any]:
 def _who(home: Path) -> str:
     found = read(home / LOCK)
     who = (
-        f"process {found['pid']}, since {found['since']}, at http://127.0.0.1:{found['port']}"
+        f"process {found['pid']}, since {datetime.fromisoformat(found['since']):%Y-%m-%d %H:%M} UTC, at "
+        f"http://127.0.0.1:{found['port']}"
         if found
         else "it is just starting"
     )

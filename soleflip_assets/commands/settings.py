@@ -36,6 +36,6 @@ def settings(*, as_json: bool) -> None:
         say(f"    {setting.meaning}")
     named = sum(setting.source == "environment" for setting in listed)
     conclude(
-        f"All {len(listed)} settings can be meant; {named} of them come from the environment.",
+        f"All {len(listed)} settings are valid; the environment sets {named} of them.",
         then="set a variable to change one; it holds for what is started from then on",
     )

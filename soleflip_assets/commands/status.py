@@ -35,6 +35,8 @@ from soleflip_assets.monitoring.watch import (
 from soleflip_assets.monitoring.watch import remembered as watching
 from soleflip_assets.running.slow import slow_runs
 
+# How a tick ended, for people.
+_ENDED = {"SUCCESS": "done", "SKIPPED": "nothing to do", "FAILURE": "failed"}
 # The alerts look every ten seconds, the watch every thirty; a tick may take a minute.
 _SILENT_AFTER_SECONDS = 120
 
@@ -91,7 +93,8 @@ class Instigator:
         """Its last tick."""
         if self.last_tick is None:
             return f"{self.name}: no tick yet"
-        return f"{self.name}: {self.last_tick_status} at {_told(self.last_tick)}"
+        ended = _ENDED.get(self.last_tick_status or "", self.last_tick_status)
+        return f"{self.name}: {ended} at {_told(self.last_tick)}"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
+from soleflip_assets.commands.forking import fork
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
 from soleflip_assets.commands.terminal import complain
 from soleflip_assets.ground import runbook
@@ -108,9 +109,10 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
     with _signals_set(stopping), _socket_folder(household) as folder:
         try:
             processes.start_warden(environment)
+            preparation = _start_preparation(environment, processes)
             # It loads the code on one core while another deploys: 3 s.
             code_socket = _start_code_server(processes, folder)
-            deployed = _prepare(environment, processes, stopping)
+            deployed = _end_of(preparation, environment, processes, stopping)
             if stopping.is_set():
                 return 0
             _start_ui(processes, port, code_socket, stopping)
@@ -165,12 +167,12 @@ class _Processes:
         """Where to look."""
         return " and ".join(str(child.log) for child in self._children)
 
-    def start(self, name: str, *command: str, **how: Any) -> Child:
-        """Start one; its output goes to its log, unless said otherwise."""
-        log = self._logs / f"{name}.log"
+    def start(self, name: str, module: str, *arguments: str, **how: Any) -> Child:
+        """Start one on an interpreter of its own; its output goes to its log, unless said otherwise."""
+        log = self._log(name)
         with os.fdopen(private_file(log), "ab") as output:
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", module, *arguments],
                 start_new_session=True,
                 **{
                     "stdin": subprocess.DEVNULL,
@@ -179,7 +181,17 @@ class _Processes:
                     **how,
                 },
             )
-        child = Child(name, process, log)
+        return self._added(Child(name, process, log))
+
+    def fork(self, name: str, module: str, *arguments: str) -> Child:
+        """Start one that shares what it loads; its output goes to its log."""
+        log = self._log(name)
+        return self._added(Child(name, fork(name, log, module, *arguments), log))
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def _added(self, child: Child) -> Child:
         self._children.append(child)
         self._household.add(child)
         return child
@@ -189,8 +201,8 @@ class _Processes:
         home = environment.settings.home
         data = str(environment.server.data) if environment.server else ""
         read, self._pipe = os.pipe()
-        module = [sys.executable, "-m", "soleflip_assets.commands.warden"]
-        self.start("warden", *module, str(home / LOCK), str(os.getpid()), data, stdin=read)
+        self.start("warden", "soleflip_assets.commands.warden", str(home / LOCK), str(os.getpid()), data,
+                   stdin=read)  # fmt: skip
         os.close(read)
 
     def end(self, child: Child) -> None:
@@ -241,16 +253,20 @@ def _signals_set(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _prepare(environment: Environment, processes: _Processes, stopping: threading.Event) -> bool:
-    """Run what comes before the UI, its progress on our terminal.
+def _start_preparation(environment: Environment, processes: _Processes) -> Child:
+    """Start what comes before the UI, its progress on our terminal."""
+    module = _PREPARATION if environment.embedded else _PREPARATION_ELSEWHERE
+    return processes.start("preparation", module, stdout=None, stderr=None)
+
+
+def _end_of(
+    preparation: Child, environment: Environment, processes: _Processes, stopping: threading.Event
+) -> bool:
+    """Wait for it, or until somebody says stop.
 
     Returns:
         Whether all of it succeeded; True where the database is not ours, and nothing was deployed.
     """
-    module = _PREPARATION if environment.embedded else _PREPARATION_ELSEWHERE
-    preparation = processes.start(
-        "preparation", sys.executable, "-m", module, stdout=None, stderr=None
-    )
     while preparation.process.poll() is None and not stopping.wait(0.1):
         pass
     processes.end(preparation)
@@ -265,9 +281,9 @@ def _start_code_server(processes: _Processes, folder: Path) -> str:
     """
     socket_path = str(folder / "code.sock")
     os.environ[_SOCKET] = socket_path
-    processes.start("code-server", sys.executable, "-m", "dagster", "api", "grpc", "--socket", socket_path,
-                    "--module-name", "soleflip_assets.definitions", "--attribute", "defs",
-                    "--location-name", "soleflip")  # fmt: skip
+    processes.fork("code-server", "soleflip_assets.commands.code_server", "api", "grpc",
+                   "--socket", socket_path, "--module-name", "soleflip_assets.definitions",
+                   "--attribute", "defs", "--location-name", "soleflip")  # fmt: skip
     return socket_path
 
 
@@ -283,10 +299,9 @@ def _start_ui(
     if stopping.is_set():
         return
     workspace = ("--workspace", str(FILES / "workspace.yaml"))
-    processes.start("webserver", sys.executable, "-m", "soleflip_assets.commands.webserver",
-                    "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
-    processes.start("daemon", sys.executable, "-m", "soleflip_assets.commands.daemon",
-                    "run", *workspace)  # fmt: skip
+    processes.fork("webserver", "soleflip_assets.commands.webserver",
+                   "--host", _HOST, "--port", str(port), *workspace)  # fmt: skip
+    processes.fork("daemon", "soleflip_assets.commands.daemon", "run", *workspace)
     _await(lambda: _is_ready(port), processes, stopping)
     deadline = time.monotonic() + _FIRST_LOOK_SECONDS
     _await(lambda: _health_is_recorded(port) or time.monotonic() > deadline, processes, stopping)

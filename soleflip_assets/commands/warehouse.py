@@ -14,7 +14,16 @@ import click
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.runs import JobRun
-from soleflip_assets.commands.terminal import conclude, counted, examples, fail, refuse, say, table
+from soleflip_assets.commands.terminal import (
+    conclude,
+    counted,
+    examples,
+    fail,
+    refuse,
+    say,
+    table,
+    tell,
+)
 from soleflip_assets.commands.work import run, with_environment
 from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.state_folder import StateFolder
@@ -151,7 +160,12 @@ def dashboard(environment: Environment, *, open_: bool) -> None:
                 for check in wrong
             )
         )
-    conclude("The dashboard is drawn.", run=done.link, report=page)
+    conclude(
+        "The dashboard is drawn.",
+        run=done.link,
+        report=page,
+        then="" if open_ else "open that file in a browser; `soleflip dashboard --open` does",
+    )
     if open_ and not webbrowser.open(page.as_uri()):
         say("There is no browser here: open that file in one.")
 
@@ -222,6 +236,12 @@ def status(environment: Environment, *, as_json: bool) -> None:
     ]
     for line in table(header, rows):
         say(line)
+    behind = sum(bool(size.pending) for size in found)
+    what = f"{counted(len(found), 'table')}, {counted(sum(size.rows for size in found), 'row')}"
+    conclude(
+        f"{what}; {behind} of them lack months." if behind else f"{what}; none lacks a month.",
+        then="`soleflip warehouse load` brings them up to now",
+    )
 
 
 @warehouse.command(
@@ -261,5 +281,10 @@ def query(sql: str, *, as_json: bool) -> None:
     ]
     for line in table(found.schema.names, shown):
         click.echo(line)
-    if found.num_rows > _MOST_ROWS:
-        say(f"… and {found.num_rows - _MOST_ROWS:,} more rows: --json prints all of them")
+    left = found.num_rows - len(shown)
+    # Standard output is the answer's alone, as it may go into a file.
+    conclude(
+        f"{counted(found.num_rows, 'row')}.",
+        then=f"--json prints the {left:,} rows that are left out here" if left else "",
+        out=tell,
+    )

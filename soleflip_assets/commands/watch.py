@@ -76,6 +76,14 @@ def _schedule_refresh(url: URL, *, install: bool) -> None:
     )
 
 
+# What a switch to each mode means from then on.
+_KEPT = {
+    "materialized": "a refresh computes all rows",
+    "incremental": "a refresh computes the rows that changed",
+    "live": "the view computes what a query reads, and needs no refresh",
+}
+
+
 @click.command(
     epilog=examples(
         ("soleflip metrics --mode incremental", "where a refresh takes long"),
@@ -86,7 +94,7 @@ def _schedule_refresh(url: URL, *, install: bool) -> None:
         ("soleflip metrics --mode materialized", "back, to the view as specified"),
     )
 )
-@click.option("--mode", type=click.Choice(["materialized", "incremental", "live"]), required=True,
+@click.option("--mode", type=click.Choice(list(_KEPT)), required=True,
               help="Recompute all rows at each refresh, those that changed, or none.")  # fmt: skip
 @as_owner
 def metrics(*, mode: str) -> None:
@@ -107,9 +115,13 @@ def metrics(*, mode: str) -> None:
     done = run("switch_metrics_mode", {"ops": {"switch_mode": {"config": config}}})
     switched = done.output("switch_mode")
     conclude(
-        f"inventory.stock_metrics_view is {mode}{'' if switched else ' already; nothing was changed'}.",
+        f"From now on {_KEPT[mode]}."
+        if switched
+        else f"Nothing was changed: {_KEPT[mode]} already.",
         run=done.link,
-        then="`soleflip refresh` shows what a refresh costs now" if switched else "",
+        then="`soleflip refresh` shows what a refresh costs now"
+        if switched and mode != "live"
+        else "",
     )
 
 

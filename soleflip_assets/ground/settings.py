@@ -198,7 +198,8 @@ class Settings(BaseSettings):
     sample: Annotated[Sample, BeforeValidator(_sample)] = Field(
         default="production",
         validation_alias=SAMPLE,
-        description="which sample an empty embedded database is filled with: production or busy",
+        description="which sample an empty embedded database is filled with: production, busy, applied, "
+        "legacy_dropped or backups_dropped",
     )
     alert_urls: SecretStr | None = Field(
         default=None,

@@ -62,13 +62,25 @@ def _fault(fault: Fault, now: datetime) -> str:
 
 
 def _clockworks(health: Health) -> str:
-    return "\n".join(f"- {_clockwork(one, health.at)}" for one in health.clockworks)
+    """What is stopped, fails or waits for its time, a line each; then in one line what looks all the time."""
+    looking = [one for one in health.clockworks if _looks(one, health.at)]
+    lines = [_clockwork(one, health.at) for one in health.clockworks if one not in looking]
+    if looking:
+        lines.append("looked just now: " + ", ".join(f"`{one.name}`" for one in looking))
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _looks(one: Clockwork, now: datetime) -> bool:
+    """Whether it looks every minute or sooner, has done so, and found it could."""
+    if one.next is None or one.last is None or one.result == "failure":
+        return False
+    return all(abs((moment - now).total_seconds()) < _MINUTE for moment in (one.last, one.next))
 
 
 def _clockwork(one: Clockwork, now: datetime) -> str:
-    following = _ahead(one.next, now) if one.next else "**stopped**"
-    last = f"{_ago(one.last, now)} ({one.result})" if one.last else "not yet"
-    return f"`{one.name}`: next {following}, last {last}"
+    following = f"next {_ahead(one.next, now)}" if one.next else "**stopped**"
+    last = f"last {_ago(one.last, now)} ({one.result})" if one.last else "not run yet"
+    return f"`{one.name}`: {following}, {last}"
 
 
 def _ago(moment: datetime, now: datetime) -> str:

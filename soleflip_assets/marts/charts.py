@@ -40,7 +40,6 @@ _STYLE = pygal.style.Style(
     legend_font_size=14,
     value_font_size=13,
     value_label_font_size=13,
-    no_data_font_size=18,
     guide_stroke_color="var(--grid, #dfe3e8)",
     major_guide_stroke_color="var(--grid, #dfe3e8)",
     guide_stroke_dasharray="none",
@@ -145,7 +144,9 @@ def _plot(chart: Chart) -> "pygal.Graph":
         legend_box_size=11,
         value_formatter=chart.axis,
         fill=chart.fill,
-        show_dots=False,
+        # A line needs two points beside each other; one that stands alone is drawn as a dot.
+        show_dots=any(_has_a_lone_point(values) for _, values in chart.series),
+        dots_size=4,
         range=_range(chart),
         include_x_axis=chart.kind != "line",
         show_x_guides=lying,
@@ -154,7 +155,6 @@ def _plot(chart: Chart) -> "pygal.Graph":
         spacing=8,
         truncate_label=-1,
         truncate_legend=-1,
-        no_data_text="nothing known yet",
         max_scale=6,
         order_min=0,
     )
@@ -166,6 +166,14 @@ def _plot(chart: Chart) -> "pygal.Graph":
         plot.x_labels_major = named[:: -1 - len(named) // _DATES]
         plot.show_minor_x_labels = False
     return plot
+
+
+def _has_a_lone_point(values: Sequence[Value]) -> bool:
+    known = [value is not None for value in (None, *values, None)]
+    return any(
+        is_known and not before and not after
+        for before, is_known, after in zip(known, known[1:], known[2:], strict=False)
+    )
 
 
 def _height(chart: Chart) -> int:

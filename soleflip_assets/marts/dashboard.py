@@ -103,6 +103,17 @@ class Today:
                 words.euros(row["dead_value"]),
                 [Line(_share(row["dead_value"], row["value"], row["dead_items"]))],
             ),
+            *self._sales,
+            Figure("Bought in 30 days", words.count(row["bought_30_days"]), [Line("items")]),
+        ]
+
+    @property
+    def _sales(self) -> list[Figure]:
+        """What was sold; where no sale is known, that is said once."""
+        row = self.row
+        if row["orders_30_days"] is None:
+            return [Figure("Sold in 30 days", words.UNKNOWN, [Line("no sale is known here")])]
+        return [
             Figure(
                 "Sold in 30 days",
                 words.euros(row["gross_30_days"]),
@@ -121,7 +132,6 @@ class Today:
                 words.euros(row["unpaid"]),
                 [Line(f"{words.count(row['unpaid_orders'])} orders")],
             ),
-            Figure("Bought in 30 days", words.count(row["bought_30_days"]), [Line("items")]),
         ]
 
 

@@ -24,9 +24,16 @@ Rows = Sequence[Row]
 # More bars than this nobody compares, more months than this nobody reads.
 _BARS = 10
 _MONTHS = 24
+_DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 _WEEKS = 104
+# A log that is younger is drawn day by day.
+_DAYS = 21
 _BRANDS = 3
+
+_NOTHING = "Nothing is known yet."
+# As likely as that nothing was sold is that the shop keeps its orders elsewhere, or nowhere.
+_NO_SALE = "No sale is known."
 
 
 class _Rows(Sequence[Row]):
@@ -95,7 +102,9 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """The chart as one SVG element."""
+        """The chart as one SVG element; empty where there is nothing to draw: the sentence says why."""
+        if self.chart.is_empty:
+            return ""
         return drawn(self.chart, self.mart.replace("_", "-"), self.title, self.says)
 
 
@@ -141,19 +150,26 @@ def _lying(rows: Rows, label: str, name: str, series: str, axis: Callable[[float
     )
 
 
-def _first_and_last(rows: Rows, label: str, name: str, shown: Callable[[Any], str]) -> str:
-    """``from 12 days (Puma) to 26 days (adidas)``."""
+def _first_and_last(
+    what: str, rows: Rows, label: str, name: str, shown: Callable[[Any], str]
+) -> str:
+    """``Half of it took from 12 days (Puma) to 26 days (adidas).``."""
     if not rows:
-        return "nothing is known yet"
-    first, last = rows[0], rows[-1]
-    return f"from {shown(first[name])} ({first[label]}) to {shown(last[name])} ({last[label]})"
+        return _NOTHING
+    first, last = (f"{shown(row[name])} ({row[label]})" for row in (rows[0], rows[-1]))
+    return f"{what} {first}." if len(rows) == 1 else f"{what} from {first} to {last}."
 
 
 def _value_by_day(rows: Rows) -> Picture:
     by_day = {row["day"]: row for row in rows}
+    first = min((row["day"] for row in rows if row["value"] is not None), default=None)
     last = max(by_day, default=None)
-    days = [last - _WEEK * week for week in range(_WEEKS, -1, -1)] if last else []
-    weeks = [by_day[day] for day in days if day in by_day]
+    is_young = first is not None and last - first < _DAY * _DAYS
+    step = _DAY if is_young else _WEEK
+    shown = [last - step * number for number in range(_WEEKS, -1, -1)] if last else []
+    drawn_up = [by_day[day] for day in shown if day in by_day]
+    if is_young:
+        drawn_up = [row for row in drawn_up if row["value"] is not None]
     columns = [
         Column("Day", "day", words.day),
         Column("Value", "value", words.euros),
@@ -161,28 +177,37 @@ def _value_by_day(rows: Rows) -> Picture:
         Column("Units without a price", "units_without_price", words.count),
         Column("Expected profit", "expected_profit", words.euros),
     ]
-    header, table = _table(columns, weeks[::-1])
-    now = weeks[-1] if weeks else None
-    says = (
-        f"{words.euros(now['value'])} in {words.count(now['units'])} units on {words.day(now['day'])}; "
-        f"{words.euros(weeks[0]['value'])} on {words.day(weeks[0]['day'])}."
-        if now
-        else "Nothing is known yet."
-    )
+    header, table = _table(columns, drawn_up[::-1])
     chart = Chart(
         "line",
-        [words.month(row["day"]) if _starts_month(row["day"]) else "" for row in weeks],
+        [_date_below(row["day"], step) for row in drawn_up],
         [
-            ("Cost, with VAT", _values(weeks, "value")),
-            ("Expected profit", _values(weeks, "expected_profit")),
+            ("Cost, with VAT", _values(drawn_up, "value")),
+            ("Expected profit", _values(drawn_up, "expected_profit")),
         ],
         words.euros_of_axis,
     )
+    says = _then_and_now(drawn_up)
     return Picture("value_by_day", "What lies in the shop", says, chart, header, table)
 
 
-def _starts_month(day: date) -> bool:
-    return (day - _WEEK).month != day.month
+def _then_and_now(days: Rows) -> str:
+    """What it was worth on the first day that is known, and on the last one."""
+    known = [row for row in days if row["value"] is not None]
+    if not known:
+        return _NOTHING
+    then, now = known[0], known[-1]
+    is_now = f"{words.euros(now['value'])} in {words.count(now['units'])} units on {words.day(now['day'])}"
+    if then is now:
+        return f"{is_now}, the first day of the log: there is no trend yet."
+    return f"{is_now}; {words.euros(then['value'])} on {words.day(then['day'])}."
+
+
+def _date_below(day: date, step: timedelta) -> str:
+    """Below the axis: the day where each is drawn, else the month that begins within a week."""
+    if step == _DAY:
+        return words.day(day)[:-5]
+    return words.month(day) if (day - _WEEK).month != day.month else ""
 
 
 def _age(rows: Rows) -> Picture:
@@ -225,6 +250,8 @@ def _dead_stock(rows: _Rows) -> Picture:
     says = (
         f"{words.count(len(rows))} items, {words.euros(value)}, have been lying for more than 180 days; "
         "the dearest are these."
+        if len(rows)
+        else "Nothing is known to have been lying for more than 180 days."
     )
     named = [row | {"name": f"{row['product']}, {row['size']}"} for row in map(dict, top)]
     chart = _lying(named, "name", "value", "Cost", words.euros_of_axis)
@@ -245,9 +272,7 @@ def _days_to_sell(rows: Rows) -> Picture:
         Column("Sold, day unknown", "sold_undated", words.count),
     ]
     header, table = _table(columns, known)
-    says = (
-        f"Half of what was sold took {_first_and_last(known, 'brand', 'median_days', words.days)}."
-    )
+    says = _first_and_last("Half of what was sold took", known, "brand", "median_days", words.days)
     chart = _lying(known[:_BARS], "brand", "median_days", "Days", words.count)
     return Picture("days_to_sell", "Days from delivery to sale", says, chart, header, table)
 
@@ -265,7 +290,9 @@ def _status_duration(rows: Rows) -> Picture:
     ]
     header, table = _table(columns, ordered)
     measured = [row for row in ordered if row["median_days"] is not None]
-    says = f"Half leave a status {_first_and_last(measured, 'status', 'median_days', words.days)}."
+    says = _first_and_last(
+        "Half leave a status within", measured, "status", "median_days", words.days
+    )
     chart = _lying(measured[:_BARS], "status", "median_days", "Days", words.count)
     return Picture("status_duration", "Days in each status", says, chart, header, table)
 
@@ -316,7 +343,7 @@ def _sell_through_by_supplier(rows: Rows) -> Picture:
         Column("Unsold, cost", "unsold_value", words.euros),
     ]
     header, table = _table(columns, ordered)
-    says = f"Sold, {_first_and_last(ordered, 'supplier', 'sold_percent', words.percent)}."
+    says = _first_and_last("Sold by now:", ordered, "supplier", "sold_percent", words.percent)
     chart = _lying(ordered[:14], "supplier", "sold_percent", "Sold", words.percent_of_axis)
     return Picture(
         "sell_through_by_supplier",
@@ -364,7 +391,7 @@ def _size_curve(rows: Rows) -> Picture:
         f"Most wanted: {best[0]['brand']} in {best[0]['size']}, "
         f"{words.percent(best[0]['share_of_sold'])} of what the brand sells."
         if best
-        else "Nothing was sold yet."
+        else _NO_SALE
     )
     chart = Chart("line", [size for _, size in sizes], series, words.percent_of_axis)
     return Picture("size_curve", "Which sizes sell, by brand", says, chart, header, table)
@@ -386,7 +413,7 @@ def _expected_roi(rows: Rows) -> Picture:
         Column("Units unknown", "units_unknown", words.count),
     ]
     header, table = _table(columns, ordered)
-    says = f"Expected, {_first_and_last(brands, 'name', 'roi', words.percent)}."
+    says = _first_and_last("Expected:", brands, "name", "roi", words.percent)
     chart = _lying(brands[:_BARS], "name", "roi", "ROI", words.percent_of_axis)
     return Picture("expected_roi", "ROI expected of what is on hand", says, chart, header, table)
 
@@ -467,7 +494,11 @@ def _price_changes(rows: Rows) -> Picture:
     header, table = _table(columns, ordered[::-1])
     asking = {row["month"]: row for row in ordered if row["price"] == "asking"}
     raised, lowered = (sum(row[name] for row in asking.values()) for name in ("raised", "lowered"))
-    says = f"Asking prices were lowered {words.count(lowered)} times and raised {words.count(raised)} times."
+    says = (
+        f"Asking prices were lowered {words.count(lowered)} times and raised {words.count(raised)} times."
+        if months
+        else "No change of an asking price is known."
+    )
     chart = Chart(
         "stacked",
         [words.month(month) for month in months],
@@ -505,7 +536,7 @@ def _sales_by_day(rows: Rows) -> Picture:
     says = (
         f"{words.euros(sum(weeks[last].values()))} in the week that ended on {words.day(last)}."
         if last
-        else "Nothing was sold yet."
+        else _NO_SALE
     )
     chart = Chart(
         "stacked",
@@ -534,7 +565,7 @@ def _profit_by_product(rows: Rows) -> Picture:
         f"Best: {ranked[0]['product']}, {words.euros(ranked[0]['profit'])}. "
         f"Worst: {ranked[-1]['product']}, {words.euros(ranked[-1]['profit'])}."
         if ranked
-        else "No profit is known yet."
+        else "No profit is known."
     )
     chart = _lying(shown, "product", "profit", "Profit", words.euros_of_axis)
     return Picture("profit_by_product", "Best and worst products", says, chart, header, table)
@@ -560,7 +591,7 @@ def _platforms(rows: Rows) -> Picture:
     says = (
         f"{best[0]['platform']} leaves the most: {words.percent(best[0]['margin'])} of the price is profit."
         if best
-        else "No profit is known yet."
+        else "No profit is known."
     )
     chart = Chart(
         "bar",
@@ -599,7 +630,7 @@ def _payouts(rows: Rows) -> Picture:
     ]
     header, table = _table(columns, ordered)
     whole = sum((row["waiting_amount"] for row in ordered), Decimal(0))
-    says = f"{words.euros(whole)} of proceeds is still to come."
+    says = f"{words.euros(whole)} of proceeds is still to come." if ordered else _NO_SALE
     chart = _lying(ordered, "platform", "waiting_amount", "To come", words.euros_of_axis)
     return Picture("payouts", "What platforms still owe", says, chart, header, table)
 
@@ -618,12 +649,13 @@ def _months(rows: Rows) -> Picture:
         Column("ROI", "roi", words.percent),
     ]
     header, table = _table(columns, months[::-1])
-    says = (
-        f"{words.euros(months[-1]['gross_sale'])} so far in {words.month(months[-1]['month'])}; "
-        f"{words.euros(months[-2]['gross_sale'])} in the month before."
-        if len(months) > 1
-        else "There is no month to compare with."
-    )
+    says = _NO_SALE
+    if months:
+        before = words.euros(months[-2]["gross_sale"]) if len(months) > 1 else "nothing is known"
+        says = (
+            f"{words.euros(months[-1]['gross_sale'])} so far in {words.month(months[-1]['month'])}; "
+            f"{before} in the month before."
+        )
     chart = Chart(
         "bar",
         [words.month(row["month"]) for row in months],
@@ -647,7 +679,7 @@ def _countries(rows: Rows) -> Picture:
     says = (
         f"{ordered[0]['country']} takes {words.percent(ordered[0]['share_of_orders'])} of all orders."
         if ordered
-        else "Nothing was sold yet."
+        else _NO_SALE
     )
     chart = _lying(ordered[:_BARS], "country", "orders", "Orders", words.count)
     return Picture("countries", "Where the pairs go", says, chart, header, table)

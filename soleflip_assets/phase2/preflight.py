@@ -94,8 +94,12 @@ class Finding:
     @property
     def summary(self) -> str:
         """One line, of what the deployment repairs by itself."""
-        number = len(self.observed.get("examples") or [])
-        return f"{self.question.name}: {number} found, repaired on the way. {self.question.advice}"
+        found = ", ".join(
+            f"{value:,} {name.replace('_', ' ')}"
+            for name, value in self.observed.items()
+            if isinstance(value, int) and value
+        )
+        return f"{self.question.name}: {found}; repaired on the way. {self.question.advice}"
 
     @property
     def _counts(self) -> str:

@@ -84,9 +84,9 @@ class Gate:
     def __str__(self) -> str:
         """What has to be so; where it is not, why not and what to do."""
         if self.is_open:
-            return f"open: {self.question.expected}"
+            return f"met: {self.question.expected}"
         found = f" ({self.found})" if self.found else ""
-        return f"closed{found}: {self.question.expected} {self.question.advice}"
+        return f"not met{found}. Wanted: {self.question.expected} To do: {self.question.advice}"
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,13 @@ def retire(
         _look_at_views(deployer, rewrite_views=rewrite_views)
     gates = ask_gates(deployer.connection, retirement, now)
     for gate in gates:
-        deployer.log(f"{gate.question.name} is {gate}")
+        mark, stands = ("✓", gate.question.expected) if gate.is_open else ("✗", str(gate))
+        deployer.log(f"{mark} {gate.question.name}: {stands}")
     if closed := [gate for gate in gates if not gate.is_open]:
-        named = "; ".join(f"{gate.question.name} ({gate.found or 'not so'})" for gate in closed)
+        named = "; ".join(
+            f"{gate.question.name} ({gate.found})" if gate.found else gate.question.name
+            for gate in closed
+        )
         raise GateClosedError(
             f"{', '.join(retirement.names)} may not be dropped, since {len(closed)} of {len(gates)} "
             f"conditions are not met: {named}. What to do about each is told with it."

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import psutil
 from sqlalchemy.engine import URL
 
+from soleflip_assets.commands.processes import LOCK, read
 from soleflip_assets.embedded.postgres import PostgresServer
 
 Value = TypeVar("Value")
@@ -78,6 +79,12 @@ class Up:
     def database_url(self) -> URL:
         """The embedded shop."""
         return PostgresServer(self.home / "postgres").url("soleflip")
+
+    def child(self, name: str) -> psutil.Process:
+        """One that it has started, by the name under which it is written down."""
+        children = read(self.home / LOCK)["children"]
+        (number,) = (child["pid"] for child in children if child["name"] == name)
+        return psutil.Process(number)
 
     def stop(self, number: int) -> int:
         """Send a signal and read its output to the end, which comes when no process holds it any more.

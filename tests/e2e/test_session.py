@@ -193,6 +193,21 @@ def test_session_fits_into_its_terminal() -> None:
     assert [line for line in broken if not line.startswith("$ ")] == []
 
 
+def test_every_command_ends_with_a_verdict() -> None:
+    """What was done and how long it took, or a refusal; but for help, silence as asked for, and Ctrl-C."""
+    text = SESSION.read_text(encoding="utf-8")
+    told = re.split(r"^\$ ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE)[
+        1:
+    ]
+    without = [
+        command.partition("\n")[0]
+        for command in told
+        if not re.search(r"--(help|quiet)\b", command.partition("\n")[0])
+        and not re.search(r"^✓ [^✓]*\sTook\s+[\d.]+\s|^soleflip: |\^C$", command, re.MULTILINE)
+    ]
+    assert without == []
+
+
 def test_nobody_reads_the_name_of_a_class_or_of_this_machine() -> None:
     text = SESSION.read_text(encoding="utf-8")
     for never in ("Traceback", "dagster._core", "soleflip_assets.", "soleflip-", "/root", "/home/"):

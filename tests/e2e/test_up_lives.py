@@ -41,8 +41,11 @@ def test_home_is_left_found_again_killed_and_mended(home: Path) -> None:
         assert _work_done(home, second.database_url) == done
         _require_refusal_of_another(second)
         # The daemon asks the one code server: no interpreter of its own, now or a minute later.
-        servers = [line for line in processes_of(home) if "dagster api grpc" in line]
-        assert len(servers) == 1, servers
+        assert second.child("code-server").is_running()
+        # They share what they have loaded.
+        (parent,) = {second.child(name).ppid() for name in ("code-server", "webserver", "daemon")}
+        assert parent in [child.pid for child in psutil.Process(second.process.pid).children()]
+        assert not [line for line in processes_of(home) if "dagster api grpc" in line]
         _damage(second.database_url)
         second.process.kill()
         second.process.communicate(timeout=60)

@@ -35,3 +35,18 @@ def test_process_is_small(process: str, never: tuple[str, ...]) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_processes_are_forked_from_has_no_thread_and_nothing_open() -> None:
+    """Threads are not there after a fork, and what is open is there twice."""
+    script = """
+import psutil
+before = psutil.Process().num_fds()
+import soleflip_assets.commands.loaded
+import threading
+print(threading.active_count(), psutil.Process().num_threads(), psutil.Process().num_fds() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == ["1", "1", "0"]

@@ -20,4 +20,5 @@ SELECT
   'sales of 30 days' AS what,
   today.orders_30_days AS found,
   (SELECT coalesce(sum(platforms.orders_30_days), 0) FROM platforms) AS expected
-FROM today;
+FROM today
+WHERE today.orders_30_days IS NOT NULL;

@@ -148,11 +148,7 @@ class Shop:
 
     @property
     def daemon(self) -> psutil.Process:
-        return next(
-            child
-            for child in psutil.Process(self.up.process.pid).children()
-            if "soleflip_assets.commands.daemon" in " ".join(child.cmdline())
-        )
+        return self.up.child("daemon")
 
 
 @pytest.fixture(scope="module")

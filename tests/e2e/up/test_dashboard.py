@@ -1,13 +1,21 @@
 """The dashboard in a browser: from disk, offline, at every width, in the light, in the dark, on paper."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from soleflip_assets.marts.catalogue import PICTURED, SECTIONS
+from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.marts.catalogue import MARTS, PICTURED, SECTIONS
 from soleflip_assets.marts.dashboard import page as dashboard_page
+from soleflip_assets.marts.making import Making
+from soleflip_assets.warehouse.loading import load
+from soleflip_assets.warehouse.shop import Shop
+from soleflip_assets.warehouse.store import Warehouse
+from tests.conftest import Databases
+from tests.integration.marts.conftest import make_sample
 from tests.integration.marts.shops import answered, busy_shop
 
 WIDTHS = {"wide": 1280, "tablet": 768, "phone": 375}
@@ -123,6 +131,26 @@ def test_paper_shows_every_picture_and_no_button(page: Page) -> None:
     assert (
         page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(29, 36, 48)"
     )
+
+
+@pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="set SCREENSHOTS to take the picture")
+def test_picture_of_the_sample_shop(browser: Browser, databases: Databases, tmp_path: Path) -> None:
+    """README's: what the first `soleflip up` draws."""
+    url = databases.empty()
+    engine = create_database_engine(url)
+    make_sample(engine)
+    engine.dispose()
+    warehouse = Warehouse(str(tmp_path / "warehouse"), databases.empty())
+    list(load(warehouse, Shop(url), print))
+    making = Making(warehouse, print)
+    list(making.make(MARTS))
+    file = tmp_path / "dashboard.html"
+    file.write_text(making.page(), encoding="utf-8")
+    tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    tab.goto(file.as_uri())
+    expect(tab.locator("dd.large").get_by_text("unknown")).to_have_count(0)
+    tab.screenshot(path=Path(os.environ["SCREENSHOTS"]) / "dashboard.png")
+    tab.close()
 
 
 _CONTRASTS = """() => {

@@ -173,7 +173,7 @@ def test_says_what_ticks_next(instance: dg.DagsterInstance, shop: URL) -> None:
     assert by_name["hourly_stock_metrics_refresh"].next == now + timedelta(minutes=30)
     assert by_name["weekly_watch"].next == datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
     assert (
-        "`hourly_stock_metrics_refresh`: next in 30 min, last not yet"
+        "`hourly_stock_metrics_refresh`: next in 30 min, not run yet"
         in metadata(health)["clock"].value
     )
 

@@ -724,7 +724,8 @@ def today(known: Known) -> list[Row]:
 
     lying = known.on_hand()
     dead = [item for item in lying if item["since"] and (known.today - item["since"]).days > 180]
-    unpaid = [sale for sale in known.sold if sale["payout_received"] is False]
+    recorded = [sale for sale in known.sold if sale["payout_received"] is not None]
+    unpaid = [sale for sale in recorded if sale["payout_received"] is False]
     counts = {
         "items": len(lying),
         "units": units(lying),
@@ -741,14 +742,20 @@ def today(known: Known) -> list[Row]:
             "database": "soleflip",
             "log_began_at": known.events[0]["occurred_at"] if known.events else None,
             **(counts if known.items else dict.fromkeys(counts)),
-            "value": total(map(cost, lying)),
-            "dead_value": total(map(cost, dead)),
-            "orders_30_days": len(late(30)),
-            "gross_30_days": total(sale["gross_sale"] for sale in late(30)),
-            "profit_30_days": total(sale["profit"] for sale in late(30)),
-            "gross_before": total(sale["gross_sale"] for sale in late(60, 30)),
-            "profit_before": total(sale["profit"] for sale in late(60, 30)),
-            "unpaid_orders": len(unpaid),
-            "unpaid": total(sale["net_proceeds"] for sale in unpaid),
+            "value": _known_sum(known.items, lying, map(cost, lying)),
+            "dead_value": _known_sum(known.items, dead, map(cost, dead)),
+            "orders_30_days": len(late(30)) if known.sold else None,
+            **{
+                f"{name}_{word}": _known_sum(known.sold, sales, (sale[column] for sale in sales))
+                for word, sales in {"30_days": late(30), "before": late(60, 30)}.items()
+                for name, column in {"gross": "gross_sale", "profit": "profit"}.items()
+            },
+            "unpaid_orders": len(unpaid) if recorded else None,
+            "unpaid": _known_sum(recorded, unpaid, (sale["net_proceeds"] for sale in unpaid)),
         }
     ]
+
+
+def _known_sum(known: list[Row], summed: list[Row], values: Iterable[Any]) -> Any:
+    """Zero where something is known, and none of it is to be summed."""
+    return Decimal(0) if known and not summed else total(values)

@@ -6,6 +6,7 @@ called off or are of nothing that the log has seen.
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -103,6 +104,16 @@ def test_nothing_known_is_shown_as_unknown() -> None:
     assert today["units"] is today["value"] is today["gross_30_days"] is today["unpaid"] is None
     (day,) = answers(NOTHING_KNOWN)["value_by_day"]
     assert day["value"] is day["units"] is None
+
+
+def test_month_without_a_sale_is_zero_where_sales_are_known() -> None:
+    """Nobody bought anything for 100 days: that is no riddle."""
+    order = {"id": "o1", "stock_id": "x1", "status": "completed", "payout_received": True}
+    order |= {"sold_at": BEGAN - timedelta(days=100), "gross_sale": Decimal(90), "net_profit": None}
+    shop = SmallShop(NOTHING_KNOWN.tables | {"sales_order": [order]}, BEGAN)
+    (today,) = answers(shop)["today"]
+    assert today["orders_30_days"] == today["gross_30_days"] == today["profit_30_days"] == 0
+    assert today["unpaid_orders"] == today["unpaid"] == 0
 
 
 def _comparable(rows: list[Row]) -> list[tuple[tuple[str, Any], ...]]:

@@ -28,6 +28,6 @@ def test_days_are_counted_from_the_first_deployment_on(
     ):
         assert found[name]["days_left"].value == days
         assert "()" not in str(found[name][gate].value)
-        assert str(found[name][gate].value).startswith("closed (since ")
+        assert str(found[name][gate].value).startswith("not met (since ")
     validated = str(found["legacy_tables_retirement"]["validations_passed_within_a_day"].value)
-    assert validated.startswith("open")
+    assert validated.startswith("met: ")

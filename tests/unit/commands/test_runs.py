@@ -1,9 +1,12 @@
 """What a verdict and a refusal say of the checks of a run."""
 
+from collections.abc import Iterator
+from uuid import uuid4
+
 import dagster as dg
 import pytest
 
-from soleflip_assets.commands.narration import numbers_of, refusals
+from soleflip_assets.commands.narration import Narrator, numbers_of, refusals
 from soleflip_assets.commands.runs import JobRun
 from soleflip_assets.ground.settings import RUNBOOK_URL
 
@@ -56,3 +59,37 @@ def test_numbers_are_read_as_words() -> None:
         numbers_of(check("good", passed=True, set_aside=34, total=1172))
         == "set aside 34, total 1,172"
     )
+
+
+def test_checks_of_an_asset_are_counted_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed one has a line of its own; those of another asset, which was made before, are in nobody's."""
+    specs = [dg.AssetCheckSpec(name, asset=STOCK) for name in ("good", "better", "old")]
+    specs.append(dg.AssetCheckSpec("other", asset="made_before"))
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("made_before"), dg.AssetSpec(STOCK)], check_specs=specs, name="made"
+    )
+    def made() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        yield dg.MaterializeResult(asset_key="made_before")
+        yield dg.MaterializeResult(asset_key=STOCK, metadata={"dagster/row_count": 1172})
+        for spec in specs:
+            yield dg.AssetCheckResult(
+                check_name=spec.name,
+                asset_key=spec.asset_key,
+                passed=spec.name != "old",
+                severity=dg.AssetCheckSeverity.WARN,
+            )
+
+    narrator, run_id = Narrator(), str(uuid4())
+    job = dg.Definitions(assets=[made], jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_event_listener(run_id, narrator.hear)
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        job.execute_in_process(instance=instance, run_id=run_id, run_config=quiet)
+    narrator.end()
+    assert capsys.readouterr().err.splitlines() == [
+        "✓ made_before",
+        "✓ inventory/stock: 1,172 rows, 2 checks passed",
+        "  ✗ old",
+        "  ✓ 1 check passed",
+    ]

@@ -1,0 +1,106 @@
+"""Processes of ``soleflip up`` that share the memory, and the loading, of what all of them load.
+
+Webserver, daemon and code server each need Dagster, SQLAlchemy and what these need: 90 MB and two seconds of
+a processor. They are forked from one process that has loaded that (loaded.py) and does nothing else: the
+standard library's fork server, which ends with `soleflip up`, however that ends. Here: starting one. Not
+here: which there are (up.py), or how they are ended (processes.py).
+"""
+
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from soleflip_assets.ground.private_files import private_file
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["soleflip_assets.commands.loaded"])
+
+
+class Forked:
+    """A process that was forked, with what we use of :class:`subprocess.Popen`."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int | None:
+        """Wait for its end.
+
+        Args:
+            timeout: in seconds.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            TimeoutExpired: it does not end by then.
+        """
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout)
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._process.kill()
+
+
+def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
+    """Run the function ``main`` of a module, in a process that leads a session of its own.
+
+    The first one waits until all that is shared is loaded, some 2 s.
+
+    Args:
+        name: by which `top` and `pgrep` show it on Linux.
+        log: gets its output.
+        module: which.
+        arguments: its command line.
+    """
+    receiver, sender = _SERVER.Pipe(duplex=False)
+    process = _SERVER.Process(target=_run, name=name, args=(sender, name, log, module, arguments))
+    process.start()
+    sender.close()
+    # Until it leads its session, nobody could end it with all that it starts. It may also have died by now.
+    with suppress(EOFError):
+        receiver.recv()
+    return Forked(process)
+
+
+def _run(ready: Connection, name: str, log: Path, module: str, arguments: tuple[str, ...]) -> None:
+    os.setsid()
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+    with os.fdopen(private_file(log), "ab") as output, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    ready.send(None)
+    ready.close()
+    sys.argv = [module, *arguments]
+    # What it starts by multiprocessing, as the code server does its runs, loads this one as its own.
+    main = sys.modules["__main__"] = importlib.import_module(module)
+    main.main()
