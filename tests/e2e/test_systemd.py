@@ -235,8 +235,9 @@ def _restart_the_machine(installed: Machine) -> None:
 def _stop(installed: Machine) -> None:
     """The target is all of it: nothing of ours is left running, and no timer starts it."""
     begun = time.monotonic()
+    # Which waits for the target alone: the services stop after it, in the order of their dependencies.
     installed.execute("systemctl stop soleflip.target")
-    assert not any(installed.process(service) for service in SERVICES)
+    awaited(lambda: not any(installed.process(service) for service in SERVICES), READY_SECONDS)
     uids = (
         'cat /proc/[0-9]*/status 2>/dev/null | grep --count "^Uid:.$(id --user soleflip)" || true'
     )
