@@ -15,7 +15,16 @@ import dagster as dg
 
 from soleflip_assets.checks.shown import FIRST
 from soleflip_assets.commands.terminal import counted, is_verbose, mark, say, tell
-from soleflip_assets.ground.errors import innermost, is_of_a_check, is_ours
+from soleflip_assets.ground.errors import (
+    DATABASE,
+    STORAGE,
+    fault_of,
+    follows_a_broken_connection,
+    innermost,
+    is_of_a_check,
+    is_ours,
+    told_broken,
+)
 from soleflip_assets.ground.settings import Settings
 
 _DEBUG = 10
@@ -196,12 +205,15 @@ def _failure(entry: dg.EventLogEntry) -> str | None:
         error = event.job_failure_data.error
     else:
         return None
-    if error is None or is_of_a_check(error):
+    if error is None or is_of_a_check(error) or follows_a_broken_connection(error):
         return None
-    if "InterruptedError" in str(error):
-        return _INTERRUPTED
-    # A sentence of ours names what it is about; anybody else's error does not.
-    where = (
-        "" if is_ours(error) or event.step_key is None else f"the step {event.step_key} failed: "
-    )
-    return f"{where}{innermost(error)}"
+    return _INTERRUPTED if "InterruptedError" in str(error) else _words(error, event.step_key)
+
+
+def _words(error: Any, step: str | None) -> str:
+    """An error, with what it is about: a sentence of ours names that; anybody else's error does not."""
+    if is_ours(error):
+        return innermost(error)
+    if (party := fault_of(error)) in (DATABASE, STORAGE):
+        return told_broken(party, innermost(error))
+    return (f"the step {step} failed: " if step else "") + innermost(error)

@@ -5,6 +5,7 @@ here: what is done about it, which is the runbook's.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -345,7 +346,8 @@ def _look(connection: Connection, memory: Memory) -> _Seen:
             require_still_deployed(connection, memory)
         except UndeployedError as error:
             return _Seen([str(error).rstrip(".")])
-        failing = [] if memory.deployed is None else _failing_checks(connection)
+        deployed = ledger.deployed_at(connection) is not None
+        failing = _failing_checks(connection) if deployed else _unfinished(connection)
         return _Seen(
             failing, _last_refresh(connection), _pg_cron(connection), advice_on_mode(connection)
         )
@@ -354,17 +356,27 @@ def _look(connection: Connection, memory: Memory) -> _Seen:
         return _Seen([f"SoleFlip's database cannot be looked at ({said}): does somebody lock it"])
 
 
+def _unfinished(connection: Connection) -> list[str]:
+    """Where Phase 2 is not deployed: that a deployment, or its way back, died on the way."""
+    died = ledger.has_begun(connection) and not ledger.is_at_work(connection)
+    return [ledger.UNFINISHED] if died else []
+
+
 def _failing_checks(connection: Connection) -> list[str]:
     """The checks of the sensor `watch`, looked at now; the age of the metrics is told elsewhere."""
-    results = [
+    looked = [
         (monitor, monitor.look(connection)) for monitor in WATCHED if monitor not in FRESHNESS
     ]
+    # Whoever shows a sentence ends it.
     return [
-        f"{monitor.name}: {monitor.meaning} "
-        + "; ".join(map(str, finding.observed.get("examples") or []))
-        for monitor, finding in results
-        if not finding.passed
+        f"{monitor.name}: {monitor.meaning} {_examples(answer.observed)}".rstrip(". ")
+        for monitor, answer in looked
+        if not answer.passed
     ]
+
+
+def _examples(observed: Mapping[str, Any]) -> str:
+    return "; ".join(map(str, observed.get("examples") or []))
 
 
 def advice_on_mode(connection: Connection) -> list[str]:

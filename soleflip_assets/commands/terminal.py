@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import click
 
-from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.errors import ConfigurationError, told_broken, who_broke
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -296,3 +296,16 @@ def configuration_errors() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         refuse(str(error))
+
+
+@contextmanager
+def broken_connections() -> Iterator[None]:
+    """A connection that breaks outside a run's steps, as Dagster's to its storage, is one sentence and 1."""
+    try:
+        yield
+    except Exception as error:
+        party = who_broke(error)
+        if party is None:
+            raise
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        fail(told_broken(party, said))

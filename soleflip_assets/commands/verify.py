@@ -53,12 +53,9 @@ def _require_deployed(environment: Environment) -> None:
     with create_database_engine(environment.database_url).connect() as connection:
         if ledger.deployed_at(connection) is not None:
             return
-        begun = ledger.EXPANSION in ledger.entries(connection)
+        begun = ledger.has_begun(connection)
     if begun:
-        fail(
-            "a deployment or its way back has begun and not ended, so there is nothing to verify yet: "
-            "`soleflip deploy` resumes a deployment, `soleflip revert` the way back."
-        )
+        fail(f"{ledger.UNFINISHED}.")
     fail("Phase 2 is not deployed here, so there is nothing to verify: run `soleflip deploy`.")
 
 

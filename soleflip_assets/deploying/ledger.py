@@ -38,6 +38,12 @@ VERSION = __version__
 # The step that adds the new columns: from its first entry on, what is in them is this project's doing.
 EXPANSION = "40_stock_columns"
 
+# What is told where it was begun and the last step is not there.
+UNFINISHED = (
+    "a deployment or its way back has begun and not ended, so there is nothing to verify yet: "
+    "`soleflip deploy` resumes a deployment, `soleflip revert` the way back"
+)
+
 # What was found of Phase 2 when a deployment began, made by hand.
 ADOPTION = "adoption"
 
@@ -91,6 +97,16 @@ def entries(connection: Connection) -> dict[str, RowMapping]:
     if not exists(connection):
         return {}
     return {row["step"]: row for row in query_file(connection, "ledger/steps.sql")}
+
+
+def has_begun(connection: Connection) -> bool:
+    """Whether a deployment has begun to change stock; also one that was not taken back to its first step."""
+    return EXPANSION in entries(connection)
+
+
+def is_at_work(connection: Connection) -> bool:
+    """Whether somebody deploys, takes back or switches at this moment."""
+    return bool(query_one(connection, "ledger/deployer_at_work.sql")["at_work"])
 
 
 def adopted(known: Mapping[str, RowMapping], step: str) -> list[str]:

@@ -21,9 +21,11 @@ _BROKEN = (
     r"\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
     r"SqlclientUnableToEstablishSqlconnection|TooManyConnections)): "
 )
+_FOLLOWS = r"sqlalchemy\.exc\.PendingRollbackError: "
 _SILENT = {
     # SoleFlip's is asked by psycopg 3, Dagster's own by psycopg 2.
-    DATABASE: re.compile(rf"psycopg{_BROKEN}"),
+    # What SQLAlchemy says from then on to all that share the connection.
+    DATABASE: re.compile(rf"psycopg{_BROKEN}|{_FOLLOWS}"),
     STORAGE: re.compile(rf"psycopg2{_BROKEN}"),
     CODE: re.compile(
         r"\S+\.(DagsterUserCodeUnreachableError: Could not|DagsterCodeLocationLoadError)"
@@ -85,6 +87,48 @@ def fault_of(error: Any) -> str:
             if silent.match(one.message):
                 return party
     return _NUMBER.sub("…", innermost(error))
+
+
+def follows_a_broken_connection(error: Any) -> bool:
+    """Whether it only says that a connection broke before, which somebody else has told.
+
+    Args:
+        error: as Dagster keeps it.
+    """
+    return any(re.match(_FOLLOWS, one.message) for one in _chain(error))
+
+
+def who_broke(error: BaseException) -> str | None:
+    """Whose connection broke, or could not be opened; None where it is another error.
+
+    Args:
+        error: as it was raised.
+
+    Returns:
+        ``database`` or ``storage``.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        known = f"{type(cause).__module__}.{type(cause).__qualname__}: "
+        for party in (DATABASE, STORAGE):
+            if _SILENT[party].match(known):
+                return party
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return None
+
+
+def told_broken(party: str, said: str) -> str:
+    """What a person is told of a connection that broke.
+
+    Args:
+        party: ``database`` or ``storage``.
+        said: what the driver or the server said, a line.
+    """
+    who = "SoleFlip's database" if party == DATABASE else "Dagster's storage"
+    return (
+        f"the connection to {who} broke ({said.rstrip('.')}): see that the server runs, then run the same "
+        "command again, and it resumes."
+    )
 
 
 def _chain(error: Any) -> Iterator[Any]:

@@ -356,6 +356,12 @@ class Settings(BaseSettings):
         return found
 
     def _require_consistent(self) -> None:
+        # PostgreSQL keeps its folder as a line of postmaster.pid: it starts, and nobody finds it again.
+        if not str(self.home).isprintable():
+            raise ConfigurationError(
+                f"{HOME} has a line break, or another character that cannot be printed, in it: name a folder "
+                "without."
+            )
         if self.owner_database_url and not self.database_url:
             raise ConfigurationError(
                 f"{OWNER_DATABASE_URL} is set without {DATABASE_URL}: set both, or {DATABASE_URL} only."

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +18,7 @@ from soleflip_assets.alerts.events import read_runs
 from soleflip_assets.alerts.state import State
 from soleflip_assets.checks.monitors import monitor_of_file
 from soleflip_assets.commands import status
+from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground import deadlines
 from soleflip_assets.ground.resource import Database
@@ -273,3 +275,16 @@ def test_run_that_waits_or_goes_on_for_too_long_is_named(instance: dg.DagsterIns
         instance.delete_run(run.run_id)
     (over,) = read_runs(instance, state, now + 47 * 60)
     assert not over.failing
+
+
+def test_status_tells_of_a_way_back_that_died_but_not_while_it_goes_on(
+    databases: Databases,
+) -> None:
+    """As `soleflip verify` does; it was silent, and no check of the sensor's failed."""
+    with connect(databases.deployed("production")) as shop:
+        shop.execute(
+            text("UPDATE inventory_ops.ledger SET reverted_at = now() WHERE step LIKE '81%'")
+        )
+        assert status._look(shop, watching.Memory()).dead == [ledger.UNFINISHED]
+        shop.execute(text("SELECT pg_advisory_lock(hashtextextended('soleflip deployment', 0))"))
+        assert status._look(shop, watching.Memory()).dead == []

@@ -1,6 +1,8 @@
 """How the command line puts lengths of time, numbers, lists and tables, and how wide it is."""
 
+import psycopg2
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from soleflip_assets.commands import terminal
 from soleflip_assets.ground.errors import innermost
@@ -12,6 +14,25 @@ class Cause:
     def __init__(self, message: str, cause: "Cause | None" = None) -> None:
         self.message = message
         self.cause = cause
+
+
+def test_broken_connection_outside_of_a_step_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Dagster's storage is gone while it records an event; SQLAlchemy adds the statement and its values."""
+    gone = psycopg2.OperationalError("server closed the connection unexpectedly\n\tThis probably")
+    with pytest.raises(SystemExit) as ended, terminal.broken_connections():
+        raise OperationalError("INSERT INTO event_logs", {"event": "…"}, gone)
+    assert ended.value.code == terminal.EXIT_FAILED
+    assert capsys.readouterr().err.replace("\n    ", " ") == (
+        "soleflip: the connection to Dagster's storage broke (server closed the connection unexpectedly): "
+        "see that the server runs, then run the same command again, and it resumes.\n"
+    )
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(ZeroDivisionError), terminal.broken_connections():
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 
+import psycopg
+import psycopg2.errors
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from soleflip_assets.ground.errors import CODE, DATABASE, STORAGE, fault_of, innermost
+from soleflip_assets.ground.errors import (
+    CODE,
+    DATABASE,
+    STORAGE,
+    fault_of,
+    innermost,
+    who_broke,
+)
 
 
 @dataclass
@@ -31,6 +41,7 @@ def code_server(said: str) -> Recorded:
         (Recorded("psycopg.OperationalError: connection refused"), DATABASE),
         (Recorded("psycopg.errors.AdminShutdown: terminating connection"), DATABASE),
         (Recorded("x.YError: z", Recorded("psycopg.errors.ConnectionTimeout: timeout")), DATABASE),
+        (Recorded("sqlalchemy.exc.PendingRollbackError: Can't reconnect until"), DATABASE),
         (Recorded("psycopg2.OperationalError: server closed the connection"), STORAGE),
         (code_server("Could not reach user code server. gRPC Error code: UNAVAILABLE\n"), CODE),
         (code_server("Could not reach user code server\n"), CODE),
@@ -59,3 +70,22 @@ def test_fault_is_the_same_for_all_that_fail_by_it(error: Recorded, fault: str) 
 def test_what_the_transport_dumps_is_not_told() -> None:
     said = "Could not reach user code server. gRPC Error code: UNAVAILABLE"
     assert innermost(code_server(said)) == said
+
+
+@pytest.mark.parametrize(
+    ("raised", "party"),
+    [
+        (psycopg.errors.AdminShutdown("terminating connection"), DATABASE),
+        (psycopg2.OperationalError("server closed the connection unexpectedly"), STORAGE),
+        # The server answered: it is no broken connection.
+        (psycopg.errors.LockNotAvailable("lock timeout"), None),
+        (psycopg2.errors.QueryCanceled("statement timeout"), None),
+    ],
+)
+def test_broken_connection_is_told_from_what_a_server_answers(
+    raised: Exception, party: str | None
+) -> None:
+    """As SQLAlchemy raises it, and as Dagster raises it from there."""
+    outer = RuntimeError("while storing an event")
+    outer.__cause__ = OperationalError("SELECT 1", {}, raised)
+    assert who_broke(outer) == party

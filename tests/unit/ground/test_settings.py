@@ -68,6 +68,13 @@ def test_nothing_set_means_the_embedded_server_beside_the_checkout() -> None:
     assert settings.home == FILES / ".soleflip"
 
 
+def test_home_with_a_line_break_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL started in it, was not found again, and was left running after a minute's wait."""
+    monkeypatch.setenv(HOME, "/srv/a\nb")
+    with pytest.raises(ConfigurationError, match="line break"):
+        Settings.from_environment()
+
+
 def test_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Also with a tilde or a relative path: the processes started from it have other working directories."""
     monkeypatch.chdir(tmp_path)
