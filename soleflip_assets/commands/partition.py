@@ -1,6 +1,7 @@
 """The command that turns tables of the shop into partitions by month. Not here: how (partitioning/)."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from soleflip_assets.commands.terminal import (
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.settings import Settings
-from soleflip_assets.partitioning.keeping import kept, shown
+from soleflip_assets.partitioning.keeping import BEING_CONVERTED, kept, shown
 from soleflip_assets.partitioning.names import Keep
 from soleflip_assets.partitioning.record import managed_tables
 
@@ -166,7 +167,24 @@ def _list(environment: Environment, *, as_json: bool) -> None:
         for row in found:
             for line in _lines(row):
                 say(line)
-        conclude(f"{counted(len(found), 'table')} in partitions by month.")
+        conclude(f"{counted(len(found), 'table')} in partitions by month.", then=resumption(found))
+
+
+def resumption(found: Sequence[dict[str, Any]]) -> str:
+    """What to do about a conversion that died.
+
+    Args:
+        found: the tables, as they are listed.
+
+    Returns:
+        A sentence; empty where no conversion has begun and not ended.
+    """
+    begun = [row for row in found if row["state"] == BEING_CONVERTED]
+    if not begun:
+        return ""
+    table, column = begun[0]["table"], begun[0]["column"]
+    again = f"`soleflip partition {table} --by {column}` resumes it"
+    return f"if nobody converts {table} at this moment, {again}, and --undo gives it up"
 
 
 def _lines(row: dict[str, Any]) -> list[str]:

@@ -43,6 +43,9 @@ _RACES = 5
 # Where a person lets everybody wait.
 COPY_TIMEOUT = "1h"
 
+# A table whose conversion goes on, or died.
+BEING_CONVERTED = "being converted"
+
 # Archives a month that was taken out, by the column of its time, and records it.
 Archive = Callable[[Connection, Leaving, str], None]
 
@@ -358,5 +361,5 @@ def _state(found: Kept) -> str:
     if not found.managed.exists:
         return "gone"
     if not found.managed.partitioned:
-        return "being converted"
+        return BEING_CONVERTED
     return "partitioned"
