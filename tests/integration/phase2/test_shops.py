@@ -233,6 +233,9 @@ SHOPS = {
     "table of another owner": Shop(
         "ALTER TABLE inventory.stock_metrics OWNER TO postgres", "privileges_sufficient"
     ),
+    "owner without a right of its own": Shop(
+        f"REVOKE TRIGGER ON inventory.stock FROM {OWNER}", "privileges_sufficient"
+    ),
     "reading is the default": Shop(
         "ALTER DATABASE {database} SET default_transaction_read_only = on"
     ),
