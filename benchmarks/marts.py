@@ -2,6 +2,9 @@
 
 PostgreSQL reads the very files of sql/marts, over views of the shop's own tables, where ids stay uuid. What
 is made of other marts asks for those, too: nobody keeps them there. Its indexes are those that the log has.
+Where Spark is (`make spark`, Java 17), a cluster of two workers with one core each answers them, too, once,
+and each answer has as many rows as DuckDB's, and the same sum of each column of numbers. Not here: whether
+they are equal row by row (tests/integration/marts/test_spark.py).
 """
 
 import statistics
@@ -9,6 +12,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
 from sqlalchemy import Connection
 
 from benchmarks.harness import change, table
@@ -28,12 +34,15 @@ from soleflip_assets.warehouse.loading import load
 from soleflip_assets.warehouse.shop import Shop as Source
 from soleflip_assets.warehouse.store import Warehouse
 from soleflip_assets.warehouse.tables import LOGS, SHOP_TABLES
+from tests.integration.marts.cluster import can_run, running
 
 # With the baseline: five events a stock row.
 WRITES = 4
 CHANGES = 1_000
 ROUNDS = 3
 
+# Of a worker of Spark, for its rows. The widest mart of a million rows fits.
+_EXECUTOR_MB = 2_000
 _FUNNEL = "reservation_funnel"
 # Of the warehouse's words, those that PostgreSQL lacks.
 _WORDS = """
@@ -79,6 +88,7 @@ def run(stage: Stage) -> Section:
     warehouse = Warehouse(str(stage.folder / "marts"), stage.server.url("marts_catalog"))
     _load(warehouse, shop)
     by_duckdb = _by_duckdb(stage, warehouse)
+    by_spark = _by_spark(stage, warehouse) if can_run() else {}
     with create_database_engine(shop.url).begin() as connection:
         by_postgres = _by_postgres(stage, connection)
     with shop.connect() as connection:
@@ -86,7 +96,7 @@ def run(stage: Stage) -> Section:
     _load(warehouse, shop)
     whole = _all_and_the_page(warehouse, stage.folder)
     stage.drop(shop)
-    return _section(shop.rows, by_duckdb, by_postgres, whole)
+    return _section(shop.rows, by_duckdb, by_postgres, by_spark, whole)
 
 
 def _trade(stage: Stage, shop: Shop) -> None:
@@ -122,6 +132,37 @@ def _by_duckdb(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
             found[mart.name] = statistics.median(rounds)
             engine.see(mart.name, stored(warehouse, mart, computed(engine, mart), as_of))
     return found
+
+
+def _by_spark(stage: Stage, warehouse: Warehouse) -> dict[str, float]:
+    """Of marts that read others, over those that DuckDB made; after one question that starts the workers."""
+    from soleflip_assets.warehouse.spark import spark_engine  # noqa: PLC0415 wants pyspark
+
+    folder = stage.folder / "spark"
+    folder.mkdir()
+    found = {}
+    with running(folder, _EXECUTOR_MB) as master, spark_engine(warehouse, master) as engine:
+        assert loaded_at(engine)
+        for mart in MARTS:
+            stage.tell(f"{mart.name} by Spark")
+            begun = time.perf_counter()
+            answer = engine.query(mart.select)
+            found[mart.name] = time.perf_counter() - begun
+            assert _sums(answer) == pytest.approx(_sums(warehouse.read(mart.table))), mart.name
+    return found
+
+
+def _sums(rows: pa.Table) -> dict[str, float]:
+    """How many rows, and the sum of each column of numbers; those that nobody knows count as zero."""
+    numbers = [field.name for field in rows.schema if _is_number(field.type)]
+    sums = {name: float(pc.sum(rows[name]).as_py() or 0) for name in numbers}
+    return {"rows": rows.num_rows, **sums}
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(
+        is_one(kind) for is_one in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    )
 
 
 def _by_postgres(stage: Stage, connection: Connection) -> dict[str, float]:
@@ -180,7 +221,11 @@ def _all_and_the_page(warehouse: Warehouse, folder: Path) -> float:
 
 
 def _section(
-    rows: int, by_duckdb: dict[str, float], by_postgres: dict[str, float], whole: float
+    rows: int,
+    by_duckdb: dict[str, float],
+    by_postgres: dict[str, float],
+    by_spark: dict[str, float],
+    whole: float,
 ) -> Section:
     times = {name: by_postgres[name] / by_duckdb[name] for name in by_duckdb}
     others = {name: found for name, found in times.items() if name != _FUNNEL}
@@ -191,13 +236,20 @@ def _section(
         "marts_and_dashboard_seconds": whole,
     }
     lines = [
-        [name, f"{by_postgres[name]:.3f}", f"{by_duckdb[name]:.3f}", f"{times[name]:.1f}"]
+        [name, f"{by_postgres[name]:.3f}", f"{by_duckdb[name]:.3f}", f"{times[name]:.1f}",
+         f"{by_spark[name]:.2f}" if by_spark else ""]
         for name in sorted(times, key=times.__getitem__)
-    ]
+    ]  # fmt: skip
     told = (
         f"{rows:,} stock rows with {WRITES + 1} events each; DuckDB: median of {ROUNDS}. It is at least "
         f"**{others[slowest]:.1f} times** as fast ({slowest}), the funnel {times[_FUNNEL]:.1f}. "
         f"All marts, their checks and the page, after {CHANGES:,} changes: **{whole:.1f} s**."
     )
-    header = ["mart", "PostgreSQL, s", "DuckDB, s", "times"]
+    if by_spark:
+        values["marts_spark_times"] = sum(by_spark.values()) / sum(by_duckdb.values())
+        told += (
+            f" Spark, two workers with a core each, once: all marts take **{values['marts_spark_times']:.1f} "
+            "times** as long as by DuckDB."
+        )
+    header = ["mart", "PostgreSQL, s", "DuckDB, s", "times", "Spark, s"]
     return Section("Marts", f"{told}\n\n{table(header, lines)}", values)

@@ -92,10 +92,22 @@ item AS (
       ELSE 'on hand'
     END AS state,
     coalesce(last_sale.sold_at, CASE WHEN stock_event.status = 'sold' THEN seen.became_sold_at END) AS sold_at,
-    stock_event.event_id AS event_id,
     seen.first_seen_at AS first_seen_at,
     seen.last_changed_at AS last_changed_at,
-    CASE WHEN seen.deleted_at >= seen.written_at THEN seen.deleted_at ELSE emptied.deleted_at END AS deleted_at
+    CASE WHEN seen.deleted_at >= seen.written_at THEN seen.deleted_at ELSE emptied.deleted_at END AS deleted_at,
+    stock_event.status AS status,
+    stock_event.product_id AS product_id,
+    stock_event.size_id AS size_id,
+    stock_event.supplier_id AS supplier_id,
+    stock_event.supplier AS supplier,
+    stock_event.quantity AS quantity,
+    stock_event.reserved_quantity AS reserved_quantity,
+    stock_event.purchase_price AS purchase_price,
+    stock_event.gross_purchase_price AS gross_purchase_price,
+    stock_event.roi_percentage AS roi_percentage,
+    stock_event.location AS location,
+    cast(stock_event.purchase_date AS date) AS bought_day,
+    cast(coalesce(stock_event.delivery_date, stock_event.purchase_date) AS date) AS held_since
   FROM seen
   INNER JOIN latest ON latest.stock_id = seen.stock_id
   INNER JOIN stock_event ON stock_event.event_id = latest.event_id
@@ -106,30 +118,25 @@ item AS (
 SELECT
   item.stock_id AS stock_id,
   item.state AS state,
-  stock_event.status AS status,
+  item.status AS status,
   coalesce(product.name, 'unknown') AS product,
   coalesce(product.sku, 'unknown') AS sku,
   coalesce(brand.name, 'unknown') AS brand,
   coalesce(category.name, 'unknown') AS category,
   coalesce(size.value, 'unknown') AS size,
   size.standardized_value AS size_number,
-  coalesce(supplier.name, stock_event.supplier, 'unknown') AS supplier,
-  stock_event.quantity AS quantity,
-  stock_event.reserved_quantity AS reserved_quantity,
-  stock_event.purchase_price AS purchase_price,
-  stock_event.gross_purchase_price AS gross_purchase_price,
-  stock_event.roi_percentage AS roi_percentage,
-  stock_event.location AS location,
-  cast(stock_event.purchase_date AS date) AS bought_day,
-  cast(coalesce(stock_event.delivery_date, stock_event.purchase_date) AS date) AS held_since,
+  coalesce(supplier.name, item.supplier, 'unknown') AS supplier,
+  item.quantity AS quantity,
+  item.reserved_quantity AS reserved_quantity,
+  item.purchase_price AS purchase_price,
+  item.gross_purchase_price AS gross_purchase_price,
+  item.roi_percentage AS roi_percentage,
+  item.location AS location,
+  item.bought_day AS bought_day,
+  item.held_since AS held_since,
   CASE WHEN item.state = 'sold' THEN item.sold_at END AS sold_at,
   CASE
-    WHEN item.state = 'sold'
-      THEN
-        cast(
-          cast(item.sold_at AS date) - cast(coalesce(stock_event.delivery_date, stock_event.purchase_date) AS date)
-          AS integer
-        )
+    WHEN item.state = 'sold' THEN cast(cast(item.sold_at AS date) - item.held_since AS integer)
   END AS days_to_sell,
   item.first_seen_at AS first_seen_at,
   item.last_changed_at AS last_changed_at,
@@ -137,10 +144,9 @@ SELECT
   listing_event.listings AS listings,
   listing_event.occurred_at AS listings_written_at
 FROM item
-INNER JOIN stock_event ON stock_event.event_id = item.event_id
 LEFT JOIN listing_event ON listing_event.stock_id = item.stock_id AND listing_event.place = 1
-LEFT JOIN product ON product.id = stock_event.product_id
+LEFT JOIN product ON product.id = item.product_id
 LEFT JOIN brand ON brand.id = product.brand_id
 LEFT JOIN category ON category.id = product.category_id
-LEFT JOIN size ON size.id = stock_event.size_id
-LEFT JOIN supplier ON supplier.id = stock_event.supplier_id;
+LEFT JOIN size ON size.id = item.size_id
+LEFT JOIN supplier ON supplier.id = item.supplier_id;

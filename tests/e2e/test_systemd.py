@@ -172,14 +172,17 @@ def _install(installed: Machine) -> None:
 
 
 def _deploy(installed: Machine) -> None:
-    """The page's second block, with passwords and this machine's name."""
     begun = time.monotonic()
-    commands = re.sub(r"//(\w+):…@db", r"//\1:\1@127.0.0.1", block("One machine with systemd", 1))
-    installed.execute(commands, seconds=1800)
+    installed.execute(_deployment(), seconds=1800)
     installed.tell("`deploy --check`, `deploy`, `verify`", begun)
     begun = time.monotonic()
     await_tick(installed.server, READY_SECONDS)
     installed.tell("the next tick", begun)
+
+
+def _deployment() -> str:
+    """The page's second block, with passwords and this machine's name."""
+    return re.sub(r"//(\w+):…@db", r"//\1:\1@127.0.0.1", block("One machine with systemd", 1))
 
 
 def _require_hardened(installed: Machine) -> None:
@@ -210,8 +213,9 @@ def _upgrade(installed: Machine) -> None:
     """The page's commands but for `git pull`: the checkout is what it is."""
     begun = time.monotonic()
     commands = re.sub(r"^git .*\n", "", block("Upgrades"), flags=re.MULTILINE)
-    owner = "postgresql://deployer:deployer@127.0.0.1/soleflip"
-    installed.execute(f"export SOLEFLIP_OWNER_DATABASE_URL={owner}\n{commands}", seconds=1800)
+    installed.execute(commands, seconds=1800)
+    variables = [line for line in _deployment().splitlines() if line.startswith("export ")]
+    installed.execute("\n".join([*variables, "soleflip deploy --check"]))
     installed.await_ready()
     await_tick(installed.server, READY_SECONDS)
     installed.tell("the page's upgrade: all ready, and a tick after that", begun)

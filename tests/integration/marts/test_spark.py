@@ -3,14 +3,8 @@
 One session for the module: it takes half a minute to start.
 """
 
-import json
-import os
-import subprocess
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,10 +15,7 @@ from soleflip_assets.marts.catalogue import MARTS, Mart, mart
 from soleflip_assets.warehouse.engine import Engine, duckdb_engine
 from soleflip_assets.warehouse.store import Warehouse
 from tests.conftest import missing
-from tests.e2e.processes import awaited, free_port
-
-WORKERS = 2
-PATIENCE_SECONDS = 300
+from tests.integration.marts.cluster import java_home, running
 
 # What JVMs print of themselves is no warning of ours; py4j leaves its sockets to the garbage collector.
 pytestmark = [
@@ -33,67 +24,16 @@ pytestmark = [
 ]
 
 
-def _java_home() -> str:
-    """Of Java 17, which Spark wants; where Debian has it."""
-    found = [*Path("/usr/lib/jvm").glob("java-17-openjdk-*")]
-    if found:
-        return str(found[0])
-    return os.environ.get("JAVA_HOME") or missing(
-        "Java 17", "apt-get install openjdk-17-jre-headless"
-    )
-
-
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a cluster's master, with two workers that are processes of their own."""
     if find_spec("pyspark") is None:
         # Not even where CI is set: 480 MB, and two minutes of both cores.
         pytest.skip("there is no pyspark: make spark")
-    import pyspark  # noqa: PLC0415 480 MB that few have
-
-    home = Path(pyspark.__file__).parent
-    folder = tmp_path_factory.mktemp("spark")
-    port, ui = free_port(), free_port()
-    address = f"spark://127.0.0.1:{port}"
-    # 200 tasks a shuffle, the default, are for more rows than these.
-    (folder / "spark-defaults.conf").write_text(
-        "spark.sql.shuffle.partitions 4\nspark.executor.memory 640m\n"
-    )
-    variables = {
-        "JAVA_HOME": _java_home(),
-        "SPARK_HOME": str(home),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_CONF_DIR": str(folder),
-    }
-    deploy = "org.apache.spark.deploy"
-    commands = [
-        [f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port),
-         "--webui-port", str(ui)],
-        *[[f"{deploy}.worker.Worker", address, "--cores", "1", "--memory", "800m", "--host",
-           "127.0.0.1", "--work-dir", str(folder / str(number)), "--webui-port", "0"]
-          for number in range(WORKERS)],
-    ]  # fmt: skip
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        for number, command in enumerate(commands):
-            log = stack.enter_context((folder / f"{number}.log").open("wb"))
-            process = subprocess.Popen(
-                [home / "bin" / "spark-class", *command], stdout=log, stderr=log
-            )
-            stack.callback(process.wait, 30)
-            stack.callback(process.terminate)
-        awaited(lambda: _workers(ui) == WORKERS, PATIENCE_SECONDS)
+    if java_home() is None:
+        missing("Java 17", "apt-get install openjdk-17-jre-headless")
+    with running(tmp_path_factory.mktemp("spark"), executor_mb=640) as address:
         yield address
-
-
-def _workers(port: int) -> int:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/", timeout=5) as answer:
-            found: int = json.load(answer)["aliveworkers"]
-            return found
-    except OSError:
-        return 0
 
 
 @pytest.fixture(scope="module")
