@@ -2,7 +2,8 @@
 --
 -- As the owner, so that whoever writes to stock needs no right on the log. A column that the shop's table lacks is
 -- NULL: in these functions a name that is no column is a variable, so a column may come and go, as it does with Phase 2
--- and its revert, and no write fails for it. Values are what the row became; what is not kept is compared, too.
+-- and its revert, and no write fails for it. So where the shop's rows are read, no other variable is named. Values are what
+-- the row became; what is not kept is compared, too.
 --
 -- Locks: none that anyone could wait for: new, or replaced in an instant.
 -- Again: safe.
@@ -220,7 +221,7 @@ BEGIN
           gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
           purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
           vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
-          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(before) END AS more
+          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(before.*) END AS more
         FROM before
       ) AS was
       FULL JOIN (
@@ -229,7 +230,7 @@ BEGIN
           gross_purchase_price, roi_percentage, profit_per_shelf_day, status, detailed_status, location,
           purchase_date, delivery_date, created_at, updated_at, listed_on_platforms, notes, external_ids, vat_amount,
           vat_rate, shelf_life_days, listed_stockx, listed_alias, listed_local, status_history,
-          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(after) END AS more
+          CASE WHEN inventory_ops.more_columns_of_stock() <> '{}' THEN to_jsonb(after.*) END AS more
         FROM after
       ) AS became ON became.id = was.id
     ),
@@ -320,11 +321,11 @@ BEGIN
 
   ELSIF TG_OP = 'DELETE' AND has_month THEN
     INSERT INTO inventory_ops.stock_event (occurred_at, transaction_id, kind, stock_id)
-    SELECT moment, pg_current_xact_id(), 'delete', before.id FROM before;
+    SELECT moment, pg_current_xact_id(), 'delete', gone.id FROM (SELECT before.id FROM before) AS gone;
 
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO inventory_ops.stock_event_overflow (occurred_at, transaction_id, kind, stock_id)
-    SELECT moment, pg_current_xact_id(), 'delete', before.id FROM before;
+    SELECT moment, pg_current_xact_id(), 'delete', gone.id FROM (SELECT before.id FROM before) AS gone;
 
   ELSIF has_month THEN
     INSERT INTO inventory_ops.stock_event (occurred_at, transaction_id, kind)
@@ -350,7 +351,7 @@ BEGIN
       SELECT after.id
       FROM after
       LEFT JOIN inventory.stock AS now ON now.id = after.id
-      WHERE now.id IS NULL OR record_image_ne(now, after)
+      WHERE now.id IS NULL OR record_image_ne(now.*, after.*)
     );
   END IF;
   PERFORM inventory_ops.log_nested_last('inventory_ops.stock_event', 'stock_id', nested_from, own_from, rewritten);
@@ -480,14 +481,14 @@ BEGIN
         SELECT
           id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
           reserved_by,
-          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(before) END AS more
+          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(before.*) END AS more
         FROM before
       ) AS was
       FULL JOIN (
         SELECT
           id, stock_id, reserved_quantity, status, reserved_until, reservation_reason, created_at, updated_at,
           reserved_by,
-          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(after) END AS more
+          CASE WHEN inventory_ops.more_columns_of_reservations() <> '{}' THEN to_jsonb(after.*) END AS more
         FROM after
       ) AS became ON became.id = was.id
     ),
@@ -561,11 +562,13 @@ BEGIN
 
   ELSIF TG_OP = 'DELETE' AND has_month THEN
     INSERT INTO inventory_ops.reservation_event (occurred_at, transaction_id, kind, reservation_id, stock_id)
-    SELECT moment, pg_current_xact_id(), 'delete', before.id, before.stock_id FROM before;
+    SELECT moment, pg_current_xact_id(), 'delete', gone.id, gone.stock_id
+    FROM (SELECT before.id, before.stock_id FROM before) AS gone;
 
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO inventory_ops.reservation_event_overflow (occurred_at, transaction_id, kind, reservation_id, stock_id)
-    SELECT moment, pg_current_xact_id(), 'delete', before.id, before.stock_id FROM before;
+    SELECT moment, pg_current_xact_id(), 'delete', gone.id, gone.stock_id
+    FROM (SELECT before.id, before.stock_id FROM before) AS gone;
 
   ELSIF has_month THEN
     INSERT INTO inventory_ops.reservation_event (occurred_at, transaction_id, kind)
@@ -591,7 +594,7 @@ BEGIN
       SELECT after.id
       FROM after
       LEFT JOIN inventory.stock_reservation AS now ON now.id = after.id
-      WHERE now.id IS NULL OR record_image_ne(now, after)
+      WHERE now.id IS NULL OR record_image_ne(now.*, after.*)
     );
   END IF;
   PERFORM inventory_ops.log_nested_last('inventory_ops.reservation_event', 'reservation_id', nested_from, own_from, rewritten);

@@ -1,4 +1,5 @@
--- Columns of the shop's tables that the log could not take: those of another type. One that is missing is NULL there.
+-- What of the shop's tables the log could not take: columns of another type, and a table that is a view or a foreign one.
+-- A column that is missing is NULL there.
 --
 -- Locks: none; reads the catalog.
 
@@ -47,4 +48,12 @@ WHERE CASE
   WHEN pg_attribute.attname IS NULL THEN known.name = 'id'
   ELSE format_type(pg_attribute.atttypid, pg_attribute.atttypmod) <> ALL (CAST(known.types AS text[]))
 END
+UNION ALL
+SELECT
+  pg_class.oid::regclass::text,
+  CASE pg_class.relkind WHEN 'f' THEN 'a foreign table' ELSE 'a view' END,
+  '{a table}'
+FROM pg_class
+WHERE pg_class.oid IN (to_regclass('inventory.stock'), to_regclass('inventory.stock_reservation'))
+  AND pg_class.relkind IN ('v', 'm', 'f')
 ORDER BY 1;

@@ -17,16 +17,29 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_metrics_read_model (
   reserved_quantity integer,
   total_cost numeric(10, 2),
   expected_profit numeric,
-  created_at timestamptz NOT NULL,
-  updated_at timestamptz NOT NULL
+  created_at timestamptz,
+  updated_at timestamptz
 ) WITH (fillfactor = 66);
 
--- The shop may let a quantity be NULL: one such row must not fail the refresh of all. By itself: the table may be there.
+-- The shop may let a quantity or a date be NULL: one such row must not fail the refresh of all. By itself: the table may be there.
 ALTER TABLE inventory_ops.stock_metrics_read_model
   -- squawk-ignore ban-drop-not-null
   ALTER COLUMN total_quantity DROP NOT NULL,
   -- squawk-ignore ban-drop-not-null
-  ALTER COLUMN available_quantity DROP NOT NULL;
+  ALTER COLUMN available_quantity DROP NOT NULL,
+  -- squawk-ignore ban-drop-not-null
+  ALTER COLUMN created_at DROP NOT NULL,
+  -- squawk-ignore ban-drop-not-null
+  ALTER COLUMN updated_at DROP NOT NULL;
+
+-- Where everything is published for logical replication, a table without a key refuses UPDATE and DELETE.
+DO $$
+BEGIN
+  IF (SELECT relreplident FROM pg_class WHERE oid = 'inventory_ops.stock_metrics_read_model'::regclass) <> 'f' THEN
+    ALTER TABLE inventory_ops.stock_metrics_read_model REPLICA IDENTITY FULL;
+  END IF;
+END
+$$;
 
 COMMENT ON TABLE inventory_ops.stock_metrics_read_model IS
   'Computed metrics of every stock row as of the last refresh; read it through inventory.stock_metrics_view';

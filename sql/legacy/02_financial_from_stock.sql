@@ -5,6 +5,7 @@
 -- Again: safe; a stock row that has one is left alone.
 
 DO $$
+#variable_conflict use_variable
 DECLARE
   ids uuid[];
 BEGIN

@@ -201,7 +201,7 @@ BEGIN
     WHERE backup.content NOT LIKE '2:%' AND to_regclass(backup.backup) IS NOT NULL
   LOOP
     EXECUTE format(
-      'SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)), 0)::text AS content FROM %s AS t',
+      'SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t.*, 0)), 0)::text AS content FROM %s AS t',
       kept.name::regclass
     ) INTO found;
     IF found.rows = kept.rows AND found.content = kept.content THEN

@@ -453,8 +453,8 @@ BEGIN
     WHERE pg_class.oid = reader;
     EXECUTE format(
       $query$
-        WITH present AS (SELECT present_row::text AS line FROM (%s) AS present_row),
-        proposed AS (SELECT proposed_row::text AS line FROM (%s) AS proposed_row)
+        WITH present AS (SELECT (present_row.*)::text AS line FROM (%s) AS present_row),
+        proposed AS (SELECT (proposed_row.*)::text AS line FROM (%s) AS proposed_row)
         SELECT
           (SELECT count(*) FROM present),
           (SELECT count(*) FROM (TABLE present EXCEPT ALL TABLE proposed) AS lost),

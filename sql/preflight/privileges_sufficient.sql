@@ -15,6 +15,16 @@ WITH missing AS (
     )
     AND NOT pg_has_role(pg_class.relowner, 'USAGE')
   UNION ALL
+  -- An owner may have taken them from itself.
+  SELECT format('%s ON %s', wanted.privilege, pg_class.oid::regclass)
+  FROM pg_class
+  CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRIGGER']) AS wanted (privilege)
+  WHERE pg_class.relnamespace = to_regnamespace('inventory')
+    AND pg_class.relname IN ('stock', 'stock_financial', 'stock_lifecycle', 'stock_metrics')
+    AND pg_class.relkind = 'r'
+    AND pg_has_role(pg_class.relowner, 'USAGE')
+    AND NOT has_table_privilege(pg_class.oid, wanted.privilege)
+  UNION ALL
   SELECT 'CREATE ON SCHEMA ' || pg_namespace.nspname
   FROM pg_namespace
   WHERE pg_namespace.nspname IN ('inventory', 'inventory_ops')

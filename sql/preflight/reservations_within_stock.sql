@@ -23,5 +23,5 @@ WHERE (metrics.reserved_quantity < 0 OR metrics.reserved_quantity > greatest(sto
   AND (
     NOT CAST(:reserved_is_live AS boolean)
     OR CAST(:prefer AS text) = 'legacy'
-    OR to_jsonb(stock) ->> 'reserved_quantity' IS NULL
+    OR to_jsonb(stock.*) ->> 'reserved_quantity' IS NULL
   );

@@ -41,14 +41,14 @@ compared AS (
     concat_ws(
       ', ',
       CASE
-        WHEN nullif(to_jsonb(stock) -> 'listed_on_platforms', 'null') <> lifecycle.listed_on_platforms
+        WHEN nullif(to_jsonb(stock.*) -> 'listed_on_platforms', 'null') <> lifecycle.listed_on_platforms
           THEN 'listed_on_platforms'
       END,
-      CASE WHEN nullif(to_jsonb(stock) -> 'status_history', 'null') <> lifecycle.status_history THEN 'status_history' END,
+      CASE WHEN nullif(to_jsonb(stock.*) -> 'status_history', 'null') <> lifecycle.status_history THEN 'status_history' END,
       CASE
-        WHEN CAST(to_jsonb(stock) ->> 'reserved_quantity' AS integer) <> metrics.reserved_quantity
+        WHEN CAST(to_jsonb(stock.*) ->> 'reserved_quantity' AS integer) <> metrics.reserved_quantity
           THEN format(
-            'reserved_quantity %s, stock_metrics %s', to_jsonb(stock) ->> 'reserved_quantity', metrics.reserved_quantity
+            'reserved_quantity %s, stock_metrics %s', to_jsonb(stock.*) ->> 'reserved_quantity', metrics.reserved_quantity
           )
       END
     ) AS columns

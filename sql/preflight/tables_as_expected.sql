@@ -63,7 +63,24 @@ SELECT
     )
     ORDER BY compared.position
   ) AS columns,
-  (
+  ARRAY(
+    SELECT format(
+      '%s: is a %s, expected an ordinary table',
+      pg_class.relname,
+      CASE pg_class.relkind
+        WHEN 'p' THEN 'partitioned table'
+        WHEN 'v' THEN 'view'
+        WHEN 'm' THEN 'materialized view'
+        WHEN 'f' THEN 'foreign table'
+        ELSE format('relation of kind %s', pg_class.relkind)
+      END
+    )
+    FROM pg_class
+    WHERE pg_class.relnamespace = to_regnamespace('inventory')
+      AND pg_class.relkind <> 'r'
+      AND pg_class.relname IN (SELECT expected.table FROM expected)
+    ORDER BY pg_class.relname
+  ) || (
     array_agg(
       format('%s.%s: %s, expected %s, found %s',
         compared.table, compared.column, compared.verdict, compared.expected, coalesce(compared.found, 'none'))

@@ -44,7 +44,7 @@ BEGIN
     ORDER BY 1
   LOOP
     EXECUTE format(
-      'SELECT count(*) AS rows, coalesce(sum((''x'' || left(md5(t::text), 15))::bit(60)::bigint), 0)::text AS content '
+      'SELECT count(*) AS rows, coalesce(sum((''x'' || left(md5((t.*)::text), 15))::bit(60)::bigint), 0)::text AS content '
       'FROM %s AS t',
       relation
     ) INTO found;

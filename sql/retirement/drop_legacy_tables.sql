@@ -35,6 +35,38 @@ BEGIN
 END
 $$;
 
+-- A backup of a table with a serial column draws its default from that table's sequence, which goes with the table.
+DO $$
+DECLARE
+  drawing record;
+BEGIN
+  FOR drawing IN
+    SELECT DISTINCT pg_attrdef.adrelid::regclass AS relation, pg_attribute.attname AS name
+    FROM pg_depend AS owned
+    JOIN pg_depend AS used
+      ON used.refclassid = 'pg_class'::regclass
+      AND used.refobjid = owned.objid
+      AND used.classid = 'pg_attrdef'::regclass
+    JOIN pg_attrdef ON pg_attrdef.oid = used.objid
+    JOIN pg_attribute ON pg_attribute.attrelid = pg_attrdef.adrelid AND pg_attribute.attnum = pg_attrdef.adnum
+    JOIN pg_class AS backup ON backup.oid = pg_attrdef.adrelid
+    JOIN pg_class AS legacy ON legacy.oid = owned.refobjid
+    WHERE owned.classid = 'pg_class'::regclass
+      AND owned.refclassid = 'pg_class'::regclass
+      AND owned.deptype = 'a'
+      AND legacy.oid IN (
+        'inventory.stock_financial'::regclass,
+        'inventory.stock_lifecycle'::regclass,
+        'inventory.stock_metrics'::regclass
+      )
+      AND backup.relnamespace IN ('inventory'::regnamespace, 'inventory_ops'::regnamespace)
+      AND starts_with(backup.relname, legacy.relname || '_backup')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', drawing.relation, drawing.name);
+  END LOOP;
+END
+$$;
+
 -- The gates are open, so nobody needs them. Never CASCADE: what is built on them is somebody's.
 -- squawk-ignore ban-drop-table
 DROP TABLE inventory.stock_financial, inventory.stock_lifecycle, inventory.stock_metrics;

@@ -1,13 +1,29 @@
--- Tries to add the stock_lifecycle row of a stock row that has none, as the synchronisation does, and says whether it arrived.
+-- Tries to add the stock_lifecycle row of a stock row, as the synchronisation does, and says whether it arrived.
+--
+-- Those that it has are deleted first, as the synchronisation deletes its own where a writer brings one. A row that somebody
+-- else holds is left alone, and then nothing is tried.
 --
 -- Locks: ROW EXCLUSIVE on stock_lifecycle, FOR KEY SHARE on the stock row, and what the shop's triggers take, until the trial
 --        is rolled back.
 
-WITH chosen AS (
+WITH held AS (
+  SELECT legacy.id
+  FROM inventory.stock_lifecycle AS legacy
+  WHERE legacy.stock_id = :id
+  FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM inventory.stock_lifecycle AS legacy
+  USING held
+  WHERE legacy.id = held.id
+  RETURNING 1
+),
+chosen AS (
   SELECT stock.id, stock.quantity
   FROM inventory.stock
   WHERE stock.id = :id
-    AND NOT EXISTS (SELECT FROM inventory.stock_lifecycle AS legacy WHERE legacy.stock_id = stock.id)
+    AND (SELECT count(*) FROM held)
+      = (SELECT count(*) FROM inventory.stock_lifecycle AS legacy WHERE legacy.stock_id = :id)
 ),
 written AS (
   INSERT INTO inventory.stock_lifecycle (
@@ -16,6 +32,7 @@ written AS (
   SELECT
     gen_random_uuid(), chosen.id, NULL, '[]', '[]', now(), now()
   FROM chosen
+  WHERE (SELECT count(*) FROM gone) = (SELECT count(*) FROM held)
   RETURNING 1
 )
 SELECT

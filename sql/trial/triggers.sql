@@ -1,6 +1,7 @@
 -- The writes of Phase 2 at which code of somebody else's is called, with the names of what calls it.
 --
--- That are triggers, and constraints and generated columns with a function. names and functions belong together.
+-- That are triggers, and constraints, generated columns and, at an insert, defaults with a function. An insert deletes what
+-- is there before. names and functions belong together.
 -- discarding: those that may discard a row, being triggers BEFORE and for each row.
 --
 -- Locks: none; reads the catalog.
@@ -15,9 +16,9 @@ FROM (
   VALUES
     ('update', 16, 'stock'),
     ('update', 16, 'stock_financial'),
-    ('insert', 4, 'stock_lifecycle'),
+    ('insert', 4 | 8, 'stock_lifecycle'),
     ('update', 16, 'stock_lifecycle'),
-    ('insert', 4, 'stock_metrics'),
+    ('insert', 4 | 8, 'stock_metrics'),
     ('update', 16, 'stock_metrics')
 ) AS written (command, bit, relation)
 JOIN pg_class
@@ -38,12 +39,15 @@ CROSS JOIN LATERAL (
   JOIN pg_depend ON pg_depend.classid = 'pg_constraint'::regclass AND pg_depend.objid = pg_constraint.oid
   WHERE pg_constraint.conrelid = pg_class.oid AND pg_depend.refclassid = 'pg_proc'::regclass
   UNION ALL
-  SELECT format('generated column %s', pg_attribute.attname), pg_depend.refobjid, false
+  SELECT
+    format('%s column %s', CASE WHEN pg_attribute.attgenerated = '' THEN 'default of' ELSE 'generated' END, pg_attribute.attname),
+    pg_depend.refobjid,
+    false
   FROM pg_attribute
   JOIN pg_attrdef ON pg_attrdef.adrelid = pg_attribute.attrelid AND pg_attrdef.adnum = pg_attribute.attnum
   JOIN pg_depend ON pg_depend.classid = 'pg_attrdef'::regclass AND pg_depend.objid = pg_attrdef.oid
   WHERE pg_attribute.attrelid = pg_class.oid
-    AND pg_attribute.attgenerated <> ''
+    AND (pg_attribute.attgenerated <> '' OR written.command = 'insert')
     AND pg_depend.refclassid = 'pg_proc'::regclass
 ) AS calling
 JOIN pg_proc ON pg_proc.oid = calling.function

@@ -4,7 +4,9 @@ And that the shop then goes on: both versions of the application write, and both
 done as an owner who is no superuser. A red check says so before anything is changed.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +15,18 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from soleflip_assets.checks.validations import VALIDATIONS
+from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.sessions import create_database_engine
+from soleflip_assets.ground.settings import SQL
+from soleflip_assets.history.install import install, remove
+from soleflip_assets.metrics.mode import Mode, switch
 from soleflip_assets.phase2.preflight import run_preflight
+from soleflip_assets.phase2.retirement import LEGACY_RETIREMENT, retire
+from soleflip_assets.phase2.revert import revert
 from tests.conftest import Databases, connect
-from tests.integration.phase2.deployment import run_deployment
+from tests.integration.phase2.deployment import ignore, run_deployment
 from tests.integration.phase2.sides import S, differences, small_shop
+from tests.integration.phase2.test_retirement import IN_15_DAYS, make_ready
 
 OWNER = "shop_owner"
 LEGACY = ("stock_financial", "stock_lifecycle", "stock_metrics")
@@ -164,6 +173,32 @@ SHOPS = {
         + trigger("BEFORE INSERT", "RETURN NULL;", "stock_lifecycle"),
         "writes_arrive",
     ),
+    "trigger that keeps legacy rows": Shop(
+        trigger("BEFORE DELETE", "RETURN NULL;", "stock_lifecycle"), "writes_arrive"
+    ),
+    "trigger that names a table by halves where all rows are there": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
+        + trigger("AFTER INSERT", "INSERT INTO log VALUES (NEW.id); RETURN NULL;", "stock_metrics"),
+        "writes_arrive",
+    ),
+    "default that names a table by halves": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.tenant AS SELECT 1 AS id;"
+        "CREATE FUNCTION public.tenant() RETURNS integer LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN (SELECT id FROM tenant); END';"
+        "ALTER TABLE inventory.stock_lifecycle ADD tenant integer NOT NULL DEFAULT public.tenant()",
+        "writes_arrive",
+    ),
+    "legacy row that somebody refers to": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.noted (id uuid REFERENCES inventory.stock_metrics (id));"
+        f"INSERT INTO public.noted SELECT id FROM inventory.stock_metrics WHERE stock_id <> '{S}';"
+        f"UPDATE inventory.stock SET status = 'sold' WHERE id <> '{S}';"
+        + trigger("BEFORE INSERT", "RETURN NEW;", "stock_metrics")
+    ),
+    "view in place of a legacy table": Shop(
+        "ALTER TABLE inventory.stock_lifecycle RENAME TO kept;"
+        "CREATE VIEW inventory.stock_lifecycle AS SELECT * FROM inventory.kept",
+        "tables_as_expected",
+    ),
     "trigger that discards what changes nothing": Shop(
         "CREATE TRIGGER same BEFORE UPDATE ON inventory.stock FOR EACH ROW "
         "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
@@ -197,6 +232,9 @@ SHOPS = {
     ),
     "table of another owner": Shop(
         "ALTER TABLE inventory.stock_metrics OWNER TO postgres", "privileges_sufficient"
+    ),
+    "owner without a right of its own": Shop(
+        f"REVOKE TRIGGER ON inventory.stock FROM {OWNER}", "privileges_sufficient"
     ),
     "reading is the default": Shop(
         "ALTER DATABASE {database} SET default_transaction_read_only = on"
@@ -334,6 +372,93 @@ def test_what_is_green_deploys(shop: URL, name: str, tmp_path: Path) -> None:
             assert differences(connection) == [], statement
     engine.dispose()
     with connect(owner) as connection:
+        assert [one.name for one in VALIDATIONS if not one.ask(connection).passed] == []
+
+
+def names_in_our_sql() -> set[str]:
+    """Each name that a statement of ours leaves unqualified: a variable, an alias, a column of anything."""
+    found: set[str] = set()
+    for path in SQL.rglob("*.sql"):
+        code = re.sub(r"--.*|'[^']*'", "", path.read_text())
+        found.update(re.findall(r"(?<![\w.\"])([a-z_]\w*)(?![\w(.])", code))
+        # Of the statements in strings, which EXECUTE runs.
+        found.update(re.findall(r"\bAS ([a-z_]\w*)", path.read_text()))
+    return {name for name in found if len(name) < 64}
+
+
+def columns_of_every_name(url: URL, type_: str) -> None:
+    """Give each table a column of each of these names, and of each word that PostgreSQL reserves."""
+    with connect(url) as connection:
+        reserved = "SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'"
+        names = names_in_our_sql() | {*connection.exec_driver_sql(reserved).scalars()}
+        for table in ("stock", "stock_reservation", *LEGACY):
+            columns = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:t AS regclass)"
+            known = {*connection.execute(text(columns), {"t": f"inventory.{table}"}).scalars()}
+            known |= {"reserved_quantity", "listed_on_platforms", "status_history"}
+            added = ", ".join(f'ADD "{name}" {type_}' for name in sorted(names - known))
+            connection.exec_driver_sql(f"ALTER TABLE inventory.{table} {added}")
+
+
+# Green at once, and to be lived through to the end.
+LIVES = {
+    "columns of every name": "",
+    "what the later steps meet": each("ALTER TABLE {table} ADD number bigserial")
+    + "; ALTER TABLE inventory.stock ALTER created_at DROP NOT NULL, ALTER created_at DROP DEFAULT,"
+    "ALTER updated_at DROP NOT NULL, ALTER updated_at DROP DEFAULT;"
+    "CREATE PUBLICATION feed FOR ALL TABLES",
+}
+
+RESERVATIONS = [
+    f"""INSERT INTO inventory.stock_reservation (stock_id, reserved_quantity, status)
+    VALUES ('{S}', 1, 'active')""",
+    "UPDATE inventory.stock_reservation SET status = 'released'",
+    "DELETE FROM inventory.stock_reservation",
+]
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_what_is_green_goes_on_to_the_end(shop: URL, name: str, tmp_path: Path) -> None:
+    """Each mode, the log, back, again, without the legacy tables, and back from there."""
+    if LIVES[name]:
+        with connect(shop) as connection:
+            connection.exec_driver_sql(LIVES[name])
+    else:
+        columns_of_every_name(shop, "timestamptz")
+    owner = shop.set(username=OWNER)
+    with connect(owner) as connection:
+        assert [one.question.name for one in run_preflight(connection, tmp_path).stopping] == []
+
+    run_deployment(owner)
+    for mode in (Mode.INCREMENTAL, Mode.LIVE, Mode.MATERIALIZED):
+        with Deployer(create_database_engine(owner), ignore) as deployer:
+            switch(deployer, mode)
+        write_and_verify(owner)
+    with Deployer(create_database_engine(owner), ignore) as deployer:
+        install(deployer)
+    write_and_verify(owner)
+    with connect(owner) as connection:
+        compared = "SELECT missing + wrong + phantom FROM inventory_ops.log_differences()"
+        assert connection.exec_driver_sql(compared).scalar_one() == 0
+    with Deployer(create_database_engine(owner), ignore) as deployer:
+        remove(deployer)
+        revert(deployer)
+    run_deployment(owner)
+    write_and_verify(owner)
+    make_ready(shop, IN_15_DAYS)
+    with connect(owner) as connection:
+        connection.exec_driver_sql("DELETE FROM inventory_ops.legacy_write")
+    with Deployer(create_database_engine(owner), ignore) as deployer:
+        assert retire(deployer, LEGACY_RETIREMENT, dry_run=False, now=IN_15_DAYS)
+        assert revert(deployer, remake_legacy=True)
+
+
+def write_and_verify(url: URL) -> None:
+    """What both versions write, as a row that is new each time, then what verify asks."""
+    with closing(connect(url)) as connection:
+        for statement in [*RESERVATIONS, *WRITES]:
+            if not statement.startswith("DELETE FROM inventory.stock "):
+                connection.exec_driver_sql(statement)
+                assert differences(connection) == [], statement
         assert [one.name for one in VALIDATIONS if not one.ask(connection).passed] == []
 
 
