@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from soleflip_assets.alerts.targets import targets_from_environment
 from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say
 from soleflip_assets.ground.settings import Settings
 
@@ -28,6 +29,8 @@ def settings(*, as_json: bool) -> None:
     """
     with configuration_errors():
         listed = Settings.from_environment().listed
+        # Each is read by the library that will send, and else only once something is wrong.
+        targets_from_environment(say)
     if as_json:
         click.echo(json.dumps([asdict(setting) for setting in listed], indent=2))
         return
