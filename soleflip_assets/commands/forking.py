@@ -9,13 +9,16 @@ here: which there are (up.py), or how they are ended (processes.py).
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from soleflip_assets.commands.signals import ENDING
 from soleflip_assets.ground.private_files import private_file
 
 _SERVER = multiprocessing.get_context("forkserver")
@@ -82,7 +85,15 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
     """
     receiver, sender = _SERVER.Pipe(duplex=False)
     process = _SERVER.Process(target=_run, name=name, args=(sender, name, log, module, arguments))
-    process.start()
+    # The server inherits the mask: what a terminal, `timeout` or systemd sends to the whole group is for
+    # `soleflip up` alone, to which it comes once the mask is lifted.
+    # Its companion first: to start it ends with two of them unblocked.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()
     # Until it leads its session, nobody could end it with all that it starts. It may also have died by now.
     with suppress(EOFError):
@@ -92,6 +103,7 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
 
 def _run(ready: Connection, name: str, log: Path, module: str, arguments: tuple[str, ...]) -> None:
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     with suppress(OSError):
         Path("/proc/self/comm").write_text(name)
     with os.fdopen(private_file(log), "ab") as output, Path(os.devnull).open("rb") as nothing:

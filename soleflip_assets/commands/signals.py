@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def heeded() -> list[signal.Signals]:
+    """The signals that ask for the end; under `nohup` a closed terminal does not."""
+    return [
+        number
+        for number in ENDING
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 class Interrupted(BaseException):
@@ -35,9 +44,9 @@ def ended_by_signals(tell: Callable[[str], None]) -> Iterator[None]:
     read, write = os.pipe()
     for end in (read, write):
         os.set_blocking(end, False)
-    before = {number: signal.getsignal(number) for number in _ENDING}
+    before = {number: signal.getsignal(number) for number in heeded()}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    for number in _ENDING:
+    for number in before:
         signal.signal(number, _interrupt)
     try:
         yield
@@ -61,7 +70,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _received(read: int) -> int:
     """The first of the signals that ask for the end; 0 if there was none."""
     with suppress(BlockingIOError):
-        return next((number for number in os.read(read, 1024) if number in _ENDING), 0)
+        return next((number for number in os.read(read, 1024) if number in ENDING), 0)
     return 0
 
 

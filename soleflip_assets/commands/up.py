@@ -18,12 +18,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.forking import fork
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
+from soleflip_assets.commands.signals import heeded
 from soleflip_assets.commands.terminal import complain
 from soleflip_assets.ground import runbook
 from soleflip_assets.ground.deadlines import READY
@@ -233,6 +235,8 @@ class _Processes:
 @contextmanager
 def _socket_folder(household: Household) -> Iterator[Path]:
     """A folder that only we can enter, short enough for a socket's path wherever the home is."""
+    # That of the fork server's socket: a killed `soleflip up` does not remove it itself.
+    household.add_folder(Path(get_temp_dir()))
     folder = Path(tempfile.mkdtemp(prefix="soleflip-up-"))
     household.add_folder(folder)
     try:
@@ -244,7 +248,7 @@ def _socket_folder(household: Household) -> Iterator[Path]:
 @contextmanager
 def _signals_set(stopping: threading.Event) -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal ask for the end; they interrupt nothing."""
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    asked = heeded()
     before = [signal.signal(number, lambda *_: stopping.set()) for number in asked]
     try:
         yield
