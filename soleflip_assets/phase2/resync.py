@@ -144,11 +144,14 @@ def _differences(
 ) -> list[Difference]:
     """Of some stock rows, or of all; without the legacy tables only what the ledger of reservations says."""
     files = ["resync/differing.sql"] if with_legacy else []
-    return [
-        Difference(**row)
-        for file in [*files, "resync/held.sql"]
-        for row in query_file(connection, file, ids=ids)
-    ]
+    if _has_ledger(connection):
+        files.append("resync/held.sql")
+    return [Difference(**row) for file in files for row in query_file(connection, file, ids=ids)]
+
+
+def _has_ledger(connection: Connection) -> bool:
+    """Whether the shop has a ledger of reservations: one that reserves in stock alone needs none."""
+    return bool(query_one(connection, "inventory/can_reserve.sql")["can_reserve"])
 
 
 def _cure(deployer: Deployer, ids: Sequence[str], result: Resynced, *, with_legacy: bool) -> None:
@@ -163,7 +166,7 @@ def _cure(deployer: Deployer, ids: Sequence[str], result: Resynced, *, with_lega
                 with connection.begin():
                     run_statement(connection, "resync/lock.sql", ids=batch)
                     before = _differences(connection, batch, with_legacy=with_legacy)
-                    for file in ["take", "hold", "give"] if with_legacy else ["hold"]:
+                    for file in _steps(connection, with_legacy=with_legacy):
                         run_statement(connection, f"resync/{file}.sql", ids=batch)
                     after = _differences(connection, batch, with_legacy=with_legacy)
                 still = {(one.stock_id, one.place, one.fact) for one in after}
@@ -184,6 +187,12 @@ def _cure(deployer: Deployer, ids: Sequence[str], result: Resynced, *, with_lega
                 deployer.log(
                     f"{start + len(batch):,} of {len(ids):,} stock rows that differed are done"
                 )
+
+
+def _steps(connection: Connection, *, with_legacy: bool) -> list[str]:
+    """What is written, in order."""
+    hold = ["hold"] if _has_ledger(connection) else []
+    return ["take", *hold, "give"] if with_legacy else hold
 
 
 def _repair_read_model(connection: Connection, *, dry_run: bool) -> int:

@@ -266,3 +266,17 @@ def test_record_says_what_was_there_before(shop: URL, tmp_path: Path) -> None:
     assert path.name == "resync_01234567.md"
     assert "| stock_financial | 4711.00 |" in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_shop_without_a_ledger_of_reservations(databases: Databases) -> None:
+    """It reserves in stock alone: rows are carried all the same."""
+    url = databases.deployed("busy")
+    with connect(url) as connection:
+        connection.exec_driver_sql("DROP TABLE inventory.stock_reservation CASCADE")
+        bypass(
+            connection,
+            "UPDATE inventory.stock SET gross_purchase_price = gross_purchase_price + 1 WHERE id = "
+            "(SELECT min(stock_id::text)::uuid FROM inventory.stock_financial)",
+        )
+    assert resynced(url).rows == 1
+    assert resynced(url).rows == 0
