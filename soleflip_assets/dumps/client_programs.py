@@ -35,6 +35,7 @@ def run_client_program(
     *arguments: str,
     server_major: int,
     url: URL | None = None,
+    options: str = "",
     output: IO[bytes] | None = None,
 ) -> None:
     """Run a client program to its end.
@@ -47,6 +48,7 @@ def run_client_program(
         arguments: what it is to do, without where.
         server_major: the server's major version; the program is not older.
         url: the database that it connects to; None if it does not.
+        options: of its session, besides ours.
         output: where its standard output goes; nowhere if None.
 
     Raises:
@@ -54,7 +56,7 @@ def run_client_program(
         sqlalchemy.exc.DBAPIError: the database does not let us in.
         ConfigurationError: a pooler lends the session to others.
     """
-    parameters = _parameters(url) if url else {}
+    parameters = _parameters(url, options) if url else {}
     password = parameters.pop("password", None)
     where = ["--no-password", f"--dbname={make_conninfo(**parameters)}"] if url else []
     done = subprocess.run(
@@ -70,12 +72,12 @@ def run_client_program(
         raise ClientProgramError(f"{name} failed ({said or f'exit code {done.returncode}'})")
 
 
-def _parameters(url: URL) -> dict[str, str]:
+def _parameters(url: URL, more: str) -> dict[str, str]:
     """Libpq's parameters for a program: those of a session of ours, with our settings as options."""
     with create_database_engine(url).connect() as connection:
         require_own_session(connection)
         parameters = libpq_parameters(resolved_url(connection))
-        options = startup_options(connection)
+        options = f"{startup_options(connection)} {more}".strip()
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if options:
         parameters["options"] = f"{parameters.get('options', '')} {options}".strip()

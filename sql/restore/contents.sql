@@ -1,7 +1,8 @@
 -- Counts and hashes every table that a dump holds, and its large objects; soleflip.contents then says what was found.
 --
 -- A hash is the sum of 60 bits of each row's MD5, with every setting that text depends on fixed, so that two servers
--- agree, whatever their versions and the types of the columns. A block and not a function, since whoever owns the
+-- agree, whatever their versions and the types of the columns. Of a table that inherits from another the columns are
+-- taken by name: it is restored with those of its parent first. A block and not a function, since whoever owns the
 -- tables may lack the right to make temporary objects.
 --
 -- Locks: ACCESS SHARE on each table until the end of the transaction.
@@ -9,6 +10,7 @@
 DO $$
 DECLARE
   relation text;
+  of_row text;
   found record;
   object oid;
   piece bytea;
@@ -27,8 +29,18 @@ BEGIN
   SET LOCAL lc_monetary = 'C';
   SET LOCAL quote_all_identifiers = off;
 
-  FOR relation IN
-    SELECT format('%I.%I', pg_namespace.nspname, pg_class.relname)
+  FOR relation, of_row IN
+    SELECT
+      format('%I.%I', pg_namespace.nspname, pg_class.relname),
+      CASE
+        WHEN NOT pg_class.relispartition AND EXISTS (SELECT FROM pg_inherits WHERE pg_inherits.inhrelid = pg_class.oid)
+        THEN (
+          SELECT format('ROW(%s)', string_agg(format('t.%I', attname), ', ' ORDER BY attname))
+          FROM pg_attribute
+          WHERE attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+        )
+        ELSE '(t.*)'
+      END
     FROM pg_class
     JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
     WHERE pg_class.relkind = 'r'
@@ -44,8 +56,9 @@ BEGIN
     ORDER BY 1
   LOOP
     EXECUTE format(
-      'SELECT count(*) AS rows, coalesce(sum((''x'' || left(md5((t.*)::text), 15))::bit(60)::bigint), 0)::text AS content '
+      'SELECT count(*) AS rows, coalesce(sum((''x'' || left(md5(%s::text), 15))::bit(60)::bigint), 0)::text AS content '
       'FROM %s AS t',
+      of_row,
       relation
     ) INTO found;
     contents := contents || jsonb_build_object(relation, jsonb_build_array(found.rows, found.content));

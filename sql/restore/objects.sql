@@ -66,7 +66,14 @@ WITH object (class, oid, owner, privileges, details) AS (
             )
           ),
           ', '
-          ORDER BY pg_attribute.attnum
+          -- A table that inherits from another is restored with the columns of its parent first.
+          ORDER BY
+            CASE
+              WHEN NOT pg_class.relispartition
+                AND EXISTS (SELECT FROM pg_inherits WHERE pg_inherits.inhrelid = pg_class.oid)
+              THEN pg_attribute.attname
+            END,
+            pg_attribute.attnum
         )
         FROM pg_attribute
         JOIN pg_type ON pg_type.oid = pg_attribute.atttypid

@@ -455,6 +455,29 @@ def test_checks_that_postgresql_prints_in_other_words_are_no_difference(
     assert run_restore(deployed, dump.path)
 
 
+def test_columns_in_another_order_and_a_log_of_the_schema_are_no_difference(
+    deployed: URL, tmp_path: Path
+) -> None:
+    """A child's columns come back with its parent's first; an event trigger logs no refresh of the restore."""
+    with connect(deployed) as connection:
+        connection.exec_driver_sql(
+            """
+            CREATE TABLE public.parent (b integer, a text);
+            CREATE TABLE public.child (own text, a text, b integer);
+            ALTER TABLE public.child INHERIT public.parent;
+            INSERT INTO public.child VALUES ('own', 'a', 1), ('own, too', NULL, 2);
+            CREATE TABLE public.schema_log (command text);
+            CREATE FUNCTION public.log_schema() RETURNS event_trigger LANGUAGE plpgsql AS $$
+              BEGIN INSERT INTO public.schema_log VALUES (tg_tag); END
+            $$;
+            CREATE EVENT TRIGGER log_schema ON ddl_command_end EXECUTE FUNCTION public.log_schema();
+            """
+        )
+    dump = take_dump(create_database_engine(deployed), tmp_path)
+
+    assert run_restore(deployed, dump.path)
+
+
 @pytest.fixture
 def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What ulimit -f does, with the signal ignored: a write beyond 50 kB fails as it does on a full disk."""
