@@ -9,7 +9,7 @@ from soleflip_assets.commands.environment import make_home, prepared
 from soleflip_assets.commands.processes import at_work_in
 from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import complain, configuration_errors, examples, tell
-from soleflip_assets.commands.up import require_free_port, serve
+from soleflip_assets.commands.up import require_free_port, require_short_temporary_folder, serve
 from soleflip_assets.ground.settings import Settings
 
 
@@ -47,6 +47,7 @@ def up(port: int | None) -> None:
             if left:
                 tell(f"Ended {left} processes that a killed `soleflip up` had left")
             require_free_port(port)
+            require_short_temporary_folder()
             with prepared(settings) as environment:
                 code = serve(environment, port, household, tell)
     sys.exit(code)

@@ -36,6 +36,8 @@ from soleflip_assets.ground.settings import FILES, UI_URL
 Tell = Callable[[str], None]
 
 _HOST = "127.0.0.1"
+# The fork server's socket is 32 letters longer.
+_LONGEST_TEMPORARY = 70
 _SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 
 # Whether all is well.
@@ -85,6 +87,20 @@ def require_free_port(port: int) -> None:
             raise ConfigurationError(
                 f"Port {port} is taken: stop what listens there, or choose another with --port or PORT."
             ) from None
+
+
+def require_short_temporary_folder() -> None:
+    """Make sure that the sockets in it can be made: the path of one has 103 letters at most on macOS.
+
+    Raises:
+        ConfigurationError: it is too long.
+    """
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > _LONGEST_TEMPORARY:
+        raise ConfigurationError(
+            f"The temporary folder {folder} is too long for the sockets in it: set TMPDIR to one of at most "
+            f"{_LONGEST_TEMPORARY} letters."
+        )
 
 
 def serve(environment: Environment, port: int, household: Household, tell: Tell) -> int:

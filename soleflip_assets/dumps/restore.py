@@ -270,8 +270,8 @@ def _create(connection: Connection, name: str, manifest: Manifest) -> None:
 
 
 def _fill(target: URL, dump: Path, manifest: Manifest, server_major: int) -> None:
-    # pg_restore makes event triggers before it refreshes materialized views: one that logs what is done to the
-    # schema would add a row of that, which nobody dumped.
+    # pg_restore makes event triggers before it refreshes materialized views: one that logs what is done to
+    # the schema would add a row of that, which nobody dumped.
     quiet = any(name.startswith("event trigger ") for name in manifest.named("superuser"))
     try:
         run_client_program(

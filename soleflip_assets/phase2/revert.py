@@ -57,6 +57,15 @@ def revert(deployer: Deployer, *, dry_run: bool = False, remake_legacy: bool = F
             "make them again from what stock holds with `soleflip revert --remake-legacy`, or restore "
             "the dump beside the database with `soleflip restore`."
         )
+    if (
+        retired
+        and not query_one(deployer.connection, "retirement/can_refer_to_stock.sql")["can_refer"]
+    ):
+        raise DeploymentError(
+            "The primary key of stock is deferrable, and no foreign key of a legacy table can refer to it: "
+            "run `CREATE UNIQUE INDEX CONCURRENTLY stock_id ON inventory.stock (id)` first. "
+            "Nothing was changed."
+        )
     if not dry_run:
         deployer.apply_operations()
     _refuse_if_something_would_go(deployer)

@@ -458,7 +458,7 @@ def test_checks_that_postgresql_prints_in_other_words_are_no_difference(
 def test_columns_in_another_order_and_a_log_of_the_schema_are_no_difference(
     deployed: URL, tmp_path: Path
 ) -> None:
-    """A child's columns come back with its parent's first; an event trigger logs no refresh of the restore."""
+    """A child's columns come back with its parent's first; event triggers log no refresh."""
     with connect(deployed) as connection:
         connection.exec_driver_sql(
             """

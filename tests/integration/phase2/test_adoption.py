@@ -320,6 +320,26 @@ def test_revert_makes_the_legacy_tables_again(databases: Databases) -> None:
     require_valid(url)
 
 
+def test_legacy_tables_that_cannot_refer_to_stock_are_refused_with_the_way_on(
+    databases: Databases,
+) -> None:
+    """A foreign key cannot refer to a deferrable primary key; with a unique index beside it, it can."""
+    url = databases.legacy("legacy_dropped")
+    run_deployment(url)
+    with connect(url) as connection:
+        name = connection.exec_driver_sql(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'inventory.stock'::regclass AND contype = 'p'"
+        ).scalar_one()
+        connection.exec_driver_sql(
+            f"ALTER TABLE inventory.stock DROP CONSTRAINT {name} CASCADE, ADD PRIMARY KEY (id) DEFERRABLE"
+        )
+    with Deployer(create_database_engine(url), ignore) as deployer:
+        with pytest.raises(DeploymentError, match="stock is deferrable") as refusal:
+            revert(deployer, remake_legacy=True)
+        deployer.connection.exec_driver_sql(str(refusal.value).split("`")[1])
+        assert revert(deployer, remake_legacy=True)
+
+
 def test_nothing_of_ours_is_adopted(before: URL, databases: Databases) -> None:
     """Of a deployment onto the state before the ledger has no adoption, however often it was ended."""
     url = databases.copy(before)
