@@ -218,7 +218,7 @@ def into_readme(text: str, found: Found) -> str:
     """
     cores = {2: "two"}.get(os.cpu_count() or 0, str(os.cpu_count()))
     start = f"{found.first:.0f} s the first time, {found.next:.0f} s the next, on {cores} cores"
-    memory = f"{_tens(found.python)} MB: five processes of Python; {_tens(found.postgresql)} MB: PostgreSQL"
+    memory = f"{_tens(found.python)} MB: the processes of Python; {_tens(found.postgresql)} MB: PostgreSQL"
     rows = {
         "from the start to the page": start,
         "memory": memory,

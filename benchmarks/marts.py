@@ -10,12 +10,14 @@ they are equal row by row (tests/integration/marts/test_spark.py).
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from benchmarks.harness import change, table
 from benchmarks.results import Section
@@ -43,6 +45,9 @@ ROUNDS = 3
 
 # Of a worker of Spark, for its rows. The widest mart of a million rows fits.
 _EXECUTOR_MB = 2_000
+# PostgreSQL expands what is made of other marts, and then now and then loops over all rows for each of them:
+# what takes longer counts as that.
+_PATIENCE_SECONDS = 60
 _FUNNEL = "reservation_funnel"
 # Of the warehouse's words, those that PostgreSQL lacks.
 _WORDS = """
@@ -168,7 +173,8 @@ def _is_number(kind: pa.DataType) -> bool:
 def _by_postgres(stage: Stage, connection: Connection) -> dict[str, float]:
     """In one transaction, whose settings are the server's own but for the time zone."""
     for statement in (_WORDS, *_views(), "SET LOCAL search_path = asked, pg_catalog",
-                      "SET LOCAL TimeZone = 'UTC'", "SET LOCAL statement_timeout = 0"):  # fmt: skip
+                      "SET LOCAL TimeZone = 'UTC'",
+                      f"SET LOCAL statement_timeout = '{_PATIENCE_SECONDS}s'"):  # fmt: skip
         connection.exec_driver_sql(statement)
     found = {}
     for mart in MARTS:
@@ -178,10 +184,12 @@ def _by_postgres(stage: Stage, connection: Connection) -> dict[str, float]:
 
 
 def _asked(connection: Connection, mart: Mart) -> float:
+    """Seconds; as long as the patience where the answer takes longer."""
     begun = time.perf_counter()
-    connection.exec_driver_sql(f"CREATE UNLOGGED TABLE asked.answer AS {_escaped(mart)}")
+    with suppress(OperationalError), connection.begin_nested():
+        connection.exec_driver_sql(f"CREATE UNLOGGED TABLE asked.answer AS {_escaped(mart)}")
     seconds = time.perf_counter() - begun
-    connection.exec_driver_sql("DROP TABLE asked.answer")
+    connection.exec_driver_sql("DROP TABLE IF EXISTS asked.answer")
     connection.exec_driver_sql(f"CREATE VIEW asked.{mart.name} AS {_escaped(mart)}")
     return seconds
 
@@ -236,7 +244,7 @@ def _section(
         "marts_and_dashboard_seconds": whole,
     }
     lines = [
-        [name, f"{by_postgres[name]:.3f}", f"{by_duckdb[name]:.3f}", f"{times[name]:.1f}",
+        [name, _seconds(by_postgres[name]), f"{by_duckdb[name]:.3f}", f"{times[name]:.1f}",
          f"{by_spark[name]:.2f}" if by_spark else ""]
         for name in sorted(times, key=times.__getitem__)
     ]  # fmt: skip
@@ -253,3 +261,7 @@ def _section(
         )
     header = ["mart", "PostgreSQL, s", "DuckDB, s", "times", "Spark, s"]
     return Section("Marts", f"{told}\n\n{table(header, lines)}", values)
+
+
+def _seconds(found: float) -> str:
+    return f"{found:.3f}" if found < _PATIENCE_SECONDS else f"more than {_PATIENCE_SECONDS}"

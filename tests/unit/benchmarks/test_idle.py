@@ -15,7 +15,7 @@ def test_rows_of_readme_are_renewed_and_nothing_else() -> None:
         line for line in after if line.startswith(("| from the start", "| memory", "| state after"))
     ]
 
-    assert "| memory | 450 MB: five processes of Python; 40 MB: PostgreSQL |" in renewed
+    assert "| memory | 450 MB: the processes of Python; 40 MB: PostgreSQL |" in renewed
     assert "16 s the first time, 12 s the next" in renewed[0]
     assert "| state after the first start | 140 MB |" in renewed
     assert len(before) == len(after)
