@@ -440,7 +440,7 @@ def test_message_holds_no_password(databases: Databases, tmp_path: Path) -> None
     dump = dump_of(url, tmp_path)
 
     with pytest.raises(DeploymentError) as told:
-        restore._fill(url, dump.path, 18)
+        restore._fill(url, dump.path, read_manifest(dump.path), 18)
 
     assert "already exists" in str(told.value)
     assert "hush" not in str(told.value)
