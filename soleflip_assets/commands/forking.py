@@ -2,8 +2,8 @@
 
 Webserver, daemon and code server each need Dagster, SQLAlchemy and what these need: 90 MB and two seconds of
 a processor. They are forked from one process that has loaded that (loaded.py) and does nothing else: the
-standard library's fork server, which ends with `soleflip up`, however that ends. Here: starting one. Not
-here: which there are (up.py), or how they are ended (processes.py).
+standard library's fork server, which ends with the last of `soleflip up` and what was forked. Here: starting
+one. Not here: which there are (up.py), or how they are ended (processes.py).
 """
 
 import importlib
@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -21,6 +22,7 @@ from pathlib import Path
 from soleflip_assets.commands.signals import ENDING
 from soleflip_assets.ground.private_files import private_file
 
+_OUTPUT = (1, 2)
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["soleflip_assets.commands.loaded"])
 
@@ -85,20 +87,40 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
     """
     receiver, sender = _SERVER.Pipe(duplex=False)
     process = _SERVER.Process(target=_run, name=name, args=(sender, name, log, module, arguments))
-    # The server inherits the mask: what a terminal, `timeout` or systemd sends to the whole group is for
-    # `soleflip up` alone, to which it comes once the mask is lifted.
-    # Its companion first: to start it ends with two of them unblocked.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
+    with _detached(log):
+        # Its companion first: to start it ends with two of the signals unblocked.
+        resource_tracker.ensure_running()
+    with _detached(log):
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()
     # Until it leads its session, nobody could end it with all that it starts. It may also have died by now.
     with suppress(EOFError):
         receiver.recv()
     return Forked(process)
+
+
+@contextmanager
+def _detached(log: Path) -> Iterator[None]:
+    """What starts in the block inherits neither our output nor the signals that ask for the end.
+
+    What a terminal, `timeout` or systemd sends to the whole group is for `soleflip up` alone, to which it
+    comes once the mask is lifted. Who reads our output sees its end when we end, not when the last of these
+    does: after a `kill -9` of `soleflip up` and its warden that would be never.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(number) for number in _OUTPUT]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        with os.fdopen(private_file(log), "ab") as output:
+            for number in _OUTPUT:
+                os.dup2(output.fileno(), number)
+        yield
+    finally:
+        for number, copy in zip(_OUTPUT, kept, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(ready: Connection, name: str, log: Path, module: str, arguments: tuple[str, ...]) -> None:

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
+SCRIPT = [sys.executable, "-m", "tests.integration.commands.whole_group"]
+
 
 def test_what_the_whole_group_is_sent_ends_neither_the_server_nor_what_it_forked(
     tmp_path: Path,
@@ -13,7 +17,7 @@ def test_what_the_whole_group_is_sent_ends_neither_the_server_nor_what_it_forked
     A fork server that it ended, too, said 255 of each process, and left a traceback while it loaded.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.commands.whole_group", tmp_path / "log"],
+        [*SCRIPT, tmp_path / "log"],
         capture_output=True,
         text=True,
         start_new_session=True,
@@ -21,3 +25,22 @@ def test_what_the_whole_group_is_sent_ends_neither_the_server_nor_what_it_forked
         check=False,
     )
     assert (done.stdout, done.stderr) == ("-15\n", "")
+
+
+def test_output_ends_with_its_process_whatever_that_has_left(tmp_path: Path) -> None:
+    """Else whoever reads it waits for as long as a process that nobody ends."""
+    with subprocess.Popen(
+        [*SCRIPT, tmp_path / "log", "left"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        left = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+        try:
+            rest, _ = process.communicate(timeout=10)
+            assert rest == ""
+            assert left.is_running()
+        finally:
+            left.kill()

@@ -1,7 +1,7 @@
 """A parent of a forked process whose whole group is sent the signals that ask for the end, early and late.
 
 ``python -m tests.integration.commands.whole_group LOG`` prints the exit code of the forked process, to which
-SIGTERM is sent by itself in the end.
+SIGTERM is sent by itself in the end. With a second argument it prints the number of that process, and waits.
 """
 
 import os
@@ -37,5 +37,10 @@ def _try(log: Path) -> None:
     print(child.wait(30))
 
 
+def _leave(log: Path) -> None:
+    print(fork("sleeper", log, "tests.integration.commands.whole_group").pid, flush=True)
+    signal.pause()
+
+
 if __name__ == "__main__":
-    _try(Path(sys.argv[1]))
+    (_leave if len(sys.argv) > 2 else _try)(Path(sys.argv[1]))
