@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
+
 from soleflip_assets.commands.signals import ENDING
 from soleflip_assets.ground.private_files import private_file
 
@@ -97,6 +99,17 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
     with suppress(EOFError):
         receiver.recv()
     return Forked(process)
+
+
+def end_server() -> None:
+    """End the fork server and its companion, once all that was forked has ended: they would outlive us.
+
+    They are not waited for, since the standard library does that itself when it ends.
+    """
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any("multiprocessing" in part for part in child.cmdline()):
+                child.kill()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
-from soleflip_assets.commands.forking import fork
+from soleflip_assets.commands.forking import end_server, fork
 from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
 from soleflip_assets.commands.signals import heeded
 from soleflip_assets.commands.terminal import complain
@@ -241,6 +241,7 @@ class _Processes:
             child.ask_to_end()
         for child in others:
             child.end()
+        end_server()
         for warden in (child for child in self._children if child.name == "warden"):
             warden.process.kill()
             warden.end()
