@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from soleflip_assets.commands.signals import ENDING
+from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.private_files import private_file
 
 _OUTPUT = (1, 2)
@@ -97,7 +98,8 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
     sender.close()
     # Until it leads its session, nobody could end it with all that it starts. It may also have died by now.
     with suppress(EOFError):
-        receiver.recv()
+        if receiver.poll(READY.seconds):
+            receiver.recv()
     return Forked(process)
 
 
