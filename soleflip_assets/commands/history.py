@@ -114,7 +114,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
 
     Writes: nothing.
 
-    Exits with 1 when the log is installed and not every write is logged.
+    Exits with 1 when the log is installed, or half-way, and not every write is logged.
     """
     with looking_engine(environment.database_url).connect() as connection:
         found = history_status(connection)
@@ -124,7 +124,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
         for line in found.lines:
             say(line)
     if not found.well:
-        fail("triggers are missing or switched off: run `soleflip history install`.")
+        fail(f"{found.fault}.")
     conclude(
         "The log is well." if found.installed else "Nothing is logged here.",
         out=tell if as_json else say,

@@ -5,7 +5,6 @@ here: what is done about it, which is the runbook's.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from soleflip_assets import definitions
 from soleflip_assets.alerts.sensor import alerts, remembered
 from soleflip_assets.alerts.state import State
+from soleflip_assets.checks.shown import explanation
 from soleflip_assets.commands.terminal import counted, is_verbose, lines_of
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground import deadlines
@@ -369,14 +369,10 @@ def _failing_checks(connection: Connection) -> list[str]:
     ]
     # Whoever shows a sentence ends it.
     return [
-        f"{monitor.name}: {monitor.meaning} {_examples(answer.observed)}".rstrip(". ")
+        f"{monitor.name}: {explanation(monitor.name, monitor.meaning, answer.observed)}".rstrip(".")
         for monitor, answer in looked
         if not answer.passed
     ]
-
-
-def _examples(observed: Mapping[str, Any]) -> str:
-    return "; ".join(map(str, observed.get("examples") or []))
 
 
 def advice_on_mode(connection: Connection) -> list[str]:

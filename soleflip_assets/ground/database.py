@@ -31,9 +31,12 @@ _FIXES = (
         "certificate verify failed",
         "set sslrootcert in the URL to the root that signed the server's certificate",
     ),
-    ("database .* does not exist", "create that database, or correct the URL"),
+    ("database .* does not exist|no such database", "create that database, or correct the URL"),
     (
-        "password authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry",
+        (
+            "password authentication failed|no password supplied|role .* does not exist|no such user|"
+            "SASL authentication failed|no pg_hba.conf entry"
+        ),
         "correct the URL: user or password, with %40 for @ in them",
     ),
     ("permission denied", "grant that, or correct the URL to a user who may"),
@@ -43,6 +46,21 @@ _FIXES = (
         "set it to the URL of the server itself, or of a pooler in session or transaction mode",
     ),
     (r"\binvalid (port number|\w+ value|integer value)", "correct the URL"),
+    (
+        "too many (clients|connections)|remaining connection slots|no more connections allowed",
+        "end sessions that nobody needs (pg_stat_activity shows them), or wait until some have ended",
+    ),
+    (
+        "is (starting up|shutting down|in recovery mode|not yet accepting connections)",
+        "wait until it has started, and run this again",
+    ),
+    (
+        (
+            "terminating connection|closed the connection unexpectedly|query_wait_timeout|"
+            "due to (statement|lock) timeout"
+        ),
+        "run this again; the log of the server, or of a pooler in between, says why",
+    ),
     ("", "start that server or correct the URL"),
 )
 

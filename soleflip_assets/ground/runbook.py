@@ -15,6 +15,11 @@ RUNBOOK = FILES / "docs" / "runbook.md"
 PATH = "/runbook"
 
 _LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+# A step, and the commands that it ends in; a query, too, but that is to be read there.
+_STEP = re.compile(
+    r"^1\. (?P<said>.+(?:\n   .+)*)(?:\n+(?:<!--.*-->\n)?```bash\n(?P<commands>(?:.+\n)+?)```)?",
+    re.MULTILINE,
+)
 
 
 def first_step(section: str) -> str:
@@ -26,10 +31,22 @@ def first_step(section: str) -> str:
 def _first_steps() -> dict[str, str]:
     steps = {}
     for section in re.split(r"^## ", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-        if step := re.search(r"^1\. (.+(?:\n   .+)*)", section, re.MULTILINE):
-            named = _LINK.sub(r"\1", step[1])
-            steps[section.partition("\n")[0]] = " ".join(named.split())
+        if step := _STEP.search(section):
+            steps[section.partition("\n")[0]] = _told(step["said"], step["commands"])
     return steps
+
+
+def _told(said: str, commands: str | None) -> str:
+    """A step on one line. Where it ends in a colon, what it announces is part of it."""
+    line = " ".join(_LINK.sub(r"\1", said).split())
+    if not line.endswith(":"):
+        return line
+    quoted = [f"`{command}`" for command in (commands or "").splitlines()]
+    return (
+        f"{line} {', then '.join(quoted)}."
+        if quoted
+        else f"{line[:-1]} (the runbook has the query)."
+    )
 
 
 def address(section: str) -> str:

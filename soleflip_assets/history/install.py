@@ -100,7 +100,7 @@ def remove(deployer: Deployer) -> bool:
         Whether it was installed.
     """
     state = state_of(deployer.connection)
-    if not state.installed and not state.triggers:
+    if not (state.begun or state.triggers):
         deployer.log("The log is not installed here: there is nothing to remove.")
         return False
     deployer.execute(REMOVE)

@@ -51,12 +51,14 @@ class State:
     Attributes:
         has_tables: whether there are events.
         installed: whether somebody installed it and nobody removed it since.
+        begun: whether somebody began to install it; so it also is where that died, or goes on.
         triggers: how many of its triggers are there and enabled.
         now: the server's clock.
     """
 
     has_tables: bool
     installed: bool
+    begun: bool
     triggers: int
     now: datetime
 
@@ -69,9 +71,11 @@ class State:
 def state_of(connection: Connection) -> State:
     """Look."""
     row = query_one(connection, "history/state.sql")
+    steps = ledger.entries(connection)
     return State(
         has_tables=row["has_tables"],
-        installed=TRIGGERS.name in ledger.entries(connection),
+        installed=TRIGGERS.name in steps,
+        begun=TABLES.name in steps,
         triggers=row["triggers"],
         now=row["now"],
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.amounts import told_bytes
 from soleflip_assets.ground.database import query_file, query_one
 from soleflip_assets.history.log import LOGS, TRIGGER_COUNT, events_of, state_of
@@ -36,20 +37,34 @@ class HistoryStatus:
 
     Attributes:
         installed: whether somebody installed it and nobody removed it since.
+        died: whether somebody began to install it, and neither came to the end nor is at it.
         triggers: how many of its triggers are there and enabled.
         overflow: events that wait for a month.
         months: oldest first.
     """
 
     installed: bool
+    died: bool
     triggers: int
     overflow: int
     months: list[MonthLine]
 
     @property
+    def fault(self) -> str:
+        """Why not every write is logged although somebody wants it; empty where nothing is wrong."""
+        if self.died:
+            return "an installation has begun and not ended: `soleflip history install` resumes it"
+        if self.installed and self.triggers != TRIGGER_COUNT:
+            return (
+                f"only {self.triggers} of {TRIGGER_COUNT} triggers are there and enabled: "
+                "`soleflip history install` makes them again"
+            )
+        return ""
+
+    @property
     def well(self) -> bool:
         """Whether every write is logged, or none should be."""
-        return not self.installed or self.triggers == TRIGGER_COUNT
+        return not self.fault
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -59,12 +74,10 @@ class HistoryStatus:
     @property
     def lines(self) -> list[str]:
         """For a terminal."""
-        if not self.installed:
-            logged = "not installed: `soleflip history install`"
-        elif self.well:
-            logged = "every write is logged"
+        if self.installed:
+            logged = self.fault or "every write is logged"
         else:
-            logged = f"only {self.triggers} of {TRIGGER_COUNT} triggers are there and enabled"
+            logged = self.fault or "not installed: `soleflip history install`"
         return [
             f"{'✓' if self.well else '✗'} {logged}",
             *([f"✗ {self.overflow:,} events wait for a month"] if self.overflow else []),
@@ -78,9 +91,12 @@ class HistoryStatus:
 
 def history_status(connection: Connection) -> HistoryStatus:
     """Look."""
+    # Who is at work is asked first, so that an installation that ends meanwhile has not died.
+    at_work = ledger.is_at_work(connection)
     state = state_of(connection)
+    died = state.begun and not (state.installed or at_work)
     if not state.has_tables:
-        return HistoryStatus(state.installed, state.triggers, 0, [])
+        return HistoryStatus(state.installed, died, state.triggers, 0, [])
     months = []
     for log in LOGS:
         months += [
@@ -99,4 +115,4 @@ def history_status(connection: Connection) -> HistoryStatus:
             for one in list_months(connection, log)
         ]
     waiting = query_one(connection, "monitoring/history_overflow_empty.sql")["events"]
-    return HistoryStatus(state.installed, state.triggers, waiting, months)
+    return HistoryStatus(state.installed, died, state.triggers, waiting, months)

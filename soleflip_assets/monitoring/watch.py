@@ -30,7 +30,14 @@ REPORT_AGAIN_SECONDS = 900
 
 WATCHED = [
     *FRESHNESS,
-    monitor_of_file("mode_is_whole", lambda connection: {"mode": current_mode(connection)}),
+    monitor_of_file(
+        "mode_is_whole",
+        # Who is at work is asked first: a switch that ends meanwhile leaves nothing half-way.
+        lambda connection: {
+            "deploying": ledger.is_at_work(connection),
+            "mode": current_mode(connection),
+        },
+    ),
     monitor_of_file(
         "no_transaction_holds_back",
         lambda _: {"old_seconds": float(deadlines.TRANSACTION_OLD.seconds)},

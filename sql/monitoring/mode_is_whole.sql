@@ -1,6 +1,7 @@
 -- What keeps stock_metrics_view is all there, and nothing that only another mode needs.
 --
--- :mode is the one that it is in. While somebody deploys or switches, which takes two of them for a while, this passes.
+-- :mode is the one that it is in; :deploying, whether somebody deploys or switches (ledger/deployer_at_work.sql), which
+-- takes two of them for a while: then this passes.
 --
 -- Asset: inventory/stock_metrics_view
 -- Locks: ACCESS SHARE on the queue of changes for the length of the count.
@@ -17,21 +18,10 @@ WITH found AS (
         AND pg_trigger.tgname LIKE 'soleflip\_queue\_%'
         AND pg_trigger.tgenabled <> 'D'
     ) AS queue_triggers,
-    (SELECT count(*) FROM inventory_ops.stock_change) AS queued_changes,
-    EXISTS (
-      SELECT
-      FROM pg_locks
-      CROSS JOIN hashtextextended('soleflip deployment', 0) AS deployer (key)
-      WHERE pg_locks.locktype = 'advisory'
-        AND pg_locks.objsubid = 1
-        AND pg_locks.database = (
-          SELECT pg_database.oid FROM pg_database WHERE pg_database.datname = current_database()
-        )
-        AND ((pg_locks.classid::bigint << 32) | pg_locks.objid::bigint) = deployer.key
-    ) AS deploying
+    (SELECT count(*) FROM inventory_ops.stock_change) AS queued_changes
 )
 SELECT
-  found.deploying
+  CAST(:deploying AS boolean)
     OR CASE
       WHEN found.mode = 'incremental' THEN found.read_model AND found.queue_triggers = 4
       ELSE NOT found.read_model AND found.queue_triggers = 0

@@ -18,6 +18,7 @@ from soleflip_assets.deploying.deployer import AnotherDeployerError, Deployer
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.install import install, remove
 from soleflip_assets.history.log import HistoryError, state_of
+from soleflip_assets.history.report import history_status
 from tests.conftest import Databases, connect
 from tests.e2e.processes import awaited
 from tests.integration.history.conftest import session, value, with_log
@@ -158,6 +159,26 @@ def test_dying_at_any_change_beside_writers_loses_and_doubles_nothing(
               AND event.event_id > coalesce(
                 (SELECT max(event_id) FROM inventory_ops.stock_event WHERE kind = 'truncate'), 0)"""
         assert number(connection, orphaned) == 0
+
+
+def test_status_tells_of_an_installation_that_died_and_removing_forgets_it(
+    databases: Databases,
+) -> None:
+    url = databases.deployed("production")
+    assert not try_to_install(url, 12, "after")
+    engine = create_database_engine(url)
+
+    with engine.connect() as connection:
+        status = history_status(connection)
+    assert not status.well
+    assert "`soleflip history install` resumes it" in status.lines[0]
+
+    with awaited(lambda: _deployer(engine)) as deployer:
+        with engine.connect() as connection:
+            assert history_status(connection).well, "somebody is at it"
+        assert remove(deployer)
+    with engine.connect() as connection:
+        assert history_status(connection).well
 
 
 def test_write_of_an_open_transaction_is_waited_for(databases: Databases) -> None:
