@@ -278,6 +278,13 @@ class Deployer(AbstractContextManager["Deployer"]):
         def look() -> list[Deviation]:
             return deviations(self.connection, unit, made)
 
+        def look_again() -> list[Deviation]:
+            # What was not there is what its statement made. To print another one to compare it with takes
+            # four statements, and was half the time of a first deployment.
+            new = {one.object.statement for one in wrong if one.state is State.MISSING}
+            rest = [statement for statement in unit if statement not in new]
+            return deviations(self.connection, rest, made)
+
         wrong = self._retrying(look)
         needed = unit
         if not wrong and objects_defined_by(unit):
@@ -291,7 +298,7 @@ class Deployer(AbstractContextManager["Deployer"]):
             self._execute_unit(needed, seen.pop() if seen else look())
 
         self._retrying(execute, _timeouts_ms(unit))
-        if still := self._retrying(look):
+        if still := self._retrying(look_again):
             raise DeploymentError(
                 f"{', '.join(str(one.object) for one in still)} is not what its statement makes it: "
                 f"{[one.live for one in still]}."

@@ -8,7 +8,7 @@ and writing both. Not here: what follows from them, which is changes.py's.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -222,8 +222,7 @@ def begin_record(connection: Connection) -> None:
     execute_statement(connection, "BEGIN")
     try:
         run_file(connection, RECORD)
-        for made in found:
-            _record(connection, made)
+        _record(connection, found)
         execute_statement(connection, "COMMIT")
     except BaseException:
         roll_back_block(connection)
@@ -241,10 +240,12 @@ def record_made(
         objects: what it makes.
         made: what was recorded before.
     """
-    for defined in objects:
-        known = made.get(str(defined))
-        if known is None or known.object.statement != defined.statement:
-            _record(connection, Made(defined, step, VERSION))
+    new = [
+        Made(defined, step, VERSION)
+        for defined in objects
+        if not (known := made.get(str(defined))) or known.object.statement != defined.statement
+    ]
+    _record(connection, new)
 
 
 def forget_missing(connection: Connection) -> None:
@@ -254,15 +255,18 @@ def forget_missing(connection: Connection) -> None:
             run_statement(connection, "ledger/forget_object.sql", object=name)
 
 
-def _record(connection: Connection, made: Made) -> None:
-    run_statement(
-        connection,
-        "ledger/record_object.sql",
-        object=str(made.object),
-        statement=made.object.statement,
-        step=made.step,
-        version=made.version,
-    )
+def _record(connection: Connection, made: Sequence[Made]) -> None:
+    """All in one statement; of two with one name, as of an object made twice in a step, the last."""
+    last = {str(one.object): one for one in made}
+    if last:
+        run_statement(
+            connection,
+            "ledger/record_objects.sql",
+            objects=[*last],
+            statements=[one.object.statement for one in last.values()],
+            steps=[one.step for one in last.values()],
+            versions=[one.version for one in last.values()],
+        )
 
 
 @cache
