@@ -19,7 +19,7 @@ from sqlalchemy import Connection, RowMapping
 from soleflip_assets import __version__
 from soleflip_assets.deploying.catalog import (
     DatabaseObject,
-    live_definition,
+    live_definitions,
     object_defined_by,
     objects_defined_by,
 )
@@ -213,11 +213,9 @@ def begin_record(connection: Connection) -> None:
     """Make the table of made objects where there is none, with what an older version made unrecorded."""
     if query_one(connection, "ledger/exists.sql")["record_exists"]:
         return
-    found = [
-        made
-        for made in made_objects(connection).values()
-        if live_definition(connection, made.object) is not None
-    ]
+    known = [*made_objects(connection).values()]
+    live = live_definitions(connection, [made.object for made in known])
+    found = [made for made, definition in zip(known, live, strict=True) if definition is not None]
     # With its rows or not at all: without them nobody would know later what that version made.
     execute_statement(connection, "BEGIN")
     try:
@@ -250,9 +248,11 @@ def record_made(
 
 def forget_missing(connection: Connection) -> None:
     """Forget the objects that are not there any more: whatever gets such a name later is not ours."""
-    for name, made in made_objects(connection).items():
-        if live_definition(connection, made.object) is None:
-            run_statement(connection, "ledger/forget_object.sql", object=name)
+    known = made_objects(connection)
+    live = live_definitions(connection, [made.object for made in known.values()])
+    gone = [name for name, definition in zip(known, live, strict=True) if definition is None]
+    if gone:
+        run_statement(connection, "ledger/forget_objects.sql", objects=gone)
 
 
 def _record(connection: Connection, made: Sequence[Made]) -> None:
