@@ -8,7 +8,14 @@
 SELECT
   CASE wanted.kind
     WHEN 'function' THEN (
-      SELECT string_agg(pg_get_functiondef(pg_proc.oid), '' ORDER BY pg_proc.oid)
+      SELECT
+        string_agg(
+          CASE pg_proc.prokind
+            WHEN 'a' THEN format('aggregate %s', pg_proc.oid::regprocedure)
+            ELSE pg_get_functiondef(pg_proc.oid)
+          END,
+          '' ORDER BY pg_proc.oid
+        )
       FROM pg_proc
       WHERE pg_proc.pronamespace = to_regnamespace(wanted.schema) AND pg_proc.proname = wanted.name
     )
