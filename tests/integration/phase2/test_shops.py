@@ -149,6 +149,17 @@ SHOPS = {
         + trigger("AFTER UPDATE", "INSERT INTO public.log SELECT NEW.*; RETURN NULL;"),
         "writes_arrive",
     ),
+    "trigger that keeps what is deleted": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.gone (LIKE inventory.stock);"
+        + trigger("AFTER DELETE", "INSERT INTO gone SELECT OLD.*; RETURN NULL;"),
+        "writes_arrive",
+    ),
+    "trigger that refuses a delete": Shop(
+        trigger(
+            "BEFORE DELETE",
+            "IF OLD.notes IS DISTINCT FROM 'n' THEN RAISE 'stock is never deleted'; END IF; RETURN OLD;",
+        )
+    ),
     "trigger that copies whole rows by name": Shop(
         f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid, quantity integer);"
         + trigger(
