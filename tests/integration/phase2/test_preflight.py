@@ -99,7 +99,8 @@ DIRT = {
     ),
     "orphan": Dirt(
         f"{BYPASSED} INSERT INTO inventory.stock_lifecycle (id, stock_id) "
-        "VALUES ('00000000-0000-0000-0000-000000000001', gen_random_uuid())",
+        "VALUES ('00000000-0000-0000-0000-000000000001', gen_random_uuid());"
+        "RESET session_replication_role",
         "no_orphaned_rows", STOPS, "stock_lifecycle 00000000-0000-0000-0000-000000000001",
     ),
     "reserved below nothing": Dirt(
@@ -258,6 +259,14 @@ DIRT = {
         "CREATE FUNCTION public.sizes() RETURNS SETOF public.sizes LANGUAGE sql AS "
         "'SELECT * FROM public.sizes'",
         "functions_name_columns", WARNS, "all_of_it(); archive()",
+    ),
+    "triggers that do not fire for who deploys": Dirt(
+        "SET session_replication_role = replica", "server_usable", STOPS, "replica",
+    ),
+    "triggers that do not fire by default": Dirt(
+        "DO $$ BEGIN EXECUTE format("
+        "'ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$",
+        "triggers_fire", WARNS, "every role in this database",
     ),
     "type under the view's name": Dirt(
         "CREATE DOMAIN inventory.stock_metrics_view AS integer",
