@@ -186,7 +186,7 @@ def _line(entry: dg.EventLogEntry) -> str | None:
     if entry.dagster_event is not None:
         return None
     # Dagster's own words on steps that it leaves out follow from the failure that was told.
-    own = re.match(r"Dependencies for step \S+ failed", entry.user_message)
+    own = re.match(r"Dependencies for step \S+ (failed|were not executed)", entry.user_message)
     hidden = (int(entry.level) <= _DEBUG or own) and not is_verbose()
     return None if hidden else f"  {entry.user_message}"
 

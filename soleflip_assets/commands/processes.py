@@ -131,6 +131,14 @@ class Household:
         self._written["folders"].append(str(folder))
         self._write()
 
+    def require_kept(self) -> None:
+        """Raise StartupError if the file was removed: the home is another one's then, or nobody's."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise StartupError(
+                f"{LOCK} in {HOME} was removed while this ran: start it again, and it makes what is "
+                "needed; an embedded database that was removed with it is lost."
+            )
+
     def _write(self) -> None:
         # In place: the lock is on this file.
         data = json.dumps(self._written).encode()

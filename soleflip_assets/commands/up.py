@@ -137,6 +137,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
             if not stopping.is_set():
                 _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
+                household.require_kept()
                 processes.require_alive()
                 _revive(environment, tell)
         except StartupError as error:
