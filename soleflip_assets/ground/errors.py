@@ -20,7 +20,7 @@ _WHO = {DATABASE: "SoleFlip's database", STORAGE: "Dagster's storage"}
 # A driver's own class is of what libpq says: no connection, or one that broke. The others the server says.
 _BROKEN = (
     r"\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
-    r"SqlclientUnableToEstablishSqlconnection|TooManyConnections)): "
+    r"ProtocolViolation|Sqlclient\w+|Sqlserver\w+|TooManyConnections)): "
 )
 _FOLLOWS = r"sqlalchemy\.exc\.PendingRollbackError: "
 _SILENT = {

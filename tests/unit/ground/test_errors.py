@@ -83,6 +83,11 @@ def test_what_the_transport_dumps_is_not_told() -> None:
             psycopg2.OperationalError("server closed the connection unexpectedly"),
             "the connection to Dagster's storage broke (server closed the connection unexpectedly):",
         ),
+        # What pgbouncer says of its own, that the server shuts down or that it waited too long for a session.
+        (
+            psycopg.errors.ProtocolViolation("query_wait_timeout"),
+            "the connection to SoleFlip's database broke (query_wait_timeout):",
+        ),
         # The server answered: it is no broken connection.
         (
             psycopg.errors.DiskFull("could not extend file: No space left on device"),
