@@ -353,7 +353,11 @@ def _look(connection: Connection, memory: Memory) -> _Seen:
         )
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())
-        return _Seen([f"SoleFlip's database cannot be looked at ({said}): does somebody lock it"])
+        return _Seen(
+            [
+                f"SoleFlip's database cannot be looked at ({said}): see pg_stat_activity for who holds it up"
+            ]
+        )
 
 
 def _unfinished(connection: Connection) -> list[str]:
