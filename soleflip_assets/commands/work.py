@@ -65,5 +65,5 @@ def succeeded(done: JobRun) -> JobRun:
     """A run, if it succeeded; else the end of the command, with a sentence for each failure, and 1."""
     if not done.success:
         tell(f"  run     {done.link}")
-        fail(*(done.errors or ["the run failed, and its log says why."]))
+        fail(*done.errors)
     return done
