@@ -287,7 +287,9 @@ class _Sessions:
                 try:
                     others.append(psycopg.connect(make_conninfo(**self._parameters)))
                 except psycopg.OperationalError:
-                    # Had it broken, so would ours have, which says so at its next statement.
+                    # Where it has broken, so has ours, which then says so.
+                    connection.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")
+                    connection.rollback()
                     return True
                 if _pid_in_transaction(others[-1]) in (None, pid):
                     return True
