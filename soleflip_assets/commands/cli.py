@@ -17,6 +17,8 @@ from soleflip_assets.commands.terminal import (
     begin,
     examples,
     how_much,
+    require_written,
+    server_errors,
 )
 from soleflip_assets.commands.usage import usage_in_sentences
 from soleflip_assets.ground.settings import meanings
@@ -110,9 +112,11 @@ class _Sections(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; wrong usage of it is one sentence."""
-        with usage_in_sentences(ctx):
-            return super().invoke(ctx)
+        """Run a command; wrong usage of it is one sentence, and so is what a server says."""
+        with usage_in_sentences(ctx), server_errors():
+            done = super().invoke(ctx)
+        require_written()
+        return done
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's
         """Write the sections."""

@@ -18,6 +18,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -26,8 +27,14 @@ from soleflip_assets.ground.deadlines import READY
 from soleflip_assets.ground.private_files import private_file
 
 _OUTPUT = (1, 2)
+# What the standard library says of each where the fork server, which alone can know, has ended.
+_NOBODY_KNOWS = 255
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["soleflip_assets.commands.loaded"])
+
+
+class StartupError(Exception):
+    """A process did not come up, or ended by itself; the message says where its log is."""
 
 
 class Forked:
@@ -41,6 +48,11 @@ class Forked:
         """Its number."""
         assert self._process.pid is not None
         return self._process.pid
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """Whether nobody would notice its end: it runs, and the fork server has ended."""
+        return self.poll() == _NOBODY_KNOWS and psutil.pid_exists(self.pid)
 
     @property
     def returncode(self) -> int | None:
@@ -87,13 +99,16 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
         log: gets its output.
         module: which.
         arguments: its command line.
+
+    Raises:
+        StartupError: what is shared was not loaded in time, or ended the fork server.
     """
     receiver, sender = _SERVER.Pipe(duplex=False)
     process = _SERVER.Process(target=_run, name=name, args=(sender, name, log, module, arguments))
     with _detached(log):
         # Its companion first: to start it ends with two of the signals unblocked.
         resource_tracker.ensure_running()
-    with _detached(log):
+    with _detached(log), _bounded(log):
         process.start()
     sender.close()
     # Until it leads its session, nobody could end it with all that it starts. It may also have died by now.
@@ -101,6 +116,34 @@ def fork(name: str, log: Path, module: str, *arguments: str) -> Forked:
         if receiver.poll(READY.seconds):
             receiver.recv()
     return Forked(process)
+
+
+@contextmanager
+def _bounded(log: Path) -> Iterator[None]:
+    """Give the start of a process an end: the standard library waits for the fork server without one.
+
+    Raises:
+        StartupError: it did not answer in time, or ended.
+    """
+
+    def give_up(*_: object) -> NoReturn:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(READY.seconds)
+    try:
+        yield
+    except TimeoutError:
+        raise StartupError(
+            f"What all processes share was not loaded after {READY.seconds} s: see {log}."
+        ) from None
+    except (EOFError, OSError) as error:
+        raise StartupError(
+            f"The process that loads what all processes share ended meanwhile ({error}): see {log}."
+        ) from None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def end_server() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.status import looking_engine
-from soleflip_assets.commands.terminal import conclude, counted, examples, fail, say, tell
+from soleflip_assets.commands.terminal import conclude, counted, examples, fail, say, show, tell
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.sessions import create_database_engine
 from soleflip_assets.history.log import LOGS, move_overflow
@@ -119,7 +119,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
     with looking_engine(environment.database_url).connect() as connection:
         found = history_status(connection)
     if as_json:
-        click.echo(json.dumps(found.as_json, indent=2))
+        show(json.dumps(found.as_json, indent=2))
     else:
         for line in found.lines:
             say(line)

@@ -6,14 +6,14 @@ For `soleflip up`, which itself does without Dagster. Not here: how a run is fou
 
 import dagster as dg
 
-from soleflip_assets.commands.terminal import tell
+from soleflip_assets.commands.terminal import server_errors, tell
 from soleflip_assets.running.lost import end_lost_runs
 
 
 def main() -> None:
     """End them, with a line for each."""
     tell("Looking for runs whose process is gone")
-    with dg.DagsterInstance.get() as instance:
+    with server_errors(), dg.DagsterInstance.get() as instance:
         for sentence in end_lost_runs(instance):
             tell(sentence)
 

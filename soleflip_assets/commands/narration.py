@@ -47,12 +47,14 @@ class Narrator:
         numbers: tells on standard output what each check compared, also of those that passed.
         step: the step at work.
         errors: what failed, a sentence each; without what a failed check says.
+        interrupted: whether somebody asked for the end, which whoever takes the signal tells.
     """
 
     silent: bool = False
     numbers: bool = False
     step: str = field(default="", init=False)
     errors: list[str] = field(default_factory=list, init=False)
+    interrupted: bool = field(default=False, init=False)
     _made: str = field(default="", init=False)
     _counts: list[str] = field(default_factory=list, init=False)
     _passed: int = field(default=0, init=False)
@@ -62,10 +64,11 @@ class Narrator:
         event = entry.dagster_event
         if event is not None and event.event_type_value == "STEP_START":
             self.step = event.step_key or ""
-        # The run's failure repeats its step's. Who was interrupted is told by whoever takes the signal.
+        # The run's failure repeats its step's.
         why = _failure(entry)
-        is_new = bool(why) and why != _INTERRUPTED and why not in self.errors
-        if why and is_new:
+        if why == _INTERRUPTED:
+            self.interrupted = True
+        elif why and why not in self.errors:
             self.errors.append(why)
         if self.silent:
             return
@@ -186,7 +189,7 @@ def _line(entry: dg.EventLogEntry) -> str | None:
     if entry.dagster_event is not None:
         return None
     # Dagster's own words on steps that it leaves out follow from the failure that was told.
-    own = re.match(r"Dependencies for step \S+ failed", entry.user_message)
+    own = re.match(r"Dependencies for step \S+ (failed|were not executed)", entry.user_message)
     hidden = (int(entry.level) <= _DEBUG or own) and not is_verbose()
     return None if hidden else f"  {entry.user_message}"
 

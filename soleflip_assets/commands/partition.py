@@ -16,6 +16,7 @@ from soleflip_assets.commands.terminal import (
     examples,
     mark,
     say,
+    show,
 )
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.amounts import told_bytes
@@ -160,7 +161,7 @@ def _list(environment: Environment, *, as_json: bool) -> None:
     with looking_engine(url).connect() as connection:
         found = [shown(kept(connection, managed)) for managed in managed_tables(connection)]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show(json.dumps(found, indent=2))
     elif not found:
         say("No table is kept in partitions: see `soleflip partition --help`.")
     else:

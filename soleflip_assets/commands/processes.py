@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soleflip_assets.commands.forking import Forked
+from soleflip_assets.commands.forking import Forked, StartupError
 from soleflip_assets.ground.deadlines import STOP
 from soleflip_assets.ground.errors import ConfigurationError
 from soleflip_assets.ground.settings import HOME
@@ -31,10 +31,6 @@ Handle = subprocess.Popen[bytes] | Forked
 
 LOCK = "up.lock"
 _KILL_AFTER_SECONDS = 5
-
-
-class StartupError(Exception):
-    """A process did not come up, or ended by itself; the message says where its log is."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,12 @@ class Child:
     log: Path
 
     def require_alive(self) -> None:
-        """Raise StartupError if it has ended."""
+        """Raise StartupError if it has ended, or nobody would notice its end any more."""
+        if isinstance(self.process, Forked) and self.process.is_out_of_sight:
+            raise StartupError(
+                "The process that webserver, daemon and code server are forked from was killed (by somebody, "
+                "or as memory ran out: the system's log says), so nobody would notice their end: start again."
+            )
         if self.process.poll() is not None:
             raise StartupError(
                 f"The {self.name} ended by itself (exit code {self.process.returncode}): see {self.log}."
@@ -130,6 +131,14 @@ class Household:
         """Write down a folder that has to go with ours."""
         self._written["folders"].append(str(folder))
         self._write()
+
+    def require_kept(self) -> None:
+        """Raise StartupError if the file was removed: the home is another one's then, or nobody's."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise StartupError(
+                f"{LOCK} in {HOME} was removed while this ran: start it again, and it makes what is "
+                "needed; an embedded database that was removed with it is lost."
+            )
 
     def _write(self) -> None:
         # In place: the lock is on this file.

@@ -40,7 +40,7 @@ class JobRun:
         run_id: its id in the UI.
         success: whether all of it was done and every blocking check passed.
         checks: the check evaluations.
-        errors: what failed, a sentence each.
+        errors: what failed, a sentence each; none where somebody interrupted it.
         result: Dagster's own, for what its steps gave.
     """
 
@@ -118,6 +118,8 @@ def run_job(
     narrator.end()
     checks = list(result.get_asset_check_evaluations())
     errors = [*narrator.errors, *refusals(checks)]
+    if not (result.success or errors or narrator.interrupted):
+        errors = ["the run failed, and its log says why."]
     return JobRun(run_id, result.success, checks, errors, result)
 
 

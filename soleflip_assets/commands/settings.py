@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from soleflip_assets.alerts.targets import targets_from_environment
-from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say
+from soleflip_assets.commands.terminal import conclude, configuration_errors, examples, say, show
 from soleflip_assets.ground.settings import Settings
 
 
@@ -32,7 +32,7 @@ def settings(*, as_json: bool) -> None:
         # Each is read by the library that will send, and else only once something is wrong.
         targets_from_environment(say)
     if as_json:
-        click.echo(json.dumps([asdict(setting) for setting in listed], indent=2))
+        show(json.dumps([asdict(setting) for setting in listed], indent=2))
         return
     for setting in listed:
         say(f"{setting.name}={setting.value or ''}  ({setting.source})")

@@ -10,8 +10,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 
+_SOON = 0.01
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,6 +50,7 @@ def ended_by_signals(tell: Callable[[str], None]) -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     for number in before:
         signal.signal(number, _interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, partial(_send_again, sys.unraisablehook, read)
     try:
         yield
     except BaseException:
@@ -56,6 +59,7 @@ def ended_by_signals(tell: Callable[[str], None]) -> Iterator[None]:
             _end(received, tell)
         raise
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -65,6 +69,26 @@ def ended_by_signals(tell: Callable[[str], None]) -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted
+
+
+def _send_again(
+    hook: "Callable[[sys.UnraisableHookArgs], object]", read: int, lost: "sys.UnraisableHookArgs"
+) -> None:
+    """Send a signal once more whose exception Python dropped, as it does in the midst of clearing up.
+
+    A command that was told to end went on, after a traceback.
+
+    Args:
+        hook: for all other exceptions that were dropped.
+        read: where the numbers of signals are read.
+        lost: what was dropped.
+    """
+    number = 0 if isinstance(lost.exc_value, Exception) else _received(read)
+    if not number:
+        hook(lost)
+        return
+    # Not here: it would be dropped again.
+    threading.Timer(_SOON, os.kill, [os.getpid(), number]).start()
 
 
 def _received(read: int) -> int:

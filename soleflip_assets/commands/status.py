@@ -34,6 +34,7 @@ from soleflip_assets.monitoring.watch import (
     watch,
 )
 from soleflip_assets.monitoring.watch import remembered as watching
+from soleflip_assets.running.lost import lost_runs
 from soleflip_assets.running.slow import slow_runs
 
 # How a tick ended, for people.
@@ -315,6 +316,11 @@ def read_status(
         for kind, runs in slow_runs(instance, now).items()
         if runs
     ]
+    dead += [
+        f"run {run.run_id[:8]} of {run.job_name} has stopped, as {process}, which did it, is gone: run the "
+        "same again, and it resumes; the next command, or the daemon, ends what is left of this one"
+        for run, process in lost_runs(instance)
+    ]
     dead += seen.dead
     return Status(
         dead=dead,
@@ -353,7 +359,11 @@ def _look(connection: Connection, memory: Memory) -> _Seen:
         )
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())
-        return _Seen([f"SoleFlip's database cannot be looked at ({said}): does somebody lock it"])
+        return _Seen(
+            [
+                f"SoleFlip's database cannot be looked at ({said}): see pg_stat_activity for who holds it up"
+            ]
+        )
 
 
 def _unfinished(connection: Connection) -> list[str]:

@@ -6,6 +6,8 @@ health`` runs every half a minute. Here: the voice of the command line. Not here
 is told of a run (narration.py).
 """
 
+import errno
+import io
 import os
 import re
 import shutil
@@ -19,7 +21,7 @@ from typing import Any, NoReturn
 
 import click
 
-from soleflip_assets.ground.errors import ConfigurationError, told_broken, who_broke
+from soleflip_assets.ground.errors import ConfigurationError, told_of_a_server
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -54,12 +56,14 @@ class _Voice:
         began: when the command did, by the monotonic clock.
         terminals: which of standard output and standard error was a terminal then: while a step runs, Dagster
             has both go through a pipe.
+        unwritten: why standard output took no more; None while it does.
     """
 
     quiet: bool = False
     verbose: bool = False
     began: float = field(default_factory=time.monotonic)
     terminals: tuple[bool, bool] = (False, False)
+    unwritten: OSError | None = None
 
 
 _voice = _Voice()
@@ -67,9 +71,30 @@ _voice = _Voice()
 
 def begin() -> None:
     """Start anew, as a new process would: neither quiet nor verbose, and the time counts from here."""
+    _make_usable()
+    _voice.unwritten = None
     _voice.quiet = _voice.verbose = False
     _voice.began = time.monotonic()
     _voice.terminals = (sys.stdout.isatty(), sys.stderr.isatty())
+
+
+def _make_usable() -> None:
+    """Open in place of what was closed, whose number a file of ours would get, what takes and gives nothing.
+
+    A letter that the terminal's encoding lacks, such as a mark, is shown as a question mark.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest that is free: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 it stays open
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def is_verbose() -> bool:
@@ -165,7 +190,37 @@ def _print(line: str, *, err: bool) -> None:
     is_terminal = _voice.terminals[err]
     if is_terminal:
         line = "\n".join(_wrapped(part, width()) for part in line.splitlines())
-    click.echo(_coloured(line) if is_terminal else line, err=err, color=is_terminal)
+    _put(_coloured(line) if is_terminal else line, err=err, color=is_terminal)
+
+
+def show(text: str) -> None:
+    """Put out what was asked for as it stands, such as JSON, also when quiet."""
+    _put(text, err=False)
+
+
+def _put(text: str, *, err: bool, color: bool | None = None) -> None:
+    """Write; where nobody takes it any more, the work goes on, and the command's end says so."""
+    try:
+        click.echo(text, err=err, color=color)
+    except OSError as error:
+        if not err:
+            _voice.unwritten = error
+        # What is left in a buffer would be tried again, and fail again, when Python ends.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, (sys.stderr if err else sys.stdout).fileno())
+        os.close(nothing)
+
+
+def require_written() -> None:
+    """End the command with 1 where standard output did not take all of it; silently where its reader left."""
+    if _voice.unwritten is None:
+        return
+    if _voice.unwritten.errno != errno.EPIPE:
+        fail(
+            f"standard output could not be written ({_voice.unwritten.strerror}), so what is there is not "
+            "all: send it elsewhere, and run this again."
+        )
+    sys.exit(EXIT_FAILED)
 
 
 def _wrapped(line: str, columns: int) -> str:
@@ -299,13 +354,12 @@ def configuration_errors() -> Iterator[None]:
 
 
 @contextmanager
-def broken_connections() -> Iterator[None]:
-    """A connection that breaks outside a run's steps, as Dagster's to its storage, is one sentence and 1."""
+def server_errors() -> Iterator[None]:
+    """What a server says outside a run's steps, as of a full disk, is one sentence and 1."""
     try:
         yield
     except Exception as error:
-        party = who_broke(error)
-        if party is None:
+        told = told_of_a_server(error)
+        if told is None:
             raise
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        fail(told_broken(party, said))
+        fail(told)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from soleflip_assets.commands.environment import Environment
-from soleflip_assets.commands.forking import end_server, fork
-from soleflip_assets.commands.processes import LOCK, Child, Household, StartupError
+from soleflip_assets.commands.forking import StartupError, end_server, fork
+from soleflip_assets.commands.processes import LOCK, Child, Household
 from soleflip_assets.commands.signals import heeded
 from soleflip_assets.commands.terminal import complain
 from soleflip_assets.ground import runbook
@@ -137,6 +137,7 @@ def serve(environment: Environment, port: int, household: Household, tell: Tell)
             if not stopping.is_set():
                 _tell_url(port, tell, deployed=deployed)
             while not stopping.wait(1.0):
+                household.require_kept()
                 processes.require_alive()
                 _revive(environment, tell)
         except StartupError as error:

@@ -9,7 +9,7 @@ import dagster as dg
 from soleflip_assets.commands.environment import Environment
 from soleflip_assets.commands.narration import Narrator
 from soleflip_assets.commands.runs import run_job
-from soleflip_assets.commands.terminal import conclude, counted, examples, fail
+from soleflip_assets.commands.terminal import conclude, counted, examples, fail, show
 from soleflip_assets.commands.work import succeeded, with_environment
 from soleflip_assets.deploying import ledger
 from soleflip_assets.ground.sessions import create_database_engine
@@ -37,7 +37,7 @@ def verify(environment: Environment, *, as_json: bool) -> None:
     _require_deployed(environment)
     done = run_job("verify_phase2", Narrator(silent=as_json, numbers=True))
     if as_json:
-        click.echo(json.dumps([_as_json(check) for check in done.checks], indent=2, default=str))
+        show(json.dumps([_as_json(check) for check in done.checks], indent=2, default=str))
     succeeded(done)
     if as_json:
         return

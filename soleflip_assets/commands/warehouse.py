@@ -21,6 +21,7 @@ from soleflip_assets.commands.terminal import (
     fail,
     refuse,
     say,
+    show,
     table,
     tell,
 )
@@ -214,9 +215,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
             for size in found
         ]
         engine = environment.settings.warehouse_engine
-        click.echo(
-            json.dumps({"folder": stored.folder, "engine": engine, "tables": tables}, indent=2)
-        )
+        show(json.dumps({"folder": stored.folder, "engine": engine, "tables": tables}, indent=2))
         return
     say(f"{stored.folder}, asked by {environment.settings.warehouse_engine}")
     if not found:
@@ -273,14 +272,14 @@ def query(sql: str, *, as_json: bool) -> None:
     except QueryError as error:
         refuse(str(error))
     if as_json:
-        click.echo(json.dumps(found.to_pylist(), indent=2, default=str))
+        show(json.dumps(found.to_pylist(), indent=2, default=str))
         return
     shown = [
         ["" if value is None else value for value in row.values()]
         for row in found.slice(0, _MOST_ROWS).to_pylist()
     ]
     for line in table(found.schema.names, shown):
-        click.echo(line)
+        show(line)
     left = found.num_rows - len(shown)
     # Standard output is the answer's alone, as it may go into a file.
     conclude(

@@ -18,6 +18,7 @@ from soleflip_assets.commands.terminal import (
     fail,
     listed,
     say,
+    show,
 )
 from soleflip_assets.commands.work import as_owner, run, with_environment
 from soleflip_assets.ground.assets import key_of
@@ -174,7 +175,7 @@ def status(environment: Environment, *, as_json: bool) -> None:
     """
     found = current_status(environment.database_url)
     if as_json:
-        click.echo(json.dumps(found.as_json, indent=2))
+        show(json.dumps(found.as_json, indent=2))
     else:
         for line in found.lines:
             say(line)

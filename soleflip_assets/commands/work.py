@@ -15,7 +15,6 @@ from soleflip_assets.commands.narration import Narrator
 from soleflip_assets.commands.runs import JobRun, run_job
 from soleflip_assets.commands.signals import ended_by_signals
 from soleflip_assets.commands.terminal import (
-    broken_connections,
     complain,
     configuration_errors,
     fail,
@@ -31,7 +30,6 @@ def with_environment(command: Callable[..., None]) -> Callable[..., None]:
     def prepare_and_run(*args: Any, **kwargs: Any) -> None:
         with (
             configuration_errors(),
-            broken_connections(),
             ended_by_signals(complain),
             prepared(Settings.from_environment()) as environment,
         ):
@@ -67,5 +65,5 @@ def succeeded(done: JobRun) -> JobRun:
     """A run, if it succeeded; else the end of the command, with a sentence for each failure, and 1."""
     if not done.success:
         tell(f"  run     {done.link}")
-        fail(*(done.errors or ["the run failed, and its log says why."]))
+        fail(*done.errors)
     return done

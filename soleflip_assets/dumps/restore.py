@@ -127,6 +127,7 @@ def restore(url: URL, dump: Path, log: Log, *, replace: bool) -> Restored:
         _require_rights(connection, manifest, log)
         with scratch.alone(connection, names, log):
             _restore_into(connection, url.set(database=names.unfinished), dump, manifest, log)
+            run_statement(connection, "restore/end_sessions.sql", database=names.unfinished)
             scratch.rename(connection, names.unfinished, names.restored)
             log(f"  restored into {names.restored} and proven: {manifest.contents.rows:,} rows")
             replaced = None

@@ -53,6 +53,9 @@ _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
 # What a URL, a list of hosts and a shell write as it is. To libpq each comma is one between two hosts.
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 _FULL = "No space left on device"
+_STOP_SECONDS = 60
+# What does not hear that, the server kills after five.
+_CRASH_SECONDS = 20
 # After its reason, a program says what it cleans up.
 _LINES_OF_A_FAILURE = 10
 
@@ -148,14 +151,27 @@ class PostgresServer:
 
         Args:
             mode: pg_ctl's: ``fast`` ends sessions and writes a checkpoint, ``immediate`` is a crash.
+
+        Raises:
+            ConfigurationError: it did not stop within a minute, and was crashed; the next start recovers.
         """
         if self._is_up():
-            self._run("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", self._pgdata)
+            try:
+                self._stop(mode, _STOP_SECONDS)
+            except ConfigurationError:
+                # On a full disk, PostgreSQL 18 was seen to wait for ever for its own recovery.
+                self._stop("immediate", _CRASH_SECONDS)
+                raise
             if self._socket_record.exists():
                 # What a crash left in it, the next start takes.
                 with suppress(OSError):
                     self._socket_folder.rmdir()
                     self._socket_record.unlink()
+
+    def _stop(self, mode: str, seconds: int) -> None:
+        self._run(
+            "pg_ctl", "stop", "--wait", "--timeout", str(seconds), "--mode", mode, "--pgdata", self._pgdata
+        )  # fmt: skip
 
     def stop_if_unused(self) -> None:
         """Stop the server that a user who was killed left running; nothing if somebody uses it."""

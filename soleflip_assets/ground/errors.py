@@ -16,10 +16,11 @@ _NUMBER = re.compile(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b", re.IGNORECASE)
 
 # What everything asks, and how Dagster records that one of them did not answer.
 DATABASE, STORAGE, CODE = "database", "storage", "code server"
+_WHO = {DATABASE: "SoleFlip's database", STORAGE: "Dagster's storage"}
 # A driver's own class is of what libpq says: no connection, or one that broke. The others the server says.
 _BROKEN = (
     r"\.(OperationalError|errors\.(AdminShutdown|CannotConnectNow|Connection\w+|CrashShutdown|"
-    r"SqlclientUnableToEstablishSqlconnection|TooManyConnections)): "
+    r"ProtocolViolation|Sqlclient\w+|Sqlserver\w+|TooManyConnections)): "
 )
 _FOLLOWS = r"sqlalchemy\.exc\.PendingRollbackError: "
 _SILENT = {
@@ -98,21 +99,23 @@ def follows_a_broken_connection(error: Any) -> bool:
     return any(re.match(_FOLLOWS, one.message) for one in _chain(error))
 
 
-def who_broke(error: BaseException) -> str | None:
-    """Whose connection broke, or could not be opened; None where it is another error.
+def told_of_a_server(error: BaseException) -> str | None:
+    """What a person is told of an error that a server or its driver raised because of how the server is.
 
     Args:
-        error: as it was raised.
+        error: as it was raised, outside of a run's steps.
 
     Returns:
-        ``database`` or ``storage``.
+        A sentence; None where it is another error, such as one of our own code.
     """
     cause: BaseException | None = error
     while cause is not None:
-        known = f"{type(cause).__module__}.{type(cause).__qualname__}: "
+        classes = [f"{one.__module__}.{one.__qualname__}: " for one in type(cause).__mro__]
         for party in (DATABASE, STORAGE):
-            if _SILENT[party].match(known):
-                return party
+            if any(map(_SILENT[party].match, classes)):
+                said = str(cause).strip().partition("\n")[0]
+                broke = _SILENT[party].match(classes[0])
+                return told_broken(party, said) if broke else _told_refused(party, said)
         cause = getattr(cause, "orig", None) or cause.__cause__
     return None
 
@@ -124,10 +127,16 @@ def told_broken(party: str, said: str) -> str:
         party: ``database`` or ``storage``.
         said: what the driver or the server said, a line.
     """
-    who = "SoleFlip's database" if party == DATABASE else "Dagster's storage"
     return (
-        f"the connection to {who} broke ({said.rstrip('.')}): see that the server runs, then run the same "
-        "command again, and it resumes."
+        f"the connection to {_WHO[party]} broke ({said.rstrip('.')}): see that the server runs, then run "
+        "the same command again, and it resumes."
+    )
+
+
+def _told_refused(party: str, said: str) -> str:
+    return (
+        f"{_WHO[party]} refused a statement ({said.rstrip('.')}): mend that, then run the same command "
+        "again, and it resumes."
     )
 
 

@@ -8,6 +8,7 @@ that they want emptied. Here: making and opening. Not here: what is written, or 
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from soleflip_assets.ground.errors import ConfigurationError
@@ -125,6 +126,8 @@ def write_private_file(path: Path, content: str) -> None:
             file.write(content)
         unfinished.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
         raise unwritable(path, error) from None
 
 

@@ -278,13 +278,19 @@ class _Sessions:
         """Whether the pooler lends our session to others while we have no transaction.
 
         Others open transactions, one after the other, and keep them open: a pooler that shares gives one of
-        them the session that we had, or us another one. One that has none left to give within two seconds
-        counts as sharing: nothing was learned of it.
+        them the session that we had, or us another one. One that has none left to give within two seconds,
+        or lets no more clients in, counts as sharing: nothing was learned of it.
         """
         others: list[psycopg.Connection[Any]] = []
         try:
             for _ in range(_PROBES):
-                others.append(psycopg.connect(make_conninfo(**self._parameters)))
+                try:
+                    others.append(psycopg.connect(make_conninfo(**self._parameters)))
+                except psycopg.OperationalError:
+                    # Where it has broken, so has ours, which then says so.
+                    connection.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")
+                    connection.rollback()
+                    return True
                 if _pid_in_transaction(others[-1]) in (None, pid):
                     return True
                 for _ in range(_LOOKS):

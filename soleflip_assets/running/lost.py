@@ -4,6 +4,8 @@ Done by whoever comes by: each command when it starts, `soleflip up`, the sensor
 finding and ending. Not here: runs that take too long, which Dagster's run monitoring ends.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from soleflip_assets.running.process import Process
@@ -27,23 +29,28 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
         A sentence for each.
     """
     sentences = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = _process_of(instance, run)
-        if process is None or not process.is_gone:
-            continue
-        # Somebody else may be ending it at this moment, and it may have ended well just before its process.
-        current = instance.get_run_by_id(run.run_id)
-        if current is None or current.is_finished:
-            continue
+    for current, process in lost_runs(instance):
         sentence = f"{process}, which did it, is gone: it was killed, or the machine went down."
         if current.status is dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(current, f"The run was cancelled, and {sentence}")
         else:
             instance.report_run_failed(current, f"The run was ended: {sentence}")
         sentences.append(
-            f"Ended run {run.run_id[:8]} of {run.job_name}: {process}, which did it, is gone."
+            f"Ended run {current.run_id[:8]} of {current.job_name}: {process}, which did it, is gone."
         )
     return sentences
+
+
+def lost_runs(instance: dg.DagsterInstance) -> Iterator[tuple[dg.DagsterRun, Process]]:
+    """Each run whose process has ended on this machine, with that process."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        process = _process_of(instance, run)
+        if process is None or not process.is_gone:
+            continue
+        # Somebody else may be ending it at this moment, and it may have ended well just before its process.
+        current = instance.get_run_by_id(run.run_id)
+        if current is not None and not current.is_finished:
+            yield current, process
 
 
 def _process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Process | None:

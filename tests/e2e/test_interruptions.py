@@ -96,6 +96,10 @@ def test_run_whose_process_was_killed_is_ended_by_the_next_command(
         awaited(lambda: waits(shop))
         killed.send_signal(signal.SIGKILL)
         killed.wait()
+    status = start("status")
+    output, _ = status.communicate(timeout=60)
+    assert f"of refresh_stock_metrics has stopped, as process {killed.pid} on" in output
+    assert status.returncode == 1
     done = start("refresh")
     output, _ = done.communicate(timeout=120)
     assert done.returncode == 0, output
@@ -170,6 +174,7 @@ def test_waiting_command_says_for_whom_and_ends_by_a_signal(
         assert waiting.returncode == code, output
         assert "run the same command again" in output.splitlines()[-1]
         assert "Traceback" not in output
+        assert "the run failed" not in output
         assert "Error" not in output
         awaited(lambda: not waits(shop))
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 SCRIPT = [sys.executable, "-m", "tests.integration.commands.whole_group"]
 
@@ -44,3 +45,23 @@ def test_output_ends_with_its_process_whatever_that_has_left(tmp_path: Path) -> 
             assert left.is_running()
         finally:
             left.kill()
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("unseen", "The process that webserver, daemon and code server are forked from was killed"),
+        ("slow", "What all processes share was not loaded after 1 s: see "),
+    ],
+)
+def test_fork_server_that_is_killed_or_never_ready_is_named(
+    tmp_path: Path, case: str, told: str
+) -> None:
+    """What was forked lives on then, unseen, and is ended with the rest."""
+    done = subprocess.run(
+        [*SCRIPT, tmp_path / "log", case], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    said, *rest = done.stdout.splitlines()
+    assert said.startswith(told)
+    assert rest == (["False"] if case == "unseen" else [])

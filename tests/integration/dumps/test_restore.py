@@ -35,6 +35,7 @@ from soleflip_assets.partitioning.record import managed_tables
 from soleflip_assets.partitioning.session import partitioner
 from soleflip_assets.phase2.assets import DUMP_STEP
 from tests.conftest import Databases, connect
+from tests.integration.ground.pooler import pooler
 from tests.integration.history.conftest import with_log
 from tests.integration.partitioning.tables import EVENT_STORE, SURROUNDINGS, execute, to_partitions
 from tests.integration.phase2.deployment import await_row, ignore, run_deployment
@@ -243,6 +244,13 @@ def test_replaced_database_is_that_of_the_dump(deployed: URL, dump: Dump) -> Non
     assert restored.database == deployed.database
     assert contents(deployed) == before
     assert contents(deployed.set(database=restored.replaced)) == after
+
+
+def test_restored_through_a_pooler_it_is_that_of_the_dump(deployed: URL, dump: Dump) -> None:
+    """It keeps sessions of ours open on the copy, which could not be renamed then."""
+    with pooler(deployed, "session") as url:
+        restored = restore.restore(url, dump.path, ignore, replace=False)
+    assert contents(deployed.set(database=restored.database)) == contents(deployed)
 
 
 def test_database_that_is_gone_is_brought_back(deployed: URL, dump: Dump) -> None:

@@ -14,8 +14,10 @@ import psutil
 import psycopg
 import pytest
 
+from soleflip_assets.embedded import postgres
 from soleflip_assets.embedded.postgres import PostgresServer, server_account
 from soleflip_assets.ground.errors import ConfigurationError
+from soleflip_assets.ground.private_files import write_private_file
 from soleflip_assets.ground.sessions import create_database_engine
 from tests.conftest import open_folder
 from tests.integration.phase2.test_full_disk import mount
@@ -131,6 +133,25 @@ def test_it_is_revived_after_a_crash_and_only_then(server: PostgresServer) -> No
         assert server.revive()
         assert answers(server)
         assert not server.revive()
+
+
+def test_server_that_does_not_stop_in_time_is_made_to_crash(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of version 18 does on a full disk; nobody would end it."""
+    monkeypatch.setattr(postgres, "_STOP_SECONDS", 1)
+    in_use = server.running()
+    in_use.__enter__()
+    pid = int((server.data / "postmaster.pid").read_text().split()[0])
+    (checkpointer,) = (
+        child
+        for child in psutil.Process(pid).children()
+        if "checkpointer" in " ".join(child.cmdline())
+    )
+    checkpointer.suspend()
+    with pytest.raises(ConfigurationError, match="pg_ctl failed"):
+        in_use.__exit__(None, None, None)
+    assert not (server.data / "postmaster.pid").exists()
 
 
 def test_a_long_path_gets_a_short_socket() -> None:
@@ -270,5 +291,9 @@ def test_full_disk_is_called_that() -> None:
                 server.running(),
             ):
                 pass
+            write = folder / "file"
+            with pytest.raises(ConfigurationError, match=r"The disk of .* is full"):
+                write_private_file(write, "x" * 2**23)
+            assert not list(folder.glob("file*")), "what it began is left"
         finally:
             subprocess.run(["umount", "--lazy", folder], check=True)

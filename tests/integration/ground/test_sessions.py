@@ -221,6 +221,19 @@ def test_what_needs_a_session_of_its_own_is_refused_where_sessions_are_shared(
             require_own_session(connection)
 
 
+def test_pooler_that_lets_no_more_clients_in_is_taken_for_one_that_shares(
+    databases: Databases,
+) -> None:
+    """What only looks goes on with the one session that it has."""
+    with (
+        pooler(databases.empty(), "session", max_client_conn="2") as url,
+        create_database_engine(url).connect() as connection,
+    ):
+        assert settings_of(connection)["row_security"] == "off"
+        with pytest.raises(ConfigurationError, match="a pooler that shares sessions"):
+            require_own_session(connection)
+
+
 def test_pooler_without_transactions_is_refused(databases: Databases) -> None:
     """In its own words, though SQLAlchemy's first look at the server fails already."""
     with (

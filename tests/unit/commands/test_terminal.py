@@ -1,5 +1,9 @@
 """How the command line puts lengths of time, numbers, lists and tables, and how wide it is."""
 
+import os
+import subprocess
+import sys
+
 import psycopg2
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -21,7 +25,7 @@ def test_broken_connection_outside_of_a_step_is_one_sentence(
 ) -> None:
     """Dagster's storage is gone while it records an event; SQLAlchemy adds the statement and its values."""
     gone = psycopg2.OperationalError("server closed the connection unexpectedly\n\tThis probably")
-    with pytest.raises(SystemExit) as ended, terminal.broken_connections():
+    with pytest.raises(SystemExit) as ended, terminal.server_errors():
         raise OperationalError("INSERT INTO event_logs", {"event": "…"}, gone)
     assert ended.value.code == terminal.EXIT_FAILED
     assert capsys.readouterr().err.replace("\n    ", " ") == (
@@ -31,8 +35,46 @@ def test_broken_connection_outside_of_a_step_is_one_sentence(
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(ZeroDivisionError), terminal.broken_connections():
+    with pytest.raises(ZeroDivisionError), terminal.server_errors():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "told"),
+    [
+        (
+            ">/dev/full",
+            1,
+            "soleflip: standard output could not be written (No space left on device)",
+        ),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        ("| true", 0, ""),
+    ],
+)
+def test_output_that_nobody_takes_ends_in_no_traceback(streams: str, code: int, told: str) -> None:
+    """Closed, it also takes its number back: a file or a socket of ours must not get it."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m soleflip_assets settings {streams}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stderr[: len(told) or None] == told
+
+
+def test_mark_that_a_terminal_cannot_show_is_a_question_mark() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "soleflip_assets", "settings"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\n? All " in done.stdout
 
 
 @pytest.mark.parametrize(
