@@ -54,5 +54,10 @@ FROM (
   WHERE pg_depend.refclassid = 'pg_class'::regclass AND pg_depend.refobjid = to_regclass(:table)
 ) AS views
 UNION ALL
-SELECT 5, 'CREATE INDEX CONCURRENTLY and CLUSTER no longer work on it; SELECT … FROM ONLY gives no row.'
+SELECT 5, format(
+  'An UPDATE of %s that moves a row to another month is a DELETE and an INSERT, for triggers and for who writes the row meanwhile.',
+  quote_ident(:column)
+)
+UNION ALL
+SELECT 6, 'CREATE INDEX CONCURRENTLY and CLUSTER no longer work on it; SELECT … FROM ONLY gives no row.'
 ORDER BY place, sentence;
