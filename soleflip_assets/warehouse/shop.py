@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import Connection, column, null, select
+from sqlalchemy import ColumnElement, Connection, case, column, func, null, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import table as sql_table
 from sqlalchemy import types as sql_types
@@ -28,10 +28,7 @@ from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import Source
 from soleflip_assets.warehouse.store import WarehouseError
 from soleflip_assets.warehouse.tables import (
-    AMOUNT,
     FLAG,
-    INTEGER,
-    SIZE,
     TEXT,
     TIME,
     Log,
@@ -48,15 +45,12 @@ _BATCH_BYTES = 48 * 1024 * 1024
 # No row is longer.
 _BLOCK_BYTES = 16 * 1024 * 1024
 
-# Of the application's tables.
-_SQL_TYPES: Mapping[str, Any] = {
-    TEXT: sql_types.Text(),
-    INTEGER: sql_types.Integer(),
-    FLAG: sql_types.Boolean(),
-    TIME: sql_types.TIMESTAMP(timezone=True),
-    AMOUNT: sql_types.Numeric(18, 2),
-    SIZE: sql_types.Numeric(4, 1),
-}
+# A number, of whatever type it is in a table of the application's. In what is none, no number is known.
+_NUMBER = r"^\s*[-+]?[0-9]{1,30}([.][0-9]+)?\s*$"
+_YES, _NO = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+# The times that Parquet's readers know.
+_FIRST_TIME, _END_OF_TIME = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,13 @@ class Found:
 
     Attributes:
         columns: those that can be read; none where there is no such table.
+        no_times: those that should be times and are of another type, which are not read.
         version: what changes when its rows or columns do; None where nothing tells.
     """
 
     columns: Sequence[str]
     version: str | None
+    no_times: Sequence[str] = ()
 
 
 class Shop:
@@ -153,20 +149,23 @@ class Reading:
         if not rows:
             return Found((), "none")
         (row,) = rows
-        columns = [wanted for wanted in table.columns if table.source_of(wanted) in row["columns"]]
+        there = [wanted for wanted in table.columns if table.source_of(wanted) in row["columns"]]
+        no_times = [
+            wanted
+            for wanted in there
+            if table.columns[wanted] == TIME and table.source_of(wanted) not in row["times"]
+        ]
+        columns = [wanted for wanted in there if wanted not in no_times]
         if not columns or row["counted"] is None:
-            return Found(columns, "none" if not columns else None)
-        return Found(columns, f"{schema}.{name}:{','.join(columns)}:{row['counted']}")
+            return Found(columns, "none" if not columns else None, no_times)
+        return Found(columns, f"{schema}.{name}:{','.join(columns)}:{row['counted']}", no_times)
 
     def rows(self, table: ShopTable, found: Found) -> Iterator[pa.Table]:
         """The rows of a table of the application's, with NULL for each column that it does not have."""
         if not found.columns:
             return
         selected = [
-            sql_cast(
-                column(table.source_of(name)) if name in found.columns else null(),
-                _SQL_TYPES[kind],
-            ).label(name)
+            (_read_as(kind, table.source_of(name)) if name in found.columns else null()).label(name)
             for name, kind in table.columns.items()
         ]
         schema, name = self._place(table)
@@ -241,13 +240,47 @@ def bounds(month: str) -> tuple[str, str]:
     return f"{month}-01 00:00:00+00", f"{following}-01 00:00:00+00"
 
 
+def _read_as(kind: str, name: str) -> ColumnElement[Any]:
+    """A column of the application's, which may be of any type, as one of a type of the warehouse's."""
+    found: ColumnElement[Any] = column(name)
+    if kind == TIME:
+        return found
+    text = sql_cast(found, sql_types.Text())
+    if kind == TEXT:
+        return text
+    if kind == FLAG:
+        return case((func.lower(text).in_(_YES), True), (func.lower(text).in_(_NO), False))
+    return case((text.regexp_match(_NUMBER), sql_cast(text, sql_types.Numeric())))
+
+
+def _kept(field: pa.Field) -> sql.Composable:
+    """A column in what a file can keep: a value that is out of its reach is unknown."""
+    name, kind = sql.Identifier(field.name), field.type
+    within: sql.Composable
+    if pa.types.is_timestamp(kind):
+        within = sql.SQL("{0} >= {1} AND {0} < {2}").format(name, _FIRST_TIME, _END_OF_TIME)
+        value = sql.SQL("CAST({} AS timestamptz)").format(name)
+    elif pa.types.is_decimal(kind):
+        value = sql.SQL("round(CAST({} AS numeric), {})").format(name, kind.scale)
+        within = sql.SQL("abs({}) < {}").format(value, 10 ** (kind.precision - kind.scale))
+    elif pa.types.is_int32(kind):
+        value = sql.SQL("CAST(round(CAST({} AS numeric)) AS bigint)").format(name)
+        within = sql.SQL("abs({}) < {}").format(value, 2**31)
+    else:
+        return name
+    return sql.SQL("CASE WHEN {} THEN {} END AS {}").format(within, value, name)
+
+
 def _batches(
     connection: Connection, query: str, values: Mapping[str, str] | None, schema: pa.Schema
 ) -> Iterator[pa.Table]:
     """The rows of a query, a few hundred thousand at a time."""
     texts = [field.name for field in schema if field.type == pa.string()]
-    # What is quoted is text, even where it says NaN; what is not may be NULL, NaN or infinity.
-    copy_out = sql.SQL("COPY ({query}) TO STDOUT (FORMAT csv, FORCE_QUOTE ({texts}))").format(
+    # What is quoted is text, even where it is empty; what is not is NULL.
+    copy_out = sql.SQL(
+        "COPY (SELECT {columns} FROM ({query}) AS found) TO STDOUT (FORMAT csv, FORCE_QUOTE ({texts}))"
+    ).format(
+        columns=sql.SQL(", ").join(map(_kept, schema)),
         query=sql.SQL(as_bound(query.replace("%", "%%"), "%(", ")s") if values else query),
         texts=sql.SQL(", ").join(map(sql.Identifier, texts)),
     )
@@ -274,8 +307,7 @@ def _parsed(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
             column_types=schema,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            # No file knows a number that is none, or a time without end.
-            null_values=["", "NaN", "infinity", "-infinity"],
+            null_values=[""],
             true_values=["t"],
             false_values=["f"],
         ),
