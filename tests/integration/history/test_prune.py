@@ -44,7 +44,8 @@ def aged(empty_shop: URL) -> URL:
         make_log_months(connection, LATER)
         shop.execute(NEW, [50])
         shop.execute(
-            "UPDATE inventory.stock SET listed_on_platforms = '[{\"a\": 1.50}]', purchase_price = 1.5"
+            "UPDATE inventory.stock SET listed_on_platforms = '[{\"a\": 1.50}]', purchase_price = 1.5, "
+            "gross_purchase_price = 'NaN', purchase_date = '20226-05-01', delivery_date = '-infinity'"
         )
         with clock(shop, LATER.isoformat()):
             shop.execute(NEW, [5])
