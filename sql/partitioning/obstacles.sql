@@ -116,6 +116,14 @@ found (code, sentence) AS (
   FROM target
   WHERE target.relkind <> 'r'
   UNION ALL
+  SELECT 'ours', 'SoleFlip itself works with it, and counts on its key.'
+  FROM target
+  WHERE target.relnamespace = to_regnamespace('inventory_ops')
+    OR target.oid IN (
+      to_regclass('inventory.stock'), to_regclass('inventory.stock_reservation'), to_regclass('inventory.stock_financial'),
+      to_regclass('inventory.stock_lifecycle'), to_regclass('inventory.stock_metrics')
+    )
+  UNION ALL
   SELECT 'not_logged', 'It is unlogged or temporary: ALTER TABLE … SET LOGGED, if its rows are to be kept.'
   FROM target
   WHERE target.relpersistence <> 'p'

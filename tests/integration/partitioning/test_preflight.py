@@ -338,6 +338,7 @@ def test_obstacle_is_named_and_nothing_is_changed(
         ("logging.event_store", "version", "of type integer"),
         ("logging.latest", "timestamp", "no ordinary table"),
         ("logging.nowhere", "timestamp", "There is no table logging.nowhere"),
+        ("inventory_ops.archived_month", "dropped_at", "SoleFlip itself works with it"),
     ],
 )
 def test_wrong_table_or_column_is_named(
