@@ -62,15 +62,13 @@ def told(table: TableName, state: str, then: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.Error) or isinstance(
-            error.orig, psycopg.OperationalError
-        ):
+    except (DBAPIError, psycopg.Error) as error:
+        said_by = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(said_by, psycopg.Error) or isinstance(said_by, psycopg.OperationalError):
             raise
-        diagnosis = error.orig.diag
-        said = " ".join(f"{diagnosis.message_primary}. {diagnosis.message_detail or ''}".split())
+        words = f"{said_by.diag.message_primary or said_by}. {said_by.diag.message_detail or ''}"
         raise PartitioningError(
-            f"{plain(table)} {state}: {said} Correct that, then run this again{then}."
+            f"{plain(table)} {state}: {' '.join(words.split())} Correct that, then run this again{then}."
         ) from error
 
 

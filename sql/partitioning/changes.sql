@@ -42,6 +42,15 @@ SELECT 2, format(
 FROM uniques
 WHERE NOT uniques.indisprimary
 UNION ALL
+SELECT 2, format(
+  'The function %s names it and ON CONFLICT (…): see that it is not one that fails from then on.', CAST(pg_proc.oid AS regprocedure)
+)
+FROM pg_proc
+JOIN pg_class ON pg_class.oid = to_regclass(:table)
+WHERE EXISTS (SELECT FROM uniques)
+  AND pg_proc.prokind IN ('f', 'p')
+  AND pg_proc.prosrc ~* ('\minto\s+[^;]*' || regexp_replace(pg_class.relname, '(\W)', '\\\1', 'g') || '\M[^;]*\mon\s+conflict\s*\(')
+UNION ALL
 SELECT 3, format('%s becomes NOT NULL: no row lacks it, and a write without it will be refused.', quote_ident(pg_attribute.attname))
 FROM pg_attribute
 WHERE pg_attribute.attrelid = to_regclass(:table) AND pg_attribute.attname = :column AND NOT pg_attribute.attnotnull

@@ -378,6 +378,12 @@ def test_what_will_be_another_way_is_said(databases_of_each_version: Databases) 
     """The key, each UNIQUE, what fails from then on, and whether a lookup stays fast."""
     url = shop(databases_of_each_version)
     with connect(url) as connection:
+        execute(
+            connection,
+            "CREATE FUNCTION logging.once() RETURNS void LANGUAGE plpgsql AS $$BEGIN "
+            "INSERT INTO logging.event_store (event_id, event_type) VALUES (gen_random_uuid(), 'x') "
+            "ON CONFLICT (event_id) DO NOTHING; END$$",
+        )
         events = plan(
             connection,
             find_table(connection, "logging.event_store", "timestamp"),
@@ -398,6 +404,7 @@ def test_what_will_be_another_way_is_said(databases_of_each_version: Databases) 
     assert events.obstacles == logs.obstacles == forecasts.obstacles == []
     assert 'PRIMARY KEY (id) becomes (id, "timestamp")' in said
     assert "ON CONFLICT (id) fails" in said
+    assert "The function logging.once() names it and ON CONFLICT" in said
     assert "logging.event_store_event_id_key (event_id) becomes unique in each month" in said
     assert "ON CONFLICT (event_id) fails" in said
     assert "lookup by it stays fast" in said
