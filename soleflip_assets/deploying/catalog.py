@@ -8,7 +8,7 @@ triggers, indexes, views, and whether a table is there. Not here: columns, which
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, cast
@@ -17,7 +17,12 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
-from soleflip_assets.ground.database import execute_statement, query_one, roll_back_block
+from soleflip_assets.ground.database import (
+    execute_statement,
+    query_file,
+    query_one,
+    roll_back_block,
+)
 from soleflip_assets.ground.sql_files import SqlFile
 
 Kind = Literal["function", "index", "trigger", "view", "materialized view", "table"]
@@ -132,9 +137,12 @@ def object_defined_by(statement: str) -> DatabaseObject | None:
     return None
 
 
-def live_definition(connection: Connection, wanted: DatabaseObject) -> str | None:
-    """The live object as PostgreSQL prints it; None if there is none."""
-    return _printed(connection, wanted, wanted.schema)
+def live_definitions(connection: Connection, wanted: Sequence[DatabaseObject]) -> list[str | None]:
+    """The live objects as PostgreSQL prints them, each in its place; None where there is none.
+
+    In one statement: one for each object was a sixth of the time of all tests that deploy.
+    """
+    return _printed(connection, wanted, [one.schema for one in wanted])
 
 
 def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
@@ -161,7 +169,7 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
         # At once: a deployment makes some 200 of them, and each trip to the server and back counts.
         execute_statement(connection, ";\n".join(statements))
         schema = cast("str", query_one(connection, "catalog/temporary_schema.sql")["name"])
-        printed = _printed(connection, wanted, schema)
+        (printed,) = _printed(connection, [wanted], [schema])
     finally:
         roll_back_block(connection)
     assert printed is not None
@@ -171,19 +179,19 @@ def expected_definition(connection: Connection, wanted: DatabaseObject) -> str:
 
 
 def deviation(
-    connection: Connection, wanted: DatabaseObject, made: DatabaseObject | None
+    connection: Connection, wanted: DatabaseObject, live: str | None, made: DatabaseObject | None
 ) -> Deviation | None:
     """How an object differs from what its statement makes.
 
     Args:
         connection: one that runs each statement by itself, outside of any transaction.
         wanted: the object.
+        live: its live definition.
         made: what a deployment made last under its name; None if none did.
 
     Returns:
         None if the live object is the same.
     """
-    live = live_definition(connection, wanted)
     if live is None:
         return Deviation(wanted, State.MISSING, wanted.statement, "")
     expected = _expected_if_possible(connection, wanted)
@@ -194,7 +202,7 @@ def deviation(
 
 
 def _is_as_made(connection: Connection, made: DatabaseObject) -> bool:
-    live = live_definition(connection, made)
+    (live,) = live_definitions(connection, [made])
     return live is not None and live == _expected_if_possible(connection, made)
 
 
@@ -222,13 +230,17 @@ def _temporary(wanted: DatabaseObject) -> str:
     return statement.replace(f"{wanted.schema}.{name}", f"pg_temp.{name}", 1)
 
 
-def _printed(connection: Connection, wanted: DatabaseObject, schema: str) -> str | None:
-    row = query_one(
+def _printed(
+    connection: Connection, wanted: Sequence[DatabaseObject], schemas: Sequence[str]
+) -> list[str | None]:
+    if not wanted:
+        return []
+    rows = query_file(
         connection,
-        "catalog/definition.sql",
-        kind=wanted.kind,
-        schema=schema,
-        name=wanted.name,
-        relation=wanted.relation,
+        "catalog/definitions.sql",
+        kinds=[one.kind for one in wanted],
+        schemas=[*schemas],
+        names=[one.name for one in wanted],
+        relations=[one.relation for one in wanted],
     )
-    return cast("str | None", row["definition"])
+    return [row["definition"] for row in rows]

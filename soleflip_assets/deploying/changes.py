@@ -13,10 +13,11 @@ from sqlalchemy import Connection, RowMapping
 
 from soleflip_assets.deploying import ledger
 from soleflip_assets.deploying.catalog import (
+    DatabaseObject,
     Deviation,
     State,
     deviation,
-    live_definition,
+    live_definitions,
     objects_defined_by,
 )
 from soleflip_assets.deploying.ledger import Made
@@ -117,7 +118,7 @@ def outcome_of(
         # Anything else under its names is somebody else's; the preflight looks for that.
         return Outcome(file.name, Action.ADOPT if adopted else Action.APPLY, adopted=adopted)
     found = [
-        *(one for unit in units(file.statements) for one in deviations(connection, unit, made)),
+        *to_be_made(connection, objects_defined_by(file.statements), made),
         *_orphaned_triggers(connection, file, made),
     ]
     return Outcome(file.name, _action(file, entry, found), found)
@@ -135,18 +136,30 @@ def _action(file: SqlFile, entry: RowMapping, found: Sequence[Deviation]) -> Act
 
 
 def deviations(
-    connection: Connection, statements: Iterable[str], made: Mapping[str, Made]
+    connection: Connection, objects: Sequence[DatabaseObject], made: Mapping[str, Made]
 ) -> list[Deviation]:
-    """The objects of some statements that are not as these make them."""
+    """Which of some objects are not as their statements make them.
+
+    Args:
+        connection: one that runs each statement by itself, outside of any transaction.
+        objects: which, in the order in which they are made.
+        made: what deployments made here.
+    """
     found = []
-    for wanted in objects_defined_by(statements):
+    for wanted, live in zip(objects, live_definitions(connection, objects), strict=True):
         known = made.get(str(wanted))
-        if one := deviation(connection, wanted, known.object if known else None):
+        if one := deviation(connection, wanted, live, known.object if known else None):
             found.append(one)
-            if wanted.kind == "materialized view":
-                # Its indexes go with it, and may be on columns that only the other view has.
-                break
     return found
+
+
+def to_be_made(
+    connection: Connection, objects: Sequence[DatabaseObject], made: Mapping[str, Made]
+) -> list[Deviation]:
+    """The deviations of what a step makes, without the indexes of a view among them, which come with it."""
+    found = deviations(connection, objects, made)
+    views = {one.object.name for one in found if one.object.kind == "materialized view"}
+    return [one for one in found if one.object.kind != "index" or one.object.relation not in views]
 
 
 def orphans(connection: Connection, made: Mapping[str, Made]) -> list[tuple[str, Deviation]]:
@@ -156,11 +169,12 @@ def orphans(connection: Connection, made: Mapping[str, Made]) -> list[tuple[str,
         Each with the step that made it.
     """
     defined = _defined_identities()
+    undefined = [known for known in [*made.values()][::-1] if known.object.identity not in defined]
+    lives = live_definitions(connection, [known.object for known in undefined])
     return [
         (known.step, Deviation(known.object, State.ORPHANED, "", live))
-        for known in [*made.values()][::-1]
-        if known.object.identity not in defined
-        and (live := live_definition(connection, known.object)) is not None
+        for known, live in zip(undefined, lives, strict=True)
+        if live is not None
     ]
 
 

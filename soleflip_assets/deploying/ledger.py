@@ -8,7 +8,7 @@ and writing both. Not here: what follows from them, which is changes.py's.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, RowMapping
 from soleflip_assets import __version__
 from soleflip_assets.deploying.catalog import (
     DatabaseObject,
-    live_definition,
+    live_definitions,
     object_defined_by,
     objects_defined_by,
 )
@@ -213,17 +213,14 @@ def begin_record(connection: Connection) -> None:
     """Make the table of made objects where there is none, with what an older version made unrecorded."""
     if query_one(connection, "ledger/exists.sql")["record_exists"]:
         return
-    found = [
-        made
-        for made in made_objects(connection).values()
-        if live_definition(connection, made.object) is not None
-    ]
+    known = [*made_objects(connection).values()]
+    live = live_definitions(connection, [made.object for made in known])
+    found = [made for made, definition in zip(known, live, strict=True) if definition is not None]
     # With its rows or not at all: without them nobody would know later what that version made.
     execute_statement(connection, "BEGIN")
     try:
         run_file(connection, RECORD)
-        for made in found:
-            _record(connection, made)
+        _record(connection, found)
         execute_statement(connection, "COMMIT")
     except BaseException:
         roll_back_block(connection)
@@ -241,28 +238,35 @@ def record_made(
         objects: what it makes.
         made: what was recorded before.
     """
-    for defined in objects:
-        known = made.get(str(defined))
-        if known is None or known.object.statement != defined.statement:
-            _record(connection, Made(defined, step, VERSION))
+    new = [
+        Made(defined, step, VERSION)
+        for defined in objects
+        if not (known := made.get(str(defined))) or known.object.statement != defined.statement
+    ]
+    _record(connection, new)
 
 
 def forget_missing(connection: Connection) -> None:
     """Forget the objects that are not there any more: whatever gets such a name later is not ours."""
-    for name, made in made_objects(connection).items():
-        if live_definition(connection, made.object) is None:
-            run_statement(connection, "ledger/forget_object.sql", object=name)
+    known = made_objects(connection)
+    live = live_definitions(connection, [made.object for made in known.values()])
+    gone = [name for name, definition in zip(known, live, strict=True) if definition is None]
+    if gone:
+        run_statement(connection, "ledger/forget_objects.sql", objects=gone)
 
 
-def _record(connection: Connection, made: Made) -> None:
-    run_statement(
-        connection,
-        "ledger/record_object.sql",
-        object=str(made.object),
-        statement=made.object.statement,
-        step=made.step,
-        version=made.version,
-    )
+def _record(connection: Connection, made: Sequence[Made]) -> None:
+    """All in one statement; of two with one name, as of an object made twice in a step, the last."""
+    last = {str(one.object): one for one in made}
+    if last:
+        run_statement(
+            connection,
+            "ledger/record_objects.sql",
+            objects=[*last],
+            statements=[one.object.statement for one in last.values()],
+            steps=[one.step for one in last.values()],
+            versions=[one.version for one in last.values()],
+        )
 
 
 @cache

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from soleflip_assets.checks.monitors import Monitor, build_monitors, monitor_of_file
 from soleflip_assets.checks.question import Answer
 from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.catalog import objects_defined_by
 from soleflip_assets.deploying.changes import deviations
 from soleflip_assets.ground.settings import Settings
 from soleflip_assets.history.log import FUNCTIONS, TRIGGER_COUNT, TRIGGERS, state_of
@@ -39,11 +40,8 @@ def _where_installed(monitor: Monitor) -> Monitor:
 
 def _look_at_triggers(connection: Connection) -> Answer:
     made = ledger.made_objects(connection)
-    found = [
-        one
-        for file in (FUNCTIONS, TRIGGERS)
-        for one in deviations(connection, file.statements, made)
-    ]
+    wanted = objects_defined_by([*FUNCTIONS.statements, *TRIGGERS.statements])
+    found = deviations(connection, wanted, made)
     observed = {
         "severity": "ERROR",
         "triggers": state_of(connection).triggers,

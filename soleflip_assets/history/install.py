@@ -15,8 +15,8 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from soleflip_assets.deploying import ledger
+from soleflip_assets.deploying.catalog import DatabaseObject, objects_defined_by
 from soleflip_assets.deploying.catalog import State as ObjectState
-from soleflip_assets.deploying.catalog import object_defined_by
 from soleflip_assets.deploying.changes import deviations
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
@@ -54,12 +54,10 @@ class Logged:
         return f"history_baseline_of_{self.rows}"
 
     @property
-    def triggers(self) -> Sequence[str]:
-        """The statements that make its triggers."""
-        defined = ((object_defined_by(one), one) for one in TRIGGERS.statements)
-        return [
-            statement for found, statement in defined if found and found.relation == self.table.name
-        ]
+    def triggers(self) -> Sequence[DatabaseObject]:
+        """Its triggers."""
+        defined = objects_defined_by(TRIGGERS.statements)
+        return [one for one in defined if one.relation == self.table.name]
 
 
 LOGGED = (
@@ -156,8 +154,8 @@ def _moment(deployer: Deployer, logged: Logged, reading: Connection) -> dict[str
     """Make the triggers, and let another session have the snapshot, while nobody is writing."""
     lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(logged.table.identifier)
     execute_statement(deployer.connection, lock.as_string())
-    for statement in logged.triggers:
-        execute_statement(deployer.connection, statement)
+    for trigger in logged.triggers:
+        execute_statement(deployer.connection, trigger.statement)
     row = query_one(deployer.connection, "history/begin_baseline.sql")
     execute_statement(reading, "BEGIN ISOLATION LEVEL REPEATABLE READ")
     take = sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(row["snapshot"]))

@@ -9,7 +9,7 @@ passes. Here: collecting differences. Not here: mending them, which a deployment
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -22,10 +22,9 @@ from soleflip_assets.deploying.catalog import (
     DatabaseObject,
     Deviation,
     State,
-    deviation,
     objects_defined_by,
 )
-from soleflip_assets.deploying.changes import orphans
+from soleflip_assets.deploying.changes import deviations, orphans
 from soleflip_assets.ground.assets import key_of
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.ground.sql_files import SqlFile
@@ -64,11 +63,11 @@ def drift_monitor(
         deployed = list(_deployed_objects(connection, files(connection)))
         before = list(_indexes_before(table))
         made = ledger.made_objects(connection)
-        found = [*_deviations(connection, deployed, made)]
+        found = deviations(connection, deployed, made)
         found += [
             one for step, one in orphans(connection, made) if (step in _STEPS_OF_VIEW) == of_view
         ]
-        of_phase_1 = [*_deviations(connection, before, made)]
+        of_phase_1 = deviations(connection, before, made)
         columns = [*_column_changes(connection, table)]
         added = [
             *_added_to_columns(connection, table),
@@ -103,15 +102,6 @@ def drift_monitor(
 
 def _fenced(*diffs: str) -> Markdown:
     return Markdown("\n\n".join(f"```diff\n{diff}\n```" for diff in diffs))
-
-
-def _deviations(
-    connection: Connection, objects: Sequence[DatabaseObject], made: Mapping[str, ledger.Made]
-) -> Iterator[Deviation]:
-    for wanted in objects:
-        known = made.get(str(wanted))
-        if found := deviation(connection, wanted, known.object if known else None):
-            yield found
 
 
 def _diff_of(found: Deviation) -> str:

@@ -20,10 +20,9 @@ from soleflip_assets.deploying.catalog import (
     DatabaseObject,
     Deviation,
     State,
-    deviation,
-    live_definition,
     objects_defined_by,
 )
+from soleflip_assets.deploying.changes import deviations
 from soleflip_assets.deploying.deployer import Deployer
 from soleflip_assets.ground.database import execute_statement, query_file, query_one
 from soleflip_assets.ground.sql_files import SqlFile, sql_files
@@ -154,14 +153,13 @@ def _parts(
         yield Part(
             f"column inventory.stock.{name}", "adopted; what is in it is live", ledger.EXPANSION
         )
-    for file, wanted in _seeds_objects():
-        if live_definition(connection, wanted) is not None:
-            verdict = (
-                "adopted"
-                if deviation(connection, wanted, None) is None
-                else "completed: made as this version makes it"
-            )
-            yield Part(str(wanted), verdict, file.name)
+    seeds = _seeds_objects()
+    found = {one.object: one.state for one in deviations(connection, [*seeds], {})}
+    for wanted, file in seeds.items():
+        if wanted not in found:
+            yield Part(str(wanted), "adopted", file.name)
+        elif found[wanted] is not State.MISSING:
+            yield Part(str(wanted), "completed: made as this version makes it", file.name)
 
 
 def _backup_part(connection: Connection, table: Table, retired: Sequence[str]) -> Part:
@@ -208,14 +206,14 @@ def _columns(connection: Connection, name: str) -> list[tuple[str, str]]:
     return [(row["name"], row["type"]) for row in rows]
 
 
-def _seeds_objects() -> list[tuple[SqlFile, DatabaseObject]]:
-    """What the steps make in SoleFlip's own schema, beside columns and backups."""
-    return [
-        (file, defined)
+def _seeds_objects() -> dict[DatabaseObject, SqlFile]:
+    """What the steps make in SoleFlip's own schema, beside columns and backups, each with its step."""
+    return {
+        defined: file
         for file in _FILES
         for defined in objects_defined_by(file.statements)
         if defined.schema == "inventory" and defined.kind != "trigger"
-    ]
+    }
 
 
 def in_the_way(connection: Connection) -> list[str]:
@@ -269,10 +267,9 @@ def _of_another_kind(
 def _of_another_definition(
     connection: Connection, wanted: Sequence[DatabaseObject]
 ) -> Iterator[str]:
-    for one in wanted:
-        found = deviation(connection, one, None)
-        if found and found.state is State.ALTERED and not _is_less(found):
-            yield f"{one} with another definition: {' '.join(found.live.split())[:200]}"
+    for found in deviations(connection, wanted, {}):
+        if found.state is State.ALTERED and not _is_less(found):
+            yield f"{found.object} with another definition: {' '.join(found.live.split())[:200]}"
 
 
 def _is_less(found: Deviation) -> bool:

@@ -666,9 +666,6 @@ KILLED_RUN = Fault(
     (deadlines.LOST_RUN, deadlines.START),
     "job refresh_stock_metrics",
 )
-RESET = Fault(
-    "a proxy resets all connections, and for 10 s new ones", reset(10), (deadlines.TICK, *_START)
-)
 FAULTS = (
     KILLED_RUN,
     Fault("`LOCK TABLE inventory.stock` held for two minutes", hold_the_table(120), _TICKS),
@@ -680,7 +677,11 @@ FAULTS = (
         _TICKS,
         "ticks of the sensor watch",
     ),
-    RESET,
+    Fault(
+        "a proxy resets all connections, and for 10 s new ones",
+        reset(10),
+        (deadlines.TICK, *_START),
+    ),
     Fault(
         "`kill -9` of the refresh's backend",
         kill_the_backend,

@@ -17,7 +17,7 @@ import pytest
 
 from soleflip_assets.ground.settings import FILES
 from tests.conftest import connect, program, programs_of
-from tests.e2e.chaos import KILLED_RUN, RESET, SETTINGS, Chaos
+from tests.e2e.chaos import KILLED_RUN, SETTINGS, Chaos
 from tests.e2e.processes import awaited, clean_environment, free_port, graphql, graphql_as
 from tests.e2e.topology import (
     HOURLY,
@@ -149,14 +149,13 @@ def test_no_refresh_was_missed_or_doubled(production: Production) -> None:
 
 # What comes of a killed daemon is above, and in alerts/.
 def test_all_is_well_again_in_time_and_told_once(production: Production, sink: Sink) -> None:
-    """After a killed run and cut connections the refresh is done once, and nothing is left behind.
+    """After a killed run the refresh is done once, and nothing is left behind: production helps itself.
 
-    A short chaos run: production helps itself.
+    One fault of a chaos run.
     """
     chaos = Chaos(production, sink, impatient=True)
     with chaos.at_work():
-        wrong = {fault.what: chaos.suffer(fault).wrong for fault in (KILLED_RUN, RESET)}
-    assert wrong == {KILLED_RUN.what: [], RESET.what: []}
+        assert chaos.suffer(KILLED_RUN).wrong == []
 
 
 def test_viewers_see_and_cannot_launch(production: Production) -> None:

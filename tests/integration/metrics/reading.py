@@ -1,11 +1,14 @@
-"""Reading the view, and what its query gives, in the same snapshot; and writing to stock."""
+"""Reading the view, what its query gives in the same snapshot, what is wrong with it; writing stock."""
 
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from soleflip_assets.ground.tables import LEGACY_TABLES
+from soleflip_assets.checks.validations import validations_of
+from soleflip_assets.ground.assets import key_of
+from soleflip_assets.ground.tables import LEGACY_TABLES, STOCK_METRICS_VIEW
+from soleflip_assets.monitoring.jobs import MONITORS
 
 # The query of sql/phase2/81_stock_metrics_view.sql, spelled once more: the tests take nobody's word for it.
 QUERY = """
@@ -29,6 +32,9 @@ DIFFERENCES = f"""
     UNION ALL
     (SELECT 'phantom', k.* FROM (TABLE kept EXCEPT ALL TABLE expected) AS k)
 """
+
+# Past all triggers of ours.
+BYPASS = "SET session_replication_role = replica"
 
 # One unit more for a stock row whose notes become "again", by a statement within the statement.
 COUNT_AGAIN = """
@@ -84,3 +90,25 @@ def allow_truncation(connection: Connection) -> None:
         connection.execute(
             text(f"DROP TRIGGER soleflip_refuse_truncation ON inventory.{table.name}")
         )
+
+
+def failing_of_view(connection: Connection) -> set[str]:
+    """The validations of the view that fail."""
+    return {
+        v.name for v in validations_of(key_of(STOCK_METRICS_VIEW)) if not v.ask(connection).passed
+    }
+
+
+def columns(connection: Connection) -> list[tuple[str, str]]:
+    """Names and types of the view's columns, in their order."""
+    statement = text("""
+        SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = 'inventory.stock_metrics_view'::regclass AND attnum > 0 ORDER BY attnum
+    """)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def whole(connection: Connection) -> bool:
+    """Whether all of the mode is there and nothing of another one."""
+    (monitor,) = (m for m in MONITORS if m.name == "mode_is_whole")
+    return monitor.look(connection).passed
