@@ -14,10 +14,7 @@ from typing import Any
 import pyarrow as pa
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import ColumnElement, Connection, case, column, func, null, select
-from sqlalchemy import cast as sql_cast
-from sqlalchemy import table as sql_table
-from sqlalchemy import types as sql_types
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from soleflip_assets.ground import deadlines
@@ -28,8 +25,6 @@ from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import Source
 from soleflip_assets.warehouse.store import WarehouseError
 from soleflip_assets.warehouse.tables import (
-    FLAG,
-    TEXT,
     TIME,
     Log,
     ShopTable,
@@ -47,7 +42,7 @@ _BLOCK_BYTES = 16 * 1024 * 1024
 
 # A number, of whatever type it is in a table of the application's. In what is none, no number is known.
 _NUMBER = r"^\s*[-+]?[0-9]{1,30}([.][0-9]+)?\s*$"
-_YES, _NO = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+_YES, _NO = ["true", "t", "yes", "1"], ["false", "f", "no", "0"]
 
 # The times that Parquet's readers know.
 _FIRST_TIME, _END_OF_TIME = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
@@ -164,16 +159,15 @@ class Reading:
         """The rows of a table of the application's, with NULL for each column that it does not have."""
         if not found.columns:
             return
+        schema = schema_of(table.columns)
         selected = [
-            (_read_as(kind, table.source_of(name)) if name in found.columns else null()).label(name)
-            for name, kind in table.columns.items()
+            _read_as(field, table.source_of(field.name) if field.name in found.columns else None)
+            for field in schema
         ]
-        schema, name = self._place(table)
-        statement = select(*selected).select_from(sql_table(name, schema=schema))
-        compiled = statement.compile(
-            dialect=self._connection.dialect, compile_kwargs={"literal_binds": True}
+        statement = sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(selected), sql.Identifier(*self._place(table))
         )
-        yield from _batches(self._connection, str(compiled), None, schema_of(table.columns))
+        yield from _batches(self._connection, statement, None, schema)
 
     def file(self, path: str, schema: pa.Schema) -> Iterator[pa.Table]:
         """The rows of a file of sql/ that has no parameters.
@@ -183,7 +177,7 @@ class Reading:
             schema: its columns.
         """
         (statement,) = SqlFile(path).statements
-        return _batches(self._connection, statement, None, schema)
+        return _batches(self._connection, sql.SQL(statement), None, schema)
 
     def _place(self, table: ShopTable) -> tuple[str, str]:
         schema, _, name = self._tables.get(table.name, table.source).partition(".")
@@ -230,7 +224,8 @@ class LogReading:
     def _events(self, last: str, seen: str, bounds: tuple[str, str]) -> Iterator[pa.Table]:
         (statement,) = SqlFile(f"warehouse/{self.log.name}.sql").statements
         values = {"last": last, "seen": seen, "from": bounds[0], "until": bounds[1]}
-        return _batches(self.connection, statement, values, schema_of(self.log.columns))
+        query = sql.SQL(as_bound(statement.replace("%", "%%"), "%(", ")s"))
+        return _batches(self.connection, query, values, schema_of(self.log.columns))
 
 
 def bounds(month: str) -> tuple[str, str]:
@@ -240,48 +235,53 @@ def bounds(month: str) -> tuple[str, str]:
     return f"{month}-01 00:00:00+00", f"{following}-01 00:00:00+00"
 
 
-def _read_as(kind: str, name: str) -> ColumnElement[Any]:
-    """A column of the application's, which may be of any type, as one of a type of the warehouse's."""
-    found: ColumnElement[Any] = column(name)
-    if kind == TIME:
-        return found
-    text = sql_cast(found, sql_types.Text())
-    if kind == TEXT:
-        return text
-    if kind == FLAG:
-        return case((func.lower(text).in_(_YES), True), (func.lower(text).in_(_NO), False))
-    return case((text.regexp_match(_NUMBER), sql_cast(text, sql_types.Numeric())))
+def _read_as(field: pa.Field, source: str | None) -> sql.Composed:
+    """A column of the application's, which may be of any type, as one of the warehouse's; None for none.
+
+    A number that is out of the warehouse's reach is unknown, as is what is no number.
+    """
+    kind, known = field.type, sql.Identifier(source) if source else sql.SQL("NULL")
+    text: sql.Composable = sql.SQL("CAST({} AS text)").format(known)
+    value = text
+    if pa.types.is_timestamp(kind):
+        value = sql.SQL("CAST({} AS timestamptz)").format(known)
+    elif pa.types.is_boolean(kind):
+        value = sql.SQL(
+            "CASE WHEN lower({0}) = ANY ({1}) THEN true WHEN lower({0}) = ANY ({2}) THEN false END"
+        ).format(text, _YES, _NO)
+    elif not pa.types.is_string(kind):
+        digits, scale = (9, 0) if pa.types.is_int32(kind) else (kind.precision, kind.scale)
+        value = sql.SQL(
+            "(SELECT found.number FROM (SELECT round(CAST(CASE WHEN {0} ~ {1} THEN {0} END AS numeric), {2}) "
+            "AS number) AS found WHERE abs(found.number) < {3})"
+        ).format(text, _NUMBER, scale, 10 ** (digits - scale))
+    return sql.SQL("{} AS {}").format(value, sql.Identifier(field.name))
 
 
 def _kept(field: pa.Field) -> sql.Composable:
-    """A column in what a file can keep: a value that is out of its reach is unknown."""
-    name, kind = sql.Identifier(field.name), field.type
-    within: sql.Composable
-    if pa.types.is_timestamp(kind):
-        within = sql.SQL("{0} >= {1} AND {0} < {2}").format(name, _FIRST_TIME, _END_OF_TIME)
-        value = sql.SQL("CAST({} AS timestamptz)").format(name)
-    elif pa.types.is_decimal(kind):
-        value = sql.SQL("round(CAST({} AS numeric), {})").format(name, kind.scale)
-        within = sql.SQL("abs({}) < {}").format(value, 10 ** (kind.precision - kind.scale))
-    elif pa.types.is_int32(kind):
-        value = sql.SQL("CAST(round(CAST({} AS numeric)) AS bigint)").format(name)
-        within = sql.SQL("abs({}) < {}").format(value, 2**31)
-    else:
+    """A column in what a file can keep: a time that is out of its reach is unknown."""
+    name = sql.Identifier(field.name)
+    if not pa.types.is_timestamp(field.type):
         return name
-    return sql.SQL("CASE WHEN {} THEN {} END AS {}").format(within, value, name)
+    return sql.SQL(
+        "CASE WHEN {0} >= {1} AND {0} < {2} THEN CAST({0} AS timestamptz) END AS {0}"
+    ).format(name, _FIRST_TIME, _END_OF_TIME)
 
 
 def _batches(
-    connection: Connection, query: str, values: Mapping[str, str] | None, schema: pa.Schema
+    connection: Connection,
+    query: sql.Composable,
+    values: Mapping[str, str] | None,
+    schema: pa.Schema,
 ) -> Iterator[pa.Table]:
     """The rows of a query, a few hundred thousand at a time."""
     texts = [field.name for field in schema if field.type == pa.string()]
-    # What is quoted is text, even where it is empty; what is not is NULL.
+    # What is quoted is text, even where it says NaN; what is not may be NULL or NaN.
     copy_out = sql.SQL(
         "COPY (SELECT {columns} FROM ({query}) AS found) TO STDOUT (FORMAT csv, FORCE_QUOTE ({texts}))"
     ).format(
         columns=sql.SQL(", ").join(map(_kept, schema)),
-        query=sql.SQL(as_bound(query.replace("%", "%%"), "%(", ")s") if values else query),
+        query=query,
         texts=sql.SQL(", ").join(map(sql.Identifier, texts)),
     )
     driver: Any = connection.connection.driver_connection
@@ -307,7 +307,8 @@ def _parsed(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
             column_types=schema,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            null_values=[""],
+            # No file knows a number that is none.
+            null_values=["", "NaN"],
             true_values=["t"],
             false_values=["f"],
         ),

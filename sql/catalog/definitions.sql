@@ -1,6 +1,6 @@
 -- Some objects as PostgreSQL prints them, each in its place; NULL if there is none. The arrays are equally long.
 --
--- Kinds: function, index, trigger, view, materialized view, table. Of a table only that it is there: its columns are only
+-- The kinds are function, index, trigger, view, materialized view, table. Of a table only that it is there: its columns are only
 -- ever added.
 --
 -- Locks: none.
