@@ -169,16 +169,6 @@ class Reading:
         )
         yield from _batches(self._connection, statement, None, schema)
 
-    def file(self, path: str, schema: pa.Schema) -> Iterator[pa.Table]:
-        """The rows of a file of sql/ that has no parameters.
-
-        Args:
-            path: relative to sql/.
-            schema: its columns.
-        """
-        (statement,) = SqlFile(path).statements
-        return _batches(self._connection, sql.SQL(statement), None, schema)
-
     def _place(self, table: ShopTable) -> tuple[str, str]:
         schema, _, name = self._tables.get(table.name, table.source).partition(".")
         return schema, name

@@ -23,9 +23,6 @@ WITH known (relation, name, types) AS (
     ('inventory.stock', 'created_at', '{timestamp with time zone}'),
     ('inventory.stock', 'updated_at', '{timestamp with time zone}'),
     ('inventory.stock', 'listed_on_platforms', '{jsonb}'),
-    -- Only compared: whatever can be.
-    ('inventory.stock', 'external_ids', '{jsonb}'),
-    ('inventory.stock', 'status_history', '{jsonb}'),
     ('inventory.stock_reservation', 'id', '{uuid}'),
     ('inventory.stock_reservation', 'stock_id', '{uuid}'),
     ('inventory.stock_reservation', 'reserved_quantity', '{integer,smallint}'),
@@ -52,6 +49,19 @@ WHERE CASE
     format_type(pg_attribute.atttypid, NULL)
   ] && CAST(known.types AS text[])
 END
+UNION ALL
+-- What is only compared can be of any type that can be.
+SELECT
+  pg_attribute.attrelid::regclass || '.' || pg_attribute.attname,
+  format_type(pg_attribute.atttypid, NULL),
+  '{a type with an equality operator}'
+FROM pg_attribute
+WHERE pg_attribute.attrelid IN (to_regclass('inventory.stock'), to_regclass('inventory.stock_reservation'))
+  AND pg_attribute.attname IN (
+    'notes', 'external_ids', 'vat_amount', 'vat_rate', 'shelf_life_days', 'listed_stockx', 'listed_alias', 'listed_local',
+    'status_history', 'detailed_status', 'reserved_by'
+  )
+  AND pg_attribute.atttypid IN ('json'::regtype, 'xml'::regtype, 'point'::regtype)
 UNION ALL
 SELECT
   pg_class.oid::regclass::text,
