@@ -1,8 +1,10 @@
 """The trial: what the shop's own triggers make of the writes of Phase 2, and event triggers of its objects.
 
 Each write at which code of the shop's is called is made on a stock row of each status, in a transaction that
-is rolled back, and so is an object of each kind. Here: which was refused or discarded. Not here: what follows
-from that, which sql/preflight/writes_arrive.sql and objects_can_be_made.sql say.
+is rolled back, and so is an object of each kind. The triggers of stock meet the columns that it will have:
+one that copies whole rows into a table with columns of its own goes wrong with the first of them, and with it
+every such write of the shop, ours or not. Here: which was refused or discarded. Not here: what follows from
+that, which sql/preflight/writes_arrive.sql and objects_can_be_made.sql say.
 """
 
 import re
@@ -23,7 +25,9 @@ from soleflip_assets.ground.database import (
 )
 from soleflip_assets.ground.retrying import retrying
 from soleflip_assets.ground.sql_files import SqlFile
+from soleflip_assets.ground.tables import STOCK
 
+_COLUMNS = SqlFile(f"phase2/{ledger.EXPANSION}.sql")
 _ATTEMPTS = 5
 # Classes of SQLSTATE: connection, serialization, resources, locks, deadlines, disks, faults of the server.
 _SAY_NOTHING_OF_THE_DATA = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
@@ -38,7 +42,8 @@ def refused_writes(connection: Connection) -> list[str]:
         connection: SoleFlip's database, as who deploys.
 
     Returns:
-        Each write that a trigger of the shop's refused or discarded, as a sentence with the row.
+        Each write that a trigger of the shop's refused or discarded, as a sentence with the row; of the
+        shop's own writes those that go through today, and would not with the columns to come.
 
     Raises:
         LockedOutError: a trigger waited in vain for a lock that somebody holds.
@@ -49,10 +54,15 @@ def refused_writes(connection: Connection) -> list[str]:
     writes = query_file(connection, "trial/triggers.sql")
     if not writes:
         return []
+    ours = [write for write in writes if write["ours"]]
+    of_stock = [write for write in writes if write["relation"] == STOCK.name]
+    lacking = query_one(connection, "trial/lacks_columns.sql")["lacking"]
     found = []
     for known in query_file(connection, "trial/statuses.sql"):
         status = known["status"]
-        found += retrying(partial(_tried, connection, writes, status), attempts=_ATTEMPTS)
+        found += retrying(partial(_tried, connection, ours, status), attempts=_ATTEMPTS)
+        if of_stock and lacking:
+            found += _spoilt(connection, of_stock, status)
     return found
 
 
@@ -103,16 +113,46 @@ def _tried(
     """All writes on a row of a status, which nobody else waits for longer than they take."""
     with undone(connection):
         run_file(connection, "trial/session.sql")
-        rows = query_file(connection, "trial/row.sql", status=status)
-        outcomes = [_outcome(connection, write, row) for write in writes for row in rows]
+        return _outcomes(connection, writes, status)
+
+
+def _spoilt(connection: Connection, writes: Sequence[RowMapping], status: str | None) -> list[str]:
+    """What of the shop's writes goes through today and would not once stock has the columns to come.
+
+    To add these locks out everybody, so it is done for an instant. Where others hold stock just then, or this
+    user may not change it, nothing is found.
+    """
+    try:
+        found = _as_the_shop(connection, writes, status, "trial/brief.sql", _COLUMNS.path)
+        today = _as_the_shop(connection, writes, status) if found else []
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return []
+    return [one for one in found if one not in today]
+
+
+def _as_the_shop(
+    connection: Connection, writes: Sequence[RowMapping], status: str | None, *before: str
+) -> list[str]:
+    with undone(connection):
+        for path in ("trial/session.sql", "trial/shops_path.sql", *before):
+            run_file(connection, path)
+        return _outcomes(connection, writes, status)
+
+
+def _outcomes(
+    connection: Connection, writes: Sequence[RowMapping], status: str | None
+) -> list[str]:
+    rows = query_file(connection, "trial/row.sql", status=status)
+    outcomes = (_outcome(connection, write, row) for write in writes for row in rows)
     return [outcome for outcome in outcomes if outcome]
 
 
 def _outcome(connection: Connection, write: RowMapping, row: RowMapping) -> str | None:
     """What became of one write; None if it arrived, or was none that a trigger had to do with."""
     path = f"trial/{write['command']}_{write['relation']}.sql"
-    command = "delete or insert" if write["command"] == "insert" else write["command"]
-    where = f"the {command} of stock row {row['id']} (status {row['status']})"
+    where = f"the {write['what']} stock row {row['id']} (status {row['status']})"
     try:
         with undone(connection):
             seen = query_one(connection, path, id=row["id"])

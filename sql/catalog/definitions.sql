@@ -1,14 +1,21 @@
 -- Some objects as PostgreSQL prints them, each in its place; NULL if there is none. The arrays are equally long.
 --
--- The kinds are function, index, trigger, view, materialized view, table. Of a table only that it is there: its columns are only
--- ever added.
+-- A kind is function, index, trigger, view, materialized view or table. Of a table only that it is there: its columns are
+-- only ever added.
 --
 -- Locks: none.
 
 SELECT
   CASE wanted.kind
     WHEN 'function' THEN (
-      SELECT string_agg(pg_get_functiondef(pg_proc.oid), '' ORDER BY pg_proc.oid)
+      SELECT
+        string_agg(
+          CASE pg_proc.prokind
+            WHEN 'a' THEN format('aggregate %s', pg_proc.oid::regprocedure)
+            ELSE pg_get_functiondef(pg_proc.oid)
+          END,
+          '' ORDER BY pg_proc.oid
+        )
       FROM pg_proc
       WHERE pg_proc.pronamespace = to_regnamespace(wanted.schema) AND pg_proc.proname = wanted.name
     )

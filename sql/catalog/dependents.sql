@@ -80,6 +80,23 @@ named AS (
       JOIN relation ON relation.oid = pg_constraint.conrelid
       WHERE dependent.classid = 'pg_constraint'::regclass AND pg_constraint.oid = dependent.objid
     )
+    -- Policies and expressions of generated columns go with their table.
+    AND NOT (
+      CAST(:columns AS text[]) = '{}'
+      AND coalesce(
+        (
+          SELECT pg_policy.polrelid
+          FROM pg_policy
+          WHERE dependent.classid = 'pg_policy'::regclass AND pg_policy.oid = dependent.objid
+        ),
+        (
+          SELECT pg_attrdef.adrelid
+          FROM pg_attrdef
+          WHERE dependent.classid = 'pg_attrdef'::regclass AND pg_attrdef.oid = dependent.objid
+        ),
+        0
+      ) IN (SELECT relation.oid FROM relation)
+    )
     -- Triggers go with their table; those of the synchronisation with the columns, too.
     AND NOT EXISTS (
       SELECT

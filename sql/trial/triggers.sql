@@ -1,5 +1,6 @@
--- The writes of Phase 2 at which code of somebody else's is called, with the names of what calls it.
+-- The writes at which code of somebody else's is called, with the names of what calls it.
 --
+-- Those of Phase 2, and where ours is false the shop's own that the new columns of stock may spoil. what: in words.
 -- That are triggers, and constraints, generated columns and, at an insert, defaults with a function. An insert deletes what
 -- is there before. names and functions belong together.
 -- discarding: those that may discard a row, being triggers BEFORE and for each row.
@@ -8,19 +9,23 @@
 
 SELECT
   written.command,
+  written.what,
+  written.ours,
   pg_class.relname AS relation,
   array_agg(calling.name ORDER BY calling.name) AS names,
   array_agg(pg_proc.proname::text ORDER BY calling.name) AS functions,
   coalesce(array_agg(calling.name ORDER BY calling.name) FILTER (WHERE calling.discards), '{}') AS discarding
 FROM (
   VALUES
-    ('update', 16, 'stock'),
-    ('update', 16, 'stock_financial'),
-    ('insert', 4 | 8, 'stock_lifecycle'),
-    ('update', 16, 'stock_lifecycle'),
-    ('insert', 4 | 8, 'stock_metrics'),
-    ('update', 16, 'stock_metrics')
-) AS written (command, bit, relation)
+    ('insert', 4, 'stock', 'insert of a row like', false),
+    ('update', 16, 'stock', 'update of', true),
+    ('delete', 8, 'stock', 'delete of', false),
+    ('update', 16, 'stock_financial', 'update of', true),
+    ('insert', 4 | 8, 'stock_lifecycle', 'delete or insert of', true),
+    ('update', 16, 'stock_lifecycle', 'update of', true),
+    ('insert', 4 | 8, 'stock_metrics', 'delete or insert of', true),
+    ('update', 16, 'stock_metrics', 'update of', true)
+) AS written (command, bit, relation, what, ours)
 JOIN pg_class
   ON pg_class.relname = written.relation
   AND pg_class.relnamespace = to_regnamespace('inventory')
@@ -54,5 +59,5 @@ JOIN pg_proc ON pg_proc.oid = calling.function
 WHERE pg_proc.pronamespace IS DISTINCT FROM to_regnamespace('inventory_ops')
   -- Who may not write there is told so by privileges_sufficient.
   AND pg_has_role(pg_class.relowner, 'USAGE')
-GROUP BY pg_class.relname, written.command
+GROUP BY pg_class.relname, written.command, written.what, written.ours
 ORDER BY pg_class.relname DESC, written.command DESC;

@@ -144,6 +144,30 @@ SHOPS = {
         + trigger("AFTER UPDATE", "INSERT INTO log VALUES (NEW.id); RETURN NULL;"),
         "writes_arrive",
     ),
+    "trigger that copies whole rows": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.log (LIKE inventory.stock);"
+        + trigger("AFTER UPDATE", "INSERT INTO public.log SELECT NEW.*; RETURN NULL;"),
+        "writes_arrive",
+    ),
+    "trigger that keeps what is deleted": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.gone (LIKE inventory.stock);"
+        + trigger("AFTER DELETE", "INSERT INTO gone SELECT OLD.*; RETURN NULL;"),
+        "writes_arrive",
+    ),
+    "trigger that refuses a delete": Shop(
+        trigger(
+            "BEFORE DELETE",
+            "IF OLD.notes IS DISTINCT FROM 'n' THEN RAISE 'stock is never deleted'; END IF; RETURN OLD;",
+        )
+    ),
+    "trigger that copies whole rows by name": Shop(
+        f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid, quantity integer);"
+        + trigger(
+            "AFTER UPDATE",
+            "INSERT INTO public.log SELECT * FROM jsonb_populate_record(NULL::public.log, to_jsonb(NEW));"
+            "RETURN NULL;",
+        )
+    ),
     "trigger with a search_path of its own": Shop(
         f"SET ROLE {OWNER}; CREATE TABLE public.log (id uuid);"
         + trigger("AFTER UPDATE", "INSERT INTO log VALUES (NEW.id); RETURN NULL;")
@@ -258,6 +282,11 @@ SHOPS = {
     "unlogged": Shop(each("ALTER TABLE {table} SET UNLOGGED")),
     "view under our name": Shop(
         f"SET ROLE {OWNER}; CREATE VIEW inventory.stock_metrics_view AS SELECT 1 AS one",
+        "names_free",
+    ),
+    "aggregate under our name": Shop(
+        f"SET ROLE {OWNER}; CREATE AGGREGATE inventory.refresh_stock_metrics(int) "
+        "(SFUNC = int4pl, STYPE = int)",
         "names_free",
     ),
     "index under our name": Shop(
@@ -403,6 +432,9 @@ def columns_of_every_name(url: URL, type_: str) -> None:
 LIVES = {
     "columns of every name": "",
     "what the later steps meet": each("ALTER TABLE {table} ADD number bigserial")
+    + f"; SET ROLE {OWNER}; CREATE POLICY all_of_it ON inventory.stock_metrics USING (stock_id IS NOT NULL);"
+    "RESET ROLE; ALTER TABLE inventory.stock_financial ADD net numeric "
+    "GENERATED ALWAYS AS (gross_purchase_price - vat_amount) STORED"
     + "; ALTER TABLE inventory.stock ALTER created_at DROP NOT NULL, ALTER created_at DROP DEFAULT,"
     "ALTER updated_at DROP NOT NULL, ALTER updated_at DROP DEFAULT;"
     "CREATE PUBLICATION feed FOR ALL TABLES",

@@ -218,6 +218,8 @@ class Sides(RuleBasedStateMachine):
         # By session: what it saw at each savepoint, and how many transactions had been committed by then.
         self.savepoints: list[list[tuple[Seen, Told, int]]] = [[], []]
         self.commits = 0
+        # By session: how many had been committed when its transaction began, which may see no later one.
+        self.began = [0, 0]
 
     def teardown(self) -> None:
         for session in self.sessions:
@@ -257,6 +259,7 @@ class Sides(RuleBasedStateMachine):
     def begin(self, number: int, level: str) -> None:
         session = self.sessions[number]
         if not session.in_transaction():
+            self.began[number] = self.commits
             run(session, f"SET TRANSACTION ISOLATION LEVEL {level}")
 
     @rule(number=sessions)
@@ -585,7 +588,11 @@ class Sides(RuleBasedStateMachine):
 
     def _write(self, number: int, plan: Callable[[Seen], Write | None]) -> None:
         session = self.sessions[number]
-        alone = not (self.sessions[1 - number].in_transaction() or self.prepared)
+        if not session.in_transaction():
+            self.began[number] = self.commits
+        alone = not (self.sessions[1 - number].in_transaction() or self.prepared) and (
+            self.began[number] == self.commits
+        )
         if (seen := self._seen(number)) is None or (write := plan(seen)) is None:
             return
         try:
