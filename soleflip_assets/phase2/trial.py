@@ -113,7 +113,7 @@ def _tried(
     """All writes on a row of a status, which nobody else waits for longer than they take."""
     with undone(connection):
         run_file(connection, "trial/session.sql")
-        return _outcomes(connection, writes, status)
+        return [*_refused(connection, writes, status).values()]
 
 
 def _spoilt(connection: Connection, writes: Sequence[RowMapping], status: str | None) -> list[str]:
@@ -124,29 +124,33 @@ def _spoilt(connection: Connection, writes: Sequence[RowMapping], status: str | 
     """
     try:
         found = _as_the_shop(connection, writes, status, "trial/brief.sql", _COLUMNS.path)
-        today = _as_the_shop(connection, writes, status) if found else []
+        today = _as_the_shop(connection, writes, status) if found else {}
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
         return []
-    return [one for one in found if one not in today]
+    return [sentence for command, sentence in found.items() if command not in today]
 
 
 def _as_the_shop(
     connection: Connection, writes: Sequence[RowMapping], status: str | None, *before: str
-) -> list[str]:
+) -> dict[tuple[str, str], str]:
     with undone(connection):
         for path in ("trial/session.sql", "trial/shops_path.sql", *before):
             run_file(connection, path)
-        return _outcomes(connection, writes, status)
+        return _refused(connection, writes, status)
 
 
-def _outcomes(
+def _refused(
     connection: Connection, writes: Sequence[RowMapping], status: str | None
-) -> list[str]:
-    rows = query_file(connection, "trial/row.sql", status=status)
-    outcomes = (_outcome(connection, write, row) for write in writes for row in rows)
-    return [outcome for outcome in outcomes if outcome]
+) -> dict[tuple[str, str], str]:
+    """What does not arrive, by table and command; on another row of the status another time."""
+    return {
+        (write["relation"], write["command"]): outcome
+        for row in query_file(connection, "trial/row.sql", status=status)
+        for write in writes
+        if (outcome := _outcome(connection, write, row))
+    }
 
 
 def _outcome(connection: Connection, write: RowMapping, row: RowMapping) -> str | None:

@@ -247,6 +247,18 @@ DIRT = {
         "CREATE TABLE public.kept (item inventory.stock, items inventory.stock[])",
         "row_type_unused", STOPS, "kept.item; kept.items",
     ),
+    "functions that copy and give back whole rows": Dirt(
+        "CREATE TABLE public.sold (LIKE inventory.stock); CREATE TABLE public.sizes (id uuid);"
+        "CREATE FUNCTION public.archive() RETURNS void LANGUAGE sql AS "
+        "$$ INSERT INTO public.sold SELECT s.* FROM inventory.stock AS s WHERE status = 'sold' $$;"
+        "CREATE FUNCTION public.all_of_it() RETURNS SETOF public.sold LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN QUERY SELECT * FROM ONLY inventory.stock; END $$;"
+        "CREATE FUNCTION public.rows() RETURNS SETOF inventory.stock LANGUAGE sql AS "
+        "'SELECT * FROM inventory.stock';"
+        "CREATE FUNCTION public.sizes() RETURNS SETOF public.sizes LANGUAGE sql AS "
+        "'SELECT * FROM public.sizes'",
+        "functions_name_columns", WARNS, "all_of_it(); archive()",
+    ),
     "type under the view's name": Dirt(
         "CREATE DOMAIN inventory.stock_metrics_view AS integer",
         "names_free", STOPS, "type inventory.stock_metrics_view, where there will be the materialized view",
