@@ -7,7 +7,7 @@ digests. Not here: which month leaves, and when its rows go.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import import_module
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import sql
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from soleflip_assets.ground.database import query_file
 from soleflip_assets.ground.errors import ConfigurationError
@@ -36,6 +36,7 @@ _PLAIN = {
     "text": "string",
     "character varying": "string",
 }
+_AS_TEXT = {"type": "any", "precision": None}
 _TIMES = {"timestamp with time zone": "UTC", "timestamp without time zone": None}
 _LARGEST_PRECISION = 38
 
@@ -186,7 +187,10 @@ def _write(connection: Connection, table: TableName, key: Sequence[str], path: P
 
 
 def _batches(
-    connection: Connection, table: TableName, columns: Sequence[RowMapping], key: Sequence[str]
+    connection: Connection,
+    table: TableName,
+    columns: Sequence[Mapping[str, Any]],
+    key: Sequence[str],
 ) -> Iterator[Sequence[tuple[Any, ...]]]:
     """The rows in order of their key, in one statement and so in one snapshot."""
     selected = sql.SQL(", ").join(_selected(column) for column in columns)
@@ -203,7 +207,7 @@ def _batches(
                 yield rows
 
 
-def _selected(column: RowMapping) -> sql.Composable:
+def _selected(column: Mapping[str, Any]) -> sql.Composable:
     name = sql.Identifier(column["name"])
     is_kept = (
         column["type"] in {*_PLAIN, *_TIMES, "text[]"}
@@ -212,7 +216,7 @@ def _selected(column: RowMapping) -> sql.Composable:
     return name if is_kept else sql.SQL("CAST({} AS text)").format(name)
 
 
-def _arrow_type(arrow: Any, column: RowMapping) -> Any:
+def _arrow_type(arrow: Any, column: Mapping[str, Any]) -> Any:
     type_ = column["type"]
     if type_ in _PLAIN:
         return getattr(arrow, _PLAIN[type_])()
@@ -225,8 +229,16 @@ def _arrow_type(arrow: Any, column: RowMapping) -> Any:
     return arrow.string()
 
 
-def _columns(connection: Connection, table: TableName) -> list[RowMapping]:
-    return query_file(connection, "months/columns.sql", table=str(table))
+def _columns(connection: Connection, table: TableName) -> list[Mapping[str, Any]]:
+    """The columns; one with a value that a file cannot keep, such as infinity, is text as a whole."""
+    columns = query_file(connection, "months/columns.sql", table=str(table))
+    conditions = sql.SQL(", ").join(sql.SQL(column["beyond"]) for column in columns)
+    look = sql.SQL("SELECT {} FROM {}").format(conditions, table.identifier).as_string()
+    beyond = connection.exec_driver_sql(look, execution_options={"no_parameters": True}).one()
+    return [
+        {**column, **(_AS_TEXT if is_beyond else {})}
+        for column, is_beyond in zip(columns, beyond, strict=True)
+    ]
 
 
 def _flush(folder: Path) -> None:

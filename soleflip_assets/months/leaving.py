@@ -8,6 +8,7 @@ leave (history/, partitioning/).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from psycopg import sql
@@ -96,7 +97,9 @@ def let_go(connection: Connection, leaving: Leaving, key: Sequence[str], path: P
 
 
 def archive_path(connection: Connection, folder: Path, leaving: Leaving) -> Path:
-    """Where a month's file lies: by database and schema, whatever these are called.
+    """Where a month's file is to lie: by database and schema, whatever these are called.
+
+    A month that left before and was made again gets a file beside the one that holds what left then.
 
     Args:
         connection: the database.
@@ -105,12 +108,24 @@ def archive_path(connection: Connection, folder: Path, leaving: Leaving) -> Path
     """
     database = str(query_one(connection, "monitoring/server.sql")["database"])
     name = leaving.table.name.removesuffix("_detached")
-    return folder / _safe(database) / _safe(leaving.table.schema) / f"{_safe(name)}.parquet"
+    usual = folder / _safe(database) / _safe(leaving.table.schema) / f"{_safe(name)}.parquet"
+    for row in query_file(connection, "months/archived.sql", relation=leaving.parent.plain):
+        if row["month"] != leaving.month.first_day:
+            continue
+        if row["dropped_at"] is not None:
+            numbered = (usual.with_stem(f"{usual.stem}_{number}") for number in count(2))
+            return next(path for path in chain([usual], numbered) if not path.exists())
+        # Of one that has not left yet, the file may be written again.
+        recorded = Path(row["path"])
+        return recorded if recorded.parent == usual.parent else usual
+    return usual
 
 
 def _safe(name: str) -> str:
-    """A name of the database's as one of a file."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+    """A name of the database's as one of a file, no two alike."""
+    return "".join(
+        letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):X}%" for letter in name
+    )
 
 
 def _recorded(connection: Connection, leaving: Leaving) -> Archive | None:

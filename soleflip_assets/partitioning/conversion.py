@@ -39,10 +39,12 @@ from soleflip_assets.partitioning.session import (
     in_transaction,
     lock_against_ddl,
     partitioner,
+    privileges_of,
     referenced_by,
     run,
     run_all,
     statements_of,
+    told,
 )
 
 
@@ -71,7 +73,8 @@ def convert(
         known = managed_table(connection, table.name)
         waited = 0.0
         if known is None or not known.partitioned:
-            waited = _convert(connection, table, log, keep=keep, archive=archive)
+            with told(table.name, "stays as it is", ", or --undo what was prepared"):
+                waited = _convert(connection, table, log, keep=keep, archive=archive)
         else:
             _require_column(known.column, column, table)
             run_statement(
@@ -84,7 +87,8 @@ def convert(
             )
         managed = managed_table(connection, table.name)
         assert managed is not None, "recorded above"
-        made = make_months(connection, managed, datetime.now(UTC))
+        with told(table.name, "is in partitions, and lacks a month"):
+            made = make_months(connection, managed, datetime.now(UTC))
         log(
             f"{plain(table.name)}: months made: {', '.join(map(str, made)) or 'none, they are there'}"
         )
@@ -118,7 +122,9 @@ def _convert(
         nullable=table.column_is_nullable,
     )
     if table.needs_key:
-        prepare_key(connection, table.name, (*table.key_columns, table.column), log)
+        prepare_key(
+            connection, table, (*table.key_columns, table.column), table.names.prepared_key, log
+        )
     _prepare_bound(connection, found, log)
     milliseconds = in_transaction(connection, lambda: _swap(connection, found))
     log(
@@ -129,22 +135,21 @@ def _convert(
 
 
 def prepare_key(
-    connection: Connection, table: TableName, columns: Sequence[str], log: Log, name: str = ""
+    connection: Connection, of: Table, columns: Sequence[str], name: str, log: Log
 ) -> None:
     """Make a unique index while everybody goes on, unless it is there; one that died half-way is made anew.
 
     Args:
         connection: the owner's.
-        table: of which table.
+        of: of which table; it is stored as the one of its key.
         columns: of the index.
+        name: the index's.
         log: told when it is made.
-        name: the index's, if it is not the usual one of the table.
 
     Raises:
         sqlalchemy.exc.DBAPIError: two rows have the same values.
     """
-    name = name or Names(table).prepared_key
-    index = sql.Identifier(table.schema, name)
+    table, index = of.name, sql.Identifier(of.name.schema, name)
     run(
         connection,
         sql.SQL("SET lock_timeout = {}").format(sql.Literal(CONCURRENT_LOCK.milliseconds)),
@@ -156,10 +161,11 @@ def prepare_key(
     log(f"{plain(table)}: building the index of the key ({', '.join(columns)})")
     run(
         connection,
-        sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})").format(
+        sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({}) {}").format(
             sql.Identifier(name),
             table.identifier,
             sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(f"WITH ({of.key_storage})" if of.key_storage else ""),
         ),
     )
 
@@ -288,6 +294,7 @@ class _Swap:
             [
                 *self._composed("local_indexes.sql", partition=str(rest)),
                 *self._composed("partition_settings.sql", partition=str(rest)),
+                *privileges_of(self._connection, self._table.name, rest),
             ],
         )
         run(

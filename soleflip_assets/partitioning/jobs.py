@@ -24,7 +24,7 @@ from soleflip_assets.partitioning.keeping import Archive, make_months, overdue, 
 from soleflip_assets.partitioning.names import Keep, plain
 from soleflip_assets.partitioning.preflight import find_table, plan
 from soleflip_assets.partitioning.record import Managed, managed_table, managed_tables
-from soleflip_assets.partitioning.session import Log, PartitioningError, partitioner, run
+from soleflip_assets.partitioning.session import Log, PartitioningError, partitioner, run, told
 from soleflip_assets.partitioning.undo import require_few, undo
 from soleflip_assets.running.executor import in_process
 from soleflip_assets.running.limits import Priority, run_tags
@@ -167,7 +167,8 @@ def keep(
     with partitioner(owner_database.engine) as connection:
         for managed in tables:
             try:
-                keep_table(connection, managed, now, archive, log, wait=config.wait)
+                with told(managed.table, "is not kept as it should be"):
+                    keep_table(connection, managed, now, archive, log, wait=config.wait)
             except (PartitioningError, ArchiveError, ConfigurationError, LockedOutError) as error:
                 wrong.append(str(error))
     if wrong:

@@ -24,6 +24,7 @@ from soleflip_assets.partitioning.session import (
     Held,
     PartitioningError,
     in_transaction,
+    privileges_of,
     referenced_by,
     run,
     run_all,
@@ -184,12 +185,15 @@ def _attach_new(connection: Connection, managed: Managed, month: Month, *, wait:
     )
     run_all(
         connection,
-        statements_of(
-            connection,
-            "partitioning/partition_settings.sql",
-            source=str(rest),
-            partition=str(partition),
-        ),
+        [
+            *statements_of(
+                connection,
+                "partitioning/partition_settings.sql",
+                source=str(rest),
+                partition=str(partition),
+            ),
+            *privileges_of(connection, managed.table, partition),
+        ],
     )
     within = sql.SQL("{column} >= {begin} AND {column} < {end}").format(
         column=sql.Identifier(managed.column), begin=bound_of(month), end=bound_of(month + 1)

@@ -13,8 +13,12 @@ from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import TableName
 
 _CHECK = "soleflip_until_"
-_DETACHED = re.compile(r"_(until_)?([0-9]{6})_detached$")
+_DETACHED = "_detached"
+_FIRST = re.compile(r"_until_([0-9]{6})$")
 _KEEP = re.compile(r"([1-9][0-9]{0,3})(d|mo)")
+
+# How everything ends that is called after a table, as a regular expression of PostgreSQL.
+ENDINGS = "^(rest|soleflip_new|soleflip_key|(until_)?[0-9]{6}(_detached)?)$"
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,15 @@ class Names:
         return self._beside(f"until_{until.suffix}")
 
     def detached(self, partition: TableName) -> TableName:
-        """A partition that was taken out and is not dropped yet."""
-        return TableName(partition.schema, f"{partition.name}_detached")
+        """A partition that was taken out and is not dropped yet, by the last month that it has rows of."""
+        first = _FIRST.search(partition.name)
+        last = self.table.partition(Month.parse(first[1]) + -1) if first else partition
+        return TableName(last.schema, f"{last.name}{_DETACHED}")
 
     @staticmethod
     def last_month(detached: TableName) -> Month:
-        """The last month that a partition which was taken out has rows of: of a month, itself."""
-        *_, first, suffix, _ = _DETACHED.split(detached.name)
-        return Month.parse(suffix) + (-1 if first else 0)
+        """The last month that a partition which was taken out has rows of."""
+        return Month.parse(detached.name.removesuffix(_DETACHED)[-6:])
 
     @staticmethod
     def check(until: Month) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.ground.database import (
     execute_statement,
@@ -24,6 +26,7 @@ from soleflip_assets.ground.sessions import require_own_session
 from soleflip_assets.ground.sql_files import SqlFile
 from soleflip_assets.months.leaving import ARCHIVE_RECORD
 from soleflip_assets.months.partitions import TableName
+from soleflip_assets.partitioning.names import plain
 
 Log = Callable[[str], None]
 T = TypeVar("T")
@@ -41,6 +44,32 @@ _LONGEST_PAUSE = 0.5
 
 class PartitioningError(Exception):
     """A table could not be put into partitions, kept in them or taken out: why, and what to do."""
+
+
+@contextmanager
+def told(table: TableName, state: str, then: str = "") -> Iterator[None]:
+    """Have what PostgreSQL refuses told in a sentence.
+
+    A lock, a time limit and a broken connection are no refusal.
+
+    Args:
+        table: what is worked on.
+        state: of the table, then.
+        then: what else can be done than to correct it and to run this again.
+
+    Raises:
+        PartitioningError: it refused something.
+    """
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        said_by = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(said_by, psycopg.Error) or isinstance(said_by, psycopg.OperationalError):
+            raise
+        words = f"{said_by.diag.message_primary or said_by}. {said_by.diag.message_detail or ''}"
+        raise PartitioningError(
+            f"{plain(table)} {state}: {' '.join(words.split())} Correct that, then run this again{then}."
+        ) from error
 
 
 @contextmanager
@@ -91,6 +120,18 @@ def statements_of(connection: Connection, path: str, **known: object) -> list[st
         connection, path, **{name: value for name, value in known.items() if name in wanted}
     )
     return [row["statement"] for row in rows]
+
+
+def privileges_of(connection: Connection, table: TableName, partition: TableName) -> list[str]:
+    """The statements that let all do with a new partition what they may do with the table, and no more."""
+    return statements_of(
+        connection,
+        "partitioning/carry/20_privileges.sql",
+        source=str(table),
+        target=str(partition),
+        schema=partition.schema,
+        name=partition.name,
+    )
 
 
 def in_transaction(

@@ -7,9 +7,7 @@ the table is locked, so there must be few of them. Here: that one transaction. N
 from collections.abc import Sequence
 
 from psycopg import sql
-from psycopg.errors import DependentObjectsStillExist, UniqueViolation
 from sqlalchemy import Connection, Engine, RowMapping
-from sqlalchemy.exc import DBAPIError
 
 from soleflip_assets.ground.database import query_file, run_statement
 from soleflip_assets.ground.sql_files import sql_files
@@ -22,7 +20,7 @@ from soleflip_assets.partitioning.keeping import (
     columns_of,
 )
 from soleflip_assets.partitioning.names import plain
-from soleflip_assets.partitioning.preflight import find_table
+from soleflip_assets.partitioning.preflight import find_table, obstacles_of
 from soleflip_assets.partitioning.record import Managed, managed_table
 from soleflip_assets.partitioning.session import (
     Held,
@@ -36,10 +34,9 @@ from soleflip_assets.partitioning.session import (
     run_all,
     set_local,
     statements_of,
+    told,
 )
 
-# Two rows with one key by now, or something that others have built on a partition meanwhile.
-_REFUSALS = (UniqueViolation, DependentObjectsStillExist)
 # The table that was has its foreign keys still; the others are brought along.
 _STAYED = {"50_foreign_keys"}
 
@@ -94,22 +91,19 @@ def _forget(connection: Connection, managed: Managed) -> None:
 
 def _take_back(connection: Connection, managed: Managed, log: Log, *, wait: bool) -> None:
     first = require_few(connection, managed, wait=wait)
-    try:
+    # Two rows with one key by now, for instance.
+    with told(managed.table, "stays in partitions"):
         if managed.key_columns:
             prepare_key(
-                connection, first, managed.key_columns, log, name=managed.names.prepared_key
+                connection,
+                find_table(connection, str(first), managed.column),
+                managed.key_columns,
+                managed.names.prepared_key,
+                log,
             )
         milliseconds = in_transaction(
             connection, lambda: _swap_back(connection, managed, first, wait=wait)
         )
-    except DBAPIError as error:
-        if not isinstance(error.orig, _REFUSALS):
-            raise
-        diagnosis = error.orig.diag
-        said = " ".join(f"{diagnosis.message_primary}. {diagnosis.message_detail or ''}".split())
-        raise PartitioningError(
-            f"{plain(managed.table)} stays in partitions: {said} Correct that, then run this again."
-        ) from error
     log(
         f"{plain(managed.table)} is an ordinary table again. Readers and writers waited {milliseconds:.0f} ms"
     )
@@ -117,7 +111,7 @@ def _take_back(connection: Connection, managed: Managed, log: Log, *, wait: bool
 
 
 def require_few(connection: Connection, managed: Managed, *, wait: bool) -> TableName:
-    """Make sure that there is a way back, and that few rows have to be copied on it.
+    """Make sure that there is a way back, with nothing in it and few rows to be copied.
 
     Args:
         connection: the owner's.
@@ -128,8 +122,14 @@ def require_few(connection: Connection, managed: Managed, *, wait: bool) -> Tabl
         The partition that the table was.
 
     Raises:
-        PartitioningError: there is none.
+        PartitioningError: there is none, or something does.
     """
+    table = find_table(connection, str(managed.table), managed.column)
+    if obstacles := obstacles_of(connection, table, back=True):
+        raise PartitioningError(
+            f"{plain(managed.table)} stays in partitions, and nothing was changed: "
+            + " ".join(obstacles)
+        )
     first = managed.first_partition
     parts = list_months(connection, managed.table)
     if first is None or first not in {part.table for part in parts}:

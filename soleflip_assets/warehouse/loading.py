@@ -67,6 +67,11 @@ def load(warehouse: Warehouse, shop: Shop, tell: Tell, again: Again = NOTHING) -
         # between is counted and never read.
         with shop.reading() as reading:
             found = [(table, reading.find(table)) for table in SHOP_TABLES]
+        for table, there in found:
+            if there.no_times:
+                tell(
+                    f"raw.{table.name}: no time can be read from {', '.join(there.no_times)}: unknown"
+                )
         with shop.reading() as reading:
             readings = [reading.of(log) for log in LOGS]
             staged = [log.stage(there) for log, there in zip(logs, readings, strict=True)]

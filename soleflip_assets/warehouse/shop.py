@@ -14,10 +14,7 @@ from typing import Any
 import pyarrow as pa
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import Connection, column, null, select
-from sqlalchemy import cast as sql_cast
-from sqlalchemy import table as sql_table
-from sqlalchemy import types as sql_types
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from soleflip_assets.ground import deadlines
@@ -28,11 +25,6 @@ from soleflip_assets.warehouse.arrow import schema_of
 from soleflip_assets.warehouse.state import Source
 from soleflip_assets.warehouse.store import WarehouseError
 from soleflip_assets.warehouse.tables import (
-    AMOUNT,
-    FLAG,
-    INTEGER,
-    SIZE,
-    TEXT,
     TIME,
     Log,
     ShopTable,
@@ -48,15 +40,12 @@ _BATCH_BYTES = 48 * 1024 * 1024
 # No row is longer.
 _BLOCK_BYTES = 16 * 1024 * 1024
 
-# Of the application's tables.
-_SQL_TYPES: Mapping[str, Any] = {
-    TEXT: sql_types.Text(),
-    INTEGER: sql_types.Integer(),
-    FLAG: sql_types.Boolean(),
-    TIME: sql_types.TIMESTAMP(timezone=True),
-    AMOUNT: sql_types.Numeric(18, 2),
-    SIZE: sql_types.Numeric(4, 1),
-}
+# A number, of whatever type it is in a table of the application's. In what is none, no number is known.
+_NUMBER = r"^\s*[-+]?[0-9]{1,30}([.][0-9]+)?\s*$"
+_YES, _NO = ["true", "t", "yes", "1"], ["false", "f", "no", "0"]
+
+# The times that Parquet's readers know.
+_FIRST_TIME, _END_OF_TIME = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
 
 
 @dataclass(frozen=True)
@@ -65,11 +54,13 @@ class Found:
 
     Attributes:
         columns: those that can be read; none where there is no such table.
+        no_times: those that should be times and are of another type, which are not read.
         version: what changes when its rows or columns do; None where nothing tells.
     """
 
     columns: Sequence[str]
     version: str | None
+    no_times: Sequence[str] = ()
 
 
 class Shop:
@@ -153,38 +144,30 @@ class Reading:
         if not rows:
             return Found((), "none")
         (row,) = rows
-        columns = [wanted for wanted in table.columns if table.source_of(wanted) in row["columns"]]
+        there = [wanted for wanted in table.columns if table.source_of(wanted) in row["columns"]]
+        no_times = [
+            wanted
+            for wanted in there
+            if table.columns[wanted] == TIME and table.source_of(wanted) not in row["times"]
+        ]
+        columns = [wanted for wanted in there if wanted not in no_times]
         if not columns or row["counted"] is None:
-            return Found(columns, "none" if not columns else None)
-        return Found(columns, f"{schema}.{name}:{','.join(columns)}:{row['counted']}")
+            return Found(columns, "none" if not columns else None, no_times)
+        return Found(columns, f"{schema}.{name}:{','.join(columns)}:{row['counted']}", no_times)
 
     def rows(self, table: ShopTable, found: Found) -> Iterator[pa.Table]:
         """The rows of a table of the application's, with NULL for each column that it does not have."""
         if not found.columns:
             return
+        schema = schema_of(table.columns)
         selected = [
-            sql_cast(
-                column(table.source_of(name)) if name in found.columns else null(),
-                _SQL_TYPES[kind],
-            ).label(name)
-            for name, kind in table.columns.items()
+            _read_as(field, table.source_of(field.name) if field.name in found.columns else None)
+            for field in schema
         ]
-        schema, name = self._place(table)
-        statement = select(*selected).select_from(sql_table(name, schema=schema))
-        compiled = statement.compile(
-            dialect=self._connection.dialect, compile_kwargs={"literal_binds": True}
+        statement = sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(selected), sql.Identifier(*self._place(table))
         )
-        yield from _batches(self._connection, str(compiled), None, schema_of(table.columns))
-
-    def file(self, path: str, schema: pa.Schema) -> Iterator[pa.Table]:
-        """The rows of a file of sql/ that has no parameters.
-
-        Args:
-            path: relative to sql/.
-            schema: its columns.
-        """
-        (statement,) = SqlFile(path).statements
-        return _batches(self._connection, statement, None, schema)
+        yield from _batches(self._connection, statement, None, schema)
 
     def _place(self, table: ShopTable) -> tuple[str, str]:
         schema, _, name = self._tables.get(table.name, table.source).partition(".")
@@ -231,7 +214,8 @@ class LogReading:
     def _events(self, last: str, seen: str, bounds: tuple[str, str]) -> Iterator[pa.Table]:
         (statement,) = SqlFile(f"warehouse/{self.log.name}.sql").statements
         values = {"last": last, "seen": seen, "from": bounds[0], "until": bounds[1]}
-        return _batches(self.connection, statement, values, schema_of(self.log.columns))
+        query = sql.SQL(as_bound(statement.replace("%", "%%"), "%(", ")s"))
+        return _batches(self.connection, query, values, schema_of(self.log.columns))
 
 
 def bounds(month: str) -> tuple[str, str]:
@@ -241,14 +225,53 @@ def bounds(month: str) -> tuple[str, str]:
     return f"{month}-01 00:00:00+00", f"{following}-01 00:00:00+00"
 
 
+def _read_as(field: pa.Field, source: str | None) -> sql.Composed:
+    """A column of the application's, which may be of any type, as one of the warehouse's; None for none.
+
+    A number that is out of the warehouse's reach is unknown, as is what is no number.
+    """
+    kind, known = field.type, sql.Identifier(source) if source else sql.SQL("NULL")
+    text: sql.Composable = sql.SQL("CAST({} AS text)").format(known)
+    value = text
+    if pa.types.is_timestamp(kind):
+        value = sql.SQL("CAST({} AS timestamptz)").format(known)
+    elif pa.types.is_boolean(kind):
+        value = sql.SQL(
+            "CASE WHEN lower({0}) = ANY ({1}) THEN true WHEN lower({0}) = ANY ({2}) THEN false END"
+        ).format(text, _YES, _NO)
+    elif not pa.types.is_string(kind):
+        digits, scale = (9, 0) if pa.types.is_int32(kind) else (kind.precision, kind.scale)
+        value = sql.SQL(
+            "(SELECT found.number FROM (SELECT round(CAST(CASE WHEN {0} ~ {1} THEN {0} END AS numeric), {2}) "
+            "AS number) AS found WHERE abs(found.number) < {3})"
+        ).format(text, _NUMBER, scale, 10 ** (digits - scale))
+    return sql.SQL("{} AS {}").format(value, sql.Identifier(field.name))
+
+
+def _kept(field: pa.Field) -> sql.Composable:
+    """A column in what a file can keep: a time that is out of its reach is unknown."""
+    name = sql.Identifier(field.name)
+    if not pa.types.is_timestamp(field.type):
+        return name
+    return sql.SQL(
+        "CASE WHEN {0} >= {1} AND {0} < {2} THEN CAST({0} AS timestamptz) END AS {0}"
+    ).format(name, _FIRST_TIME, _END_OF_TIME)
+
+
 def _batches(
-    connection: Connection, query: str, values: Mapping[str, str] | None, schema: pa.Schema
+    connection: Connection,
+    query: sql.Composable,
+    values: Mapping[str, str] | None,
+    schema: pa.Schema,
 ) -> Iterator[pa.Table]:
     """The rows of a query, a few hundred thousand at a time."""
     texts = [field.name for field in schema if field.type == pa.string()]
-    # What is quoted is text, even where it says NaN; what is not may be NULL, NaN or infinity.
-    copy_out = sql.SQL("COPY ({query}) TO STDOUT (FORMAT csv, FORCE_QUOTE ({texts}))").format(
-        query=sql.SQL(as_bound(query.replace("%", "%%"), "%(", ")s") if values else query),
+    # What is quoted is text, even where it says NaN; what is not may be NULL or NaN.
+    copy_out = sql.SQL(
+        "COPY (SELECT {columns} FROM ({query}) AS found) TO STDOUT (FORMAT csv, FORCE_QUOTE ({texts}))"
+    ).format(
+        columns=sql.SQL(", ").join(map(_kept, schema)),
+        query=query,
         texts=sql.SQL(", ").join(map(sql.Identifier, texts)),
     )
     driver: Any = connection.connection.driver_connection
@@ -274,8 +297,8 @@ def _parsed(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
             column_types=schema,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            # No file knows a number that is none, or a time without end.
-            null_values=["", "NaN", "infinity", "-infinity"],
+            # No file knows a number that is none.
+            null_values=["", "NaN"],
             true_values=["t"],
             false_values=["f"],
         ),

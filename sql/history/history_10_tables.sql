@@ -21,9 +21,8 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_event (
   product_id uuid,
   size_id uuid,
   supplier_id uuid,
-  -- As stock has them.
-  -- squawk-ignore prefer-text-field
-  supplier varchar(100),
+  -- Without the limits that stock has today: a migration that lifts one must not end in writes that fail here.
+  supplier text,
   -- squawk-ignore prefer-bigint-over-int
   quantity integer,
   -- squawk-ignore prefer-bigint-over-int
@@ -32,11 +31,9 @@ CREATE TABLE IF NOT EXISTS inventory_ops.stock_event (
   gross_purchase_price numeric(10, 2),
   roi_percentage numeric(5, 2),
   profit_per_shelf_day numeric(10, 2),
-  -- squawk-ignore prefer-text-field
-  status varchar(50),
+  status text,
   detailed_status text,
-  -- squawk-ignore prefer-text-field
-  location varchar(50),
+  location text,
   purchase_date timestamptz,
   delivery_date timestamptz,
   created_at timestamptz,
@@ -87,8 +84,7 @@ CREATE TABLE IF NOT EXISTS inventory_ops.reservation_event (
   changed text[],
   -- squawk-ignore prefer-bigint-over-int
   reserved_quantity integer,
-  -- squawk-ignore prefer-text-field
-  status varchar(20),
+  status text,
   reserved_until timestamptz,
   reservation_reason text,
   created_at timestamptz,

@@ -9,29 +9,26 @@ WITH known (relation, name, types) AS (
     ('inventory.stock', 'product_id', '{uuid}'),
     ('inventory.stock', 'size_id', '{uuid}'),
     ('inventory.stock', 'supplier_id', '{uuid}'),
-    ('inventory.stock', 'supplier', '{character varying(100)}'),
+    ('inventory.stock', 'supplier', '{text,character varying}'),
     ('inventory.stock', 'quantity', '{integer,smallint}'),
     ('inventory.stock', 'reserved_quantity', '{integer,smallint}'),
     ('inventory.stock', 'purchase_price', '{"numeric(10,2)"}'),
     ('inventory.stock', 'gross_purchase_price', '{"numeric(10,2)"}'),
     ('inventory.stock', 'roi_percentage', '{"numeric(5,2)"}'),
     ('inventory.stock', 'profit_per_shelf_day', '{"numeric(10,2)"}'),
-    ('inventory.stock', 'status', '{character varying(50)}'),
-    ('inventory.stock', 'location', '{character varying(50)}'),
+    ('inventory.stock', 'status', '{text,character varying}'),
+    ('inventory.stock', 'location', '{text,character varying}'),
     ('inventory.stock', 'purchase_date', '{timestamp with time zone}'),
     ('inventory.stock', 'delivery_date', '{timestamp with time zone}'),
     ('inventory.stock', 'created_at', '{timestamp with time zone}'),
     ('inventory.stock', 'updated_at', '{timestamp with time zone}'),
     ('inventory.stock', 'listed_on_platforms', '{jsonb}'),
-    -- Only compared: whatever can be.
-    ('inventory.stock', 'external_ids', '{jsonb}'),
-    ('inventory.stock', 'status_history', '{jsonb}'),
     ('inventory.stock_reservation', 'id', '{uuid}'),
     ('inventory.stock_reservation', 'stock_id', '{uuid}'),
     ('inventory.stock_reservation', 'reserved_quantity', '{integer,smallint}'),
-    ('inventory.stock_reservation', 'status', '{character varying(20)}'),
+    ('inventory.stock_reservation', 'status', '{text,character varying}'),
     ('inventory.stock_reservation', 'reserved_until', '{timestamp with time zone}'),
-    ('inventory.stock_reservation', 'reservation_reason', '{text}'),
+    ('inventory.stock_reservation', 'reservation_reason', '{text,character varying}'),
     ('inventory.stock_reservation', 'created_at', '{timestamp with time zone}'),
     ('inventory.stock_reservation', 'updated_at', '{timestamp with time zone}')
 )
@@ -46,8 +43,25 @@ LEFT JOIN pg_attribute
   AND pg_attribute.attnum > 0
 WHERE CASE
   WHEN pg_attribute.attname IS NULL THEN known.name = 'id'
-  ELSE format_type(pg_attribute.atttypid, pg_attribute.atttypmod) <> ALL (CAST(known.types AS text[]))
+  ELSE NOT ARRAY[
+    format_type(pg_attribute.atttypid, pg_attribute.atttypmod),
+    -- Text of any length.
+    format_type(pg_attribute.atttypid, NULL)
+  ] && CAST(known.types AS text[])
 END
+UNION ALL
+-- What is only compared can be of any type that can be.
+SELECT
+  pg_attribute.attrelid::regclass || '.' || pg_attribute.attname,
+  format_type(pg_attribute.atttypid, NULL),
+  '{a type with an equality operator}'
+FROM pg_attribute
+WHERE pg_attribute.attrelid IN (to_regclass('inventory.stock'), to_regclass('inventory.stock_reservation'))
+  AND pg_attribute.attname IN (
+    'notes', 'external_ids', 'vat_amount', 'vat_rate', 'shelf_life_days', 'listed_stockx', 'listed_alias', 'listed_local',
+    'status_history', 'detailed_status', 'reserved_by'
+  )
+  AND pg_attribute.atttypid IN ('json'::regtype, 'xml'::regtype, 'point'::regtype)
 UNION ALL
 SELECT
   pg_class.oid::regclass::text,

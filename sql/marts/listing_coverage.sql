@@ -34,19 +34,30 @@ listing AS (
   INNER JOIN place ON 4 * (place.n - 1) <= listed.characters_between
 ),
 
-named AS (
+dated AS (
   SELECT
     listing.stock_id AS stock_id,
     listing.units AS units,
-    regexp_extract(listing.text, '"platform": "([^"]*)"', 1) AS platform,
-    CASE
-      WHEN regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) <> ''
-        THEN cast(regexp_extract(listing.text, '"(listed_at|timestamp)": "([0-9]{4}-[0-9]{2}-[0-9]{2})', 2) AS date)
-    END AS listed_day
+    listing.text AS text,
+    regexp_extract(
+      listing.text, '"(listed_at|timestamp)": "([1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))', 2
+    ) AS day
   FROM listing
+),
+
+named AS (
+  SELECT
+    dated.stock_id AS stock_id,
+    dated.units AS units,
+    regexp_extract(dated.text, '"platform": "([^"]*)"', 1) AS platform,
+    -- From the first of the month on: nobody checks what a listing says, and one on the 31st of February ended all marts.
+    CASE
+      WHEN dated.day <> '' THEN cast(concat(substring(dated.day, 1, 8), '01') AS date) + cast(substring(dated.day, 9, 2) AS integer) - 1
+    END AS listed_day
+  FROM dated
   WHERE
-    listing.text LIKE '%"platform": "%'
-    AND (listing.text LIKE '%"status": "active"%' OR listing.text NOT LIKE '%"status": %')
+    dated.text LIKE '%"platform": "%'
+    AND (dated.text LIKE '%"status": "active"%' OR dated.text NOT LIKE '%"status": %')
   UNION ALL
   -- The status alone may say it, too: listed_stockx.
   SELECT

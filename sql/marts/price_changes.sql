@@ -43,7 +43,7 @@ listed AS (
     stock_event.event_id AS event_id,
     stock_event.kind AS kind,
     stock_event.occurred_at AS occurred_at,
-    regexp_extract(stock_event.listed_on_platforms, '"ask_price": "?([0-9]+[.]?[0-9]*)', 1) AS price
+    regexp_extract(stock_event.listed_on_platforms, '"ask_price": "?([0-9]{1,8}([.][0-9]*)?)[^0-9.]', 1) AS price
   FROM stock_event
   INNER JOIN relisted ON relisted.stock_id = stock_event.stock_id
   WHERE

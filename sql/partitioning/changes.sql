@@ -42,6 +42,15 @@ SELECT 2, format(
 FROM uniques
 WHERE NOT uniques.indisprimary
 UNION ALL
+SELECT 2, format(
+  'The function %s names it and ON CONFLICT (…): see that it is not one that fails from then on.', CAST(pg_proc.oid AS regprocedure)
+)
+FROM pg_proc
+JOIN pg_class ON pg_class.oid = to_regclass(:table)
+WHERE EXISTS (SELECT FROM uniques)
+  AND pg_proc.prokind IN ('f', 'p')
+  AND pg_proc.prosrc ~* ('\minto\s+[^;]*' || regexp_replace(pg_class.relname, '(\W)', '\\\1', 'g') || '\M[^;]*\mon\s+conflict\s*\(')
+UNION ALL
 SELECT 3, format('%s becomes NOT NULL: no row lacks it, and a write without it will be refused.', quote_ident(pg_attribute.attname))
 FROM pg_attribute
 WHERE pg_attribute.attrelid = to_regclass(:table) AND pg_attribute.attname = :column AND NOT pg_attribute.attnotnull
@@ -54,5 +63,10 @@ FROM (
   WHERE pg_depend.refclassid = 'pg_class'::regclass AND pg_depend.refobjid = to_regclass(:table)
 ) AS views
 UNION ALL
-SELECT 5, 'CREATE INDEX CONCURRENTLY and CLUSTER no longer work on it; SELECT … FROM ONLY gives no row.'
+SELECT 5, format(
+  'An UPDATE of %s that moves a row to another month is a DELETE and an INSERT, for triggers and for who writes the row meanwhile.',
+  quote_ident(:column)
+)
+UNION ALL
+SELECT 6, 'CREATE INDEX CONCURRENTLY and CLUSTER no longer work on it; SELECT … FROM ONLY gives no row.'
 ORDER BY place, sentence;

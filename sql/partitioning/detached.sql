@@ -9,5 +9,5 @@ WHERE pg_namespace.nspname = :schema
   AND pg_class.relkind = 'r'
   AND NOT pg_class.relispartition
   AND left(pg_class.relname, length(:name)) = :name
-  AND substr(pg_class.relname, length(:name) + 1) ~ '^_(until_)?[0-9]{6}_detached$'
+  AND substr(pg_class.relname, length(:name) + 1) ~ '^_[0-9]{6}_detached$'
 ORDER BY pg_class.relname;

@@ -64,6 +64,19 @@ statements AS (
   SELECT
     identities.column_name,
     4,
+    -- What whoever makes sequences gives away by default.
+    format(
+      'REVOKE ALL ON SEQUENCE %I.%I FROM %s', identities.sequence_schema, identities.sequence_name,
+      CASE WHEN entry.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(entry.grantee)) END
+    )
+  FROM identities
+  CROSS JOIN pg_default_acl
+  CROSS JOIN LATERAL aclexplode(pg_default_acl.defaclacl) AS entry
+  WHERE pg_default_acl.defaclobjtype = 'S' AND entry.grantee NOT IN (identities.relowner, CAST(to_regrole(quote_ident(current_user)) AS oid))
+  UNION ALL
+  SELECT
+    identities.column_name,
+    5,
     format(
       'GRANT %s ON SEQUENCE %I.%I TO %s%s', entry.privilege_type, identities.sequence_schema, identities.sequence_name,
       CASE WHEN entry.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(entry.grantee)) END,
@@ -74,7 +87,7 @@ statements AS (
   UNION ALL
   SELECT
     identities.column_name,
-    5,
+    6,
     format(
       'COMMENT ON SEQUENCE %I.%I IS %L', identities.sequence_schema, identities.sequence_name,
       obj_description(identities.sequence_oid, 'pg_class')
@@ -84,7 +97,7 @@ statements AS (
   UNION ALL
   SELECT
     identities.column_name,
-    6,
+    7,
     format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', CAST(:source AS regclass), identities.column_name)
   FROM identities
 )

@@ -13,6 +13,9 @@ WITH known AS (
     pg_namespace.nspname AS place,
     pg_index.indisprimary,
     pg_constraint.oid AS constraint_oid,
+    pg_get_constraintdef(pg_constraint.oid) AS constraint_definition,
+    -- How the index is stored, which pg_get_constraintdef leaves out.
+    coalesce(' WITH (' || array_to_string(pg_class.reloptions, ', ') || ')', '') AS storage,
     pg_get_indexdef(pg_index.indexrelid) AS definition,
     format(
       'CREATE %sINDEX %I ON %s USING ', CASE WHEN pg_index.indisunique THEN 'UNIQUE ' ELSE '' END, pg_class.relname,
@@ -43,12 +46,13 @@ SELECT
     )
     WHEN known.has_column THEN format(
       'ALTER TABLE %I.%I ADD CONSTRAINT %I %s', CAST(:schema AS text), CAST(:made AS text),
-      CAST(:made AS text) || '_i' || known.number, pg_get_constraintdef(known.constraint_oid)
+      CAST(:made AS text) || '_i' || known.number,
+      regexp_replace(known.constraint_definition, '(( DEFERRABLE| INITIALLY DEFERRED)*)$', known.storage || '\1')
     )
     ELSE format(
       'ALTER TABLE %I.%I ADD CONSTRAINT %I %s', CAST(:schema AS text), CAST(:made AS text),
       CAST(:made AS text) || '_i' || known.number,
-      regexp_replace(pg_get_constraintdef(known.constraint_oid), '\)$', ', ' || quote_ident(:column) || ')')
+      left(known.constraint_definition, -1) || ', ' || quote_ident(:column) || ')' || known.storage
     )
   END AS make,
   CASE

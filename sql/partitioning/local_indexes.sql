@@ -4,7 +4,10 @@
 -- Locks: none.
 
 SELECT coalesce(
-  'ALTER TABLE ' || CAST(:partition AS text) || ' ADD ' || pg_get_constraintdef(pg_constraint.oid),
+  'ALTER TABLE ' || CAST(:partition AS text) || ' ADD ' || regexp_replace(
+    pg_get_constraintdef(pg_constraint.oid), '(( DEFERRABLE| INITIALLY DEFERRED)*)$',
+    coalesce(' WITH (' || array_to_string(pg_class.reloptions, ', ') || ')', '') || '\1'
+  ),
   format(
     'CREATE UNIQUE INDEX ON %s USING %s', CAST(:partition AS text),
     substr(

@@ -47,12 +47,10 @@ dependents AS (
   SELECT
     pg_depend.classid,
     pg_depend.objid,
-    pg_depend.objsubid,
     pg_depend.refclassid,
     pg_depend.refobjid,
     rule.ev_class,
-    view.relkind AS view_kind,
-    view.relowner AS view_owner
+    view.relkind AS view_kind
   FROM target
   JOIN pg_depend ON (
     (pg_depend.refclassid = 'pg_class'::regclass AND pg_depend.refobjid = target.oid)
@@ -61,9 +59,39 @@ dependents AS (
       AND pg_depend.refobjid IN (target.reltype, (SELECT pg_type.typarray FROM pg_type WHERE pg_type.oid = target.reltype))
     )
     OR (pg_depend.refclassid = 'pg_constraint'::regclass AND pg_depend.refobjid IN (SELECT constraints.oid FROM constraints))
+    -- The sequence of an identity column goes, and another one takes its name.
+    OR (
+      pg_depend.refclassid = 'pg_class'::regclass
+      AND pg_depend.refobjid IN (
+        SELECT identity.objid
+        FROM pg_depend AS identity
+        WHERE identity.classid = 'pg_class'::regclass
+          AND identity.refclassid = 'pg_class'::regclass
+          AND identity.refobjid = target.oid
+          AND identity.deptype = 'i'
+          AND identity.refobjsubid > 0
+      )
+    )
   )
-  LEFT JOIN pg_rewrite AS rule ON pg_depend.classid = 'pg_rewrite'::regclass AND rule.oid = pg_depend.objid
+  -- The query of a view, which is replaced; another rule of a view, or of a table, would stay with the old rows.
+  LEFT JOIN pg_rewrite AS rule ON pg_depend.classid = 'pg_rewrite'::regclass AND rule.oid = pg_depend.objid AND rule.rulename = '_RETURN'
   LEFT JOIN pg_class AS view ON view.oid = rule.ev_class
+  -- What PostgreSQL would drop with the table is the table's own.
+  WHERE NOT EXISTS (
+    SELECT
+    FROM pg_depend AS own
+    WHERE own.classid = pg_depend.classid
+      AND own.objid = pg_depend.objid
+      AND own.deptype <> 'n'
+      AND own.refclassid IN ('pg_class'::regclass, 'pg_constraint'::regclass, 'pg_type'::regclass)
+      AND own.refobjid IN (
+        SELECT target.oid
+        UNION ALL
+        SELECT target.reltype
+        UNION ALL
+        SELECT constraints.oid FROM constraints
+      )
+  )
 ),
 found (code, sentence) AS (
   SELECT 'no_column', format('There is no column %s.', quote_ident(:column))
@@ -88,6 +116,14 @@ found (code, sentence) AS (
   FROM target
   WHERE target.relkind <> 'r'
   UNION ALL
+  SELECT 'ours', 'SoleFlip itself works with it, and counts on its key.'
+  FROM target
+  WHERE target.relnamespace = to_regnamespace('inventory_ops')
+    OR target.oid IN (
+      to_regclass('inventory.stock'), to_regclass('inventory.stock_reservation'), to_regclass('inventory.stock_financial'),
+      to_regclass('inventory.stock_lifecycle'), to_regclass('inventory.stock_metrics')
+    )
+  UNION ALL
   SELECT 'not_logged', 'It is unlogged or temporary: ALTER TABLE … SET LOGGED, if its rows are to be kept.'
   FROM target
   WHERE target.relpersistence <> 'p'
@@ -99,19 +135,27 @@ found (code, sentence) AS (
   FROM target
   WHERE NOT pg_has_role(target.relowner, 'USAGE')
   UNION ALL
-  SELECT 'no_create', format('%s may not create tables in schema %s: GRANT CREATE.', current_user, target.relnamespace::regnamespace)
-  FROM target
-  WHERE NOT has_schema_privilege(target.relnamespace, 'CREATE')
-  UNION ALL
   SELECT 'name_too_long', format(
     'Its name has %s bytes, and its partitions'' names need room for 17 more: 46 at most.', octet_length(target.relname::text)
   )
   FROM target
   WHERE octet_length(target.relname::text) > 46
   UNION ALL
-  SELECT 'name_taken', format('%s is there, and a partition is to have this name: rename it.', pg_class.oid::regclass)
+  SELECT 'name_taken', format('%s.%I is there, and a partition is to have this name: rename it.', taken.place, taken.name)
   FROM target
-  JOIN pg_class ON pg_class.relnamespace = target.relnamespace AND pg_class.relname = ANY (CAST(:names AS text[]))
+  CROSS JOIN LATERAL (
+    SELECT target.relnamespace::regnamespace::text AS place, pg_class.relname AS name
+    FROM pg_class
+    WHERE pg_class.relnamespace = target.relnamespace
+      AND NOT EXISTS (SELECT FROM pg_index WHERE pg_index.indexrelid = pg_class.oid AND pg_index.indrelid = target.oid)
+    UNION
+    -- A table takes the name of a type, too.
+    SELECT target.relnamespace::regnamespace::text, pg_type.typname
+    FROM pg_type
+    WHERE pg_type.typnamespace = target.relnamespace
+  ) AS taken
+  WHERE left(taken.name, length(target.relname) + 1) = target.relname || '_'
+    AND substr(taken.name, length(target.relname) + 2) ~ :endings
   UNION ALL
   SELECT 'incoming_foreign_key', format(
     '%s references it by %s: a key by month could not be referenced.', pg_constraint.conrelid::regclass,
@@ -215,6 +259,17 @@ found (code, sentence) AS (
     )
   )
   UNION ALL
+  SELECT 'publication_columns', format(
+    'The publication %s leaves out %s, which the key is to have, and updates could not be sent: let it name all columns.',
+    quote_ident(pg_publication.pubname), quote_ident(:column)
+  )
+  FROM target
+  JOIN pg_publication_rel ON pg_publication_rel.prrelid = target.oid
+  JOIN pg_publication ON pg_publication.oid = pg_publication_rel.prpubid
+  WHERE target.relreplident = 'd'
+    AND (pg_publication.pubupdate OR pg_publication.pubdelete)
+    AND NOT target.attnum = ANY (string_to_array(pg_publication_rel.prattrs::text, ' ')::smallint[])
+  UNION ALL
   SELECT 'subscription', 'A subscription writes to it, and would lose it.'
   FROM target
   WHERE EXISTS (SELECT FROM pg_subscription_rel WHERE pg_subscription_rel.srrelid = target.oid)
@@ -233,20 +288,25 @@ found (code, sentence) AS (
   JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
   WHERE (pg_trigger.tgtype & 3) = 3
     AND (pg_trigger.tgtype & 20) <> 0
-    AND pg_proc.prosrc ~* ('\m(new|record)\.\W?' || regexp_replace(:column, '(\W)', '\\\1', 'g') || '\M\W*:?=')
+    AND pg_proc.prosrc ~* format(
+      '\m(new|record)\.\W?%1$s\M\W*:?=|\minto\s[^;]*\mnew\.\W?%1$s\M|\mnew\s*:=|\minto\s+(strict\s+)?new\M(?!\.)',
+      regexp_replace(:column, '(\W)', '\\\1', 'g')
+    )
+  UNION ALL
+  SELECT 'trigger_name', format(
+    'The trigger %s is for each row and its function asks for the name of the table, which would be that of a month: '
+    || 'let the trigger give the name as an argument (TG_ARGV).', quote_ident(pg_trigger.tgname)
+  )
+  FROM target
+  JOIN pg_trigger ON pg_trigger.tgrelid = target.oid AND NOT pg_trigger.tgisinternal
+  JOIN pg_proc ON pg_proc.oid = pg_trigger.tgfoid
+  WHERE (pg_trigger.tgtype & 1) = 1 AND pg_proc.prosrc ~* '\mtg_(table_name|relname|relid)\M|\mtd\W+(table_name|relname|relid)\M'
   UNION ALL
   SELECT DISTINCT 'materialized_view', format(
     'The materialized view %s reads it: drop it, and make it again afterwards.', dependents.ev_class::regclass
   )
   FROM dependents
   WHERE dependents.view_kind = 'm'
-  UNION ALL
-  SELECT DISTINCT 'view_owner', format(
-    'The view %s belongs to %s, and has to be pointed at the new table: work as a member of that role.',
-    dependents.ev_class::regclass, pg_get_userbyid(dependents.view_owner)
-  )
-  FROM dependents
-  WHERE dependents.view_kind = 'v' AND NOT pg_has_role(dependents.view_owner, 'USAGE')
   UNION ALL
   SELECT DISTINCT 'view_by_key', format(
     'The view %s groups by its primary key alone: name all columns in its GROUP BY.', dependents.ev_class::regclass
@@ -260,34 +320,17 @@ found (code, sentence) AS (
   )
   FROM dependents
   CROSS JOIN target
-  WHERE NOT (
-    (dependents.classid = 'pg_rewrite'::regclass AND dependents.refclassid <> 'pg_type'::regclass AND dependents.view_kind IN ('v', 'm', 'r'))
-    OR dependents.classid IN (
-      'pg_trigger'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass, 'pg_policy'::regclass
+  LEFT JOIN pg_class AS view ON view.oid = dependents.ev_class
+  LEFT JOIN pg_constraint ON dependents.classid = 'pg_constraint'::regclass AND pg_constraint.oid = dependents.objid
+  WHERE (dependents.classid, dependents.objid) <> ('pg_class'::regclass, target.oid)
+    -- Of views, and of foreign keys and constraints on the table itself, more is said above.
+    AND (
+      dependents.view_kind IS NULL
+      OR view.relpersistence = 't'
+      OR dependents.refclassid = 'pg_type'::regclass
+      OR (dependents.refclassid = 'pg_class'::regclass AND dependents.refobjid <> target.oid)
     )
-    -- Foreign keys of others are told of above.
-    OR (dependents.classid = 'pg_constraint'::regclass)
-    OR (dependents.classid = 'pg_type'::regclass AND dependents.refclassid = 'pg_class'::regclass)
-    OR (dependents.classid = 'pg_type'::regclass AND dependents.refobjid = target.reltype)
-    OR (
-      dependents.classid = 'pg_attrdef'::regclass
-      AND EXISTS (SELECT FROM pg_attrdef WHERE pg_attrdef.oid = dependents.objid AND pg_attrdef.adrelid = target.oid)
-    )
-    OR (
-      dependents.classid = 'pg_class'::regclass
-      AND dependents.refclassid <> 'pg_type'::regclass
-      AND EXISTS (
-        SELECT
-        FROM pg_class
-        WHERE pg_class.oid = dependents.objid
-          AND (
-            pg_class.relkind IN ('t', 'S')
-            OR EXISTS (SELECT FROM pg_index WHERE pg_index.indexrelid = pg_class.oid AND pg_index.indrelid = target.oid)
-          )
-      )
-    )
-    OR (dependents.classid = 'pg_class'::regclass AND dependents.objid = target.oid)
-  )
+    AND target.oid NOT IN (coalesce(pg_constraint.conrelid, 0), coalesce(pg_constraint.confrelid, 0))
 )
 SELECT found.code, found.sentence
 FROM found

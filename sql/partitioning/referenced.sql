@@ -1,4 +1,5 @@
--- The tables that a table references, which have to be locked with it: in the order of their names.
+-- The tables that a table references, which are to be locked with it: in the order of their names. Of those that the
+-- session may not lock by itself, PostgreSQL takes the lock when it needs it.
 --
 -- Locks: none.
 
@@ -9,4 +10,6 @@ JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
 WHERE pg_constraint.conrelid = CAST(:source AS regclass)
   AND pg_constraint.contype = 'f'
   AND pg_constraint.confrelid <> pg_constraint.conrelid
+  AND has_schema_privilege(pg_namespace.oid, 'USAGE')
+  AND has_table_privilege(pg_class.oid, 'UPDATE, DELETE, TRUNCATE')
 ORDER BY schema_name, table_name;

@@ -12,6 +12,7 @@ SELECT
   coalesce(NOT pg_attribute.attnotnull, false) AS column_is_nullable,
   key.name::text AS key_name,
   key.columns AS key_columns,
+  key.storage AS key_storage,
   coalesce(pg_attribute.attname = ANY (key.columns), false) AS key_has_column,
   CASE WHEN pg_class.relkind = 'r' THEN pg_total_relation_size(pg_class.oid) END AS bytes,
   CAST(greatest(pg_class.reltuples, 0) AS bigint) AS estimated_rows
@@ -22,11 +23,13 @@ LEFT JOIN pg_attribute ON pg_attribute.attrelid = pg_class.oid
 LEFT JOIN LATERAL (
   SELECT
     pg_constraint.conname AS name,
+    array_to_string(index.reloptions, ', ') AS storage,
     array_agg(member.attname::text ORDER BY part.position) AS columns
   FROM pg_constraint
+  JOIN pg_class AS index ON index.oid = pg_constraint.conindid
   CROSS JOIN LATERAL unnest(pg_constraint.conkey) WITH ORDINALITY AS part (number, position)
   JOIN pg_attribute AS member ON member.attrelid = pg_constraint.conrelid AND member.attnum = part.number
   WHERE pg_constraint.conrelid = pg_class.oid AND pg_constraint.contype = 'p'
-  GROUP BY pg_constraint.oid
+  GROUP BY pg_constraint.oid, index.reloptions
 ) AS key ON true
 WHERE pg_class.oid = to_regclass(:table);

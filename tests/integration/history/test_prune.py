@@ -18,6 +18,7 @@ from soleflip_assets.history.log import KEY, STOCK_EVENT, make_log_months
 from soleflip_assets.history.prune import Pruned, prune
 from soleflip_assets.months import archive
 from soleflip_assets.months.archive import ArchiveError, digest_of_file, digest_of_table
+from soleflip_assets.months.leaving import Leaving, archive_path
 from soleflip_assets.months.month import Month
 from soleflip_assets.months.partitions import list_months
 from tests.conftest import connect
@@ -44,11 +45,40 @@ def aged(empty_shop: URL) -> URL:
         make_log_months(connection, LATER)
         shop.execute(NEW, [50])
         shop.execute(
-            "UPDATE inventory.stock SET listed_on_platforms = '[{\"a\": 1.50}]', purchase_price = 1.5"
+            "UPDATE inventory.stock SET listed_on_platforms = '[{\"a\": 1.50}]', purchase_price = 1.5, "
+            "gross_purchase_price = 'NaN', purchase_date = '20226-05-01', delivery_date = '-infinity'"
         )
         with clock(shop, LATER.isoformat()):
             shop.execute(NEW, [5])
     return empty_shop
+
+
+def test_month_that_is_made_again_leaves_the_file_of_what_had_left(
+    aged: URL, tmp_path: Path
+) -> None:
+    """As the runbook says of events for which no month is made, of a clock that stood wrong."""
+    run_prune(create_database_engine(aged), tmp_path)
+    (first,) = tmp_path.rglob(f"stock_event_{FIRST.suffix}.parquet")
+    before = digest_of_file(first)
+    with session(aged) as shop:
+        shop.execute(
+            "SELECT inventory_ops.make_month('inventory_ops.stock_event', %s)", [FIRST.first_day]
+        )
+        shop.execute(
+            "INSERT INTO inventory_ops.stock_event (occurred_at, transaction_id, kind, stock_id) "
+            "VALUES (%s, pg_current_xact_id(), 'delete', gen_random_uuid())",
+            [FIRST.begin],
+        )
+    run_prune(create_database_engine(aged), tmp_path)
+
+    second = first.with_stem(f"{first.stem}_2")
+    assert digest_of_file(first) == before
+    assert digest_of_file(second).rows == 1
+    with connect(aged) as connection:
+        leaving = Leaving(STOCK_EVENT, FIRST, STOCK_EVENT.partition(FIRST))
+        assert archive_path(connection, tmp_path, leaving) == first.with_stem(f"{first.stem}_3")
+        connection.exec_driver_sql("UPDATE inventory_ops.archived_month SET dropped_at = NULL")
+        assert archive_path(connection, tmp_path, leaving) == second
 
 
 def test_month_is_in_its_file_value_for_value(aged: URL, tmp_path: Path) -> None:

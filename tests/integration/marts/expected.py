@@ -437,6 +437,16 @@ def expected_roi(known: Known) -> list[Row]:
     return rows
 
 
+def _day(moment: str) -> list[date]:
+    """Which day a listing names, of a month that is one; the 31st of November is the 1st of December."""
+    year, month, day = map(int, moment[:10].split("-"))
+    return (
+        [date(year, month, 1) + timedelta(days=day - 1)]
+        if year and 0 < month < 13 and 0 < day < 32
+        else []
+    )
+
+
 @mart
 def listing_coverage(known: Known) -> list[Row]:
     offered: dict[str, list[tuple[int, int | None]]] = defaultdict(list)
@@ -447,7 +457,7 @@ def listing_coverage(known: Known) -> list[Row]:
                 continue
             dated = days.setdefault(listing["platform"], [])
             if moment := listing.get("listed_at") or listing.get("timestamp"):
-                dated.append((known.today - datetime.fromisoformat(moment).date()).days)
+                dated += [(known.today - day).days for day in _day(moment)]
         if item["status"].startswith("listed_"):
             days.setdefault(item["status"].removeprefix("listed_"), [])
         for platform, dated in days.items():
@@ -563,9 +573,9 @@ def price_changes(known: Known) -> list[Row]:
 
 
 def asked(listings: str | None) -> Decimal | None:
-    """Of the first listing that says so."""
+    """Of the first listing that says so, in what could be a price."""
     asks = (listing.get("ask_price") for listing in json.loads(listings or "[]"))
-    return next((Decimal(str(ask)) for ask in asks if ask is not None), None)
+    return next((Decimal(str(ask)) for ask in asks if ask is not None and ask < 10**8), None)
 
 
 def money(sales: list[Row]) -> Row:

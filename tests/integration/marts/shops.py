@@ -101,13 +101,15 @@ def _listings(draw: st.DrawFn) -> str | None:
         if draw(st.booleans()):
             listing["metadata"] = {"note": "a {brace} or two"}
         listing["platform"] = platform
-        ask = draw(st.sampled_from([None, 150, 149.5]))
+        ask = draw(st.sampled_from([None, 150, 149.5, 10**300]))
         if ask is not None:
             listing["ask_price"] = ask
         moment = draw(st.sampled_from(["listed_at", "timestamp", None]))
         if moment:
             day = BEGAN - timedelta(days=draw(st.integers(0, 200)))
-            listing[moment] = day.isoformat()
+            # Nobody checks what a listing says.
+            wrong = st.sampled_from([*[None] * 5, "2025-11-31T10:00", "2026-13-01", "0000-00-00"])
+            listing[moment] = draw(wrong) or day.isoformat()
         listings.append(dict(sorted(listing.items(), key=lambda pair: (len(pair[0]), pair[0]))))
     return json.dumps(listings)
 

@@ -161,8 +161,9 @@ _DESCRIBED = {
         reloptions::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'v' AND
         nspname IN ('logging', 'pricing', 'analytics', 'drawn') ORDER BY 1""",
     "sequences": """
-        SELECT s.oid::regclass::text, a.attname, s.relacl::text, pg_get_userbyid(s.relowner),
-        obj_description(s.oid, 'pg_class'), seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle,
+        SELECT s.oid::regclass::text, a.attname, coalesce(s.relacl, acldefault('s', s.relowner))::text,
+        pg_get_userbyid(s.relowner), obj_description(s.oid, 'pg_class'), seqstart, seqincrement, seqmin,
+        seqmax, seqcache, seqcycle,
         pg_sequence_last_value(s.oid) FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind =
         'S' JOIN pg_sequence ON seqrelid = s.oid JOIN pg_attribute a ON a.attrelid = refobjid AND a.attnum =
         refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND

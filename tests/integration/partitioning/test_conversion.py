@@ -71,7 +71,20 @@ def with_privileges(connection: Connection, table: str, number: int) -> None:
         f"CREATE PUBLICATION p{number} FOR TABLE {table} WITH (publish_via_partition_root = true)",
     )
     # What whoever makes tables gives away by default must not be given away.
-    execute(connection, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+    execute(
+        connection,
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; "
+        "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC",
+    )
+
+
+def privileges_of_partitions(connection: Connection, table: str) -> list[str]:
+    """Who may do what with each partition by its own name."""
+    schema = name_of(table).schema
+    return [
+        described(connection, f"{schema}.{name}")["table"][0][1]
+        for name in partitions(connection, table)
+    ]
 
 
 def expected(before: Described, table: str, column: str) -> Described:
@@ -129,6 +142,7 @@ def test_everything_comes_along_and_back(
         to_partitions(url, table, column, "60d")
         after = described(connection, table)
         assert after == expected(before, table, column)
+        assert set(privileges_of_partitions(connection, table)) == {before["table"][0][1]}
         assert rows_of(connection, table) == rows
 
         back(url, table)

@@ -201,7 +201,7 @@ def test_month_is_archived_and_recorded_before_it_is_dropped_and_kept_where_that
                 prune(owner, managed(owner), now, lambda *_: 1 / 0)  # type: ignore[arg-type]
             found = kept(owner, managed(owner))
             assert len(found.detached) > 1
-            first = found.detached[-1]
+            first = found.detached[0]
             assert rows_of(owner, str(first))[0] == rows
             dropped = prune(owner, managed(owner), now, archiver(tmp_path, ignore))
 

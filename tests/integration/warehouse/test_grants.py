@@ -25,6 +25,15 @@ GRANTS = re.findall(
 )
 
 
+# A table of the application's whose rows a policy hides from this login.
+HIDDEN = """
+CREATE SCHEMA IF NOT EXISTS catalog; DROP TABLE IF EXISTS catalog.brand CASCADE;
+CREATE TABLE catalog.brand (id int, name text); INSERT INTO catalog.brand VALUES (1, 'Nike');
+ALTER TABLE catalog.brand ENABLE ROW LEVEL SECURITY;
+GRANT USAGE ON SCHEMA catalog TO warehouse_loader; GRANT SELECT ON catalog.brand TO warehouse_loader;
+"""
+
+
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Databases]:
     """Roles are the whole server's, and the other tests know of none."""
@@ -42,6 +51,7 @@ def test_documented_grants_are_enough_and_all_needed(
     (grants,) = GRANTS
     with connected(shop_url) as connection:
         connection.execute(grants.encode())
+        connection.execute(HIDDEN)
     url = shop_url.set(username="warehouse_loader")
     with connected(url) as loader, pytest.raises(psycopg.errors.InsufficientPrivilege):
         loader.execute("DELETE FROM inventory_ops.stock_event")
@@ -52,6 +62,7 @@ def test_documented_grants_are_enough_and_all_needed(
     loading.load()
 
     assert loading.events() == logged(shop_url)
+    assert warehouse.read("raw.brand").num_rows == 0
     for log in LOGS:
         months = months_of(warehouse, loading.shop, log)
         assert rows_match(months).passed

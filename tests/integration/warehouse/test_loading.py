@@ -1,5 +1,7 @@
 """A load takes what there is: every value as it is, what another server has, what the application lacks."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -37,7 +39,8 @@ def test_values_arrive_as_they_are(loading: Loading, shop: Connection) -> None:
     supplier = 'NaN, "O\'Neill"\n100 %'
     shop.execute(
         "UPDATE inventory.stock SET supplier = %s, location = '', purchase_price = 'NaN',"
-        " delivery_date = 'infinity', detailed_status = NULL"
+        " delivery_date = 'infinity', purchase_date = '20226-05-01', created_at = '0044-03-15 BC',"
+        " detailed_status = NULL"
         " WHERE id = (SELECT id FROM inventory.stock ORDER BY id LIMIT 1)",
         [supplier],
     )
@@ -48,7 +51,8 @@ def test_values_arrive_as_they_are(loading: Loading, shop: Connection) -> None:
     loading.load()
     with duckdb_engine(loading.warehouse) as engine:
         (row,) = engine.query(
-            "SELECT supplier, location, purchase_price, delivery_date, detailed_status, changed, updated_at"
+            "SELECT supplier, location, purchase_price, delivery_date, purchase_date, created_at,"
+            " detailed_status, changed, updated_at"
             " FROM stock_event WHERE kind = :kind",
             {"kind": "update"},
         ).to_pylist()
@@ -58,6 +62,8 @@ def test_values_arrive_as_they_are(loading: Loading, shop: Connection) -> None:
         "location": "",
         "purchase_price": None,
         "delivery_date": None,
+        "purchase_date": None,
+        "created_at": None,
         "detailed_status": None,
         "changed": changed,
         "updated_at": updated_at,
@@ -200,6 +206,40 @@ def test_table_of_the_application_may_have_another_name(loading: Loading, shop: 
     another.load()
     rows = loading.warehouse.read("raw.sales_order").sort_by("id").to_pylist()
     assert [(row["id"], str(row["gross_sale"])) for row in rows] == [("1", "100.00"), ("2", "None")]
+
+
+def test_columns_of_the_application_may_be_of_any_type(loading: Loading, shop: Connection) -> None:
+    """What cannot be read, or not be kept, is unknown, and what is no time is named."""
+    shop.execute("CREATE SCHEMA shop")
+    shop.execute(
+        "CREATE TABLE shop.order (id int, inventory_item_id text, status jsonb, gross_sale float8, roi text,"
+        " net_profit numeric, payout_received text, shelf_life_days numeric, sold_at date,"
+        " payout_date bigint, created_at timestamp)"
+    )
+    shop.execute(
+        "INSERT INTO shop.order VALUES"
+        " (1, 'x', '1', 99.994, ' 12.5 ', 1, 'yes', 7.4, '2026-02-03', 5, '2026-02-03 04:05'),"
+        " (2, NULL, NULL, 1e300, '12,5 %', 'Infinity', 'perhaps', 'NaN', '20226-02-03', 5, 'infinity')"
+    )
+    tables = {"sales_order": "shop.order"}
+    Loading(
+        loading.url, loading.catalog, loading.warehouse, Shop(loading.url, tables), loading.told
+    ).load()
+    first, second = loading.warehouse.read("raw.sales_order").sort_by("id").to_pylist()
+    assert {name: value for name, value in first.items() if value is not None} == {
+        "id": "1",
+        "stock_id": "x",
+        "status": "1",
+        "gross_sale": Decimal("99.99"),
+        "roi": Decimal("12.50"),
+        "net_profit": Decimal("1.00"),
+        "payout_received": True,
+        "shelf_life_days": 7,
+        "sold_at": datetime(2026, 2, 3, tzinfo=UTC),
+        "created_at": datetime(2026, 2, 3, 4, 5, tzinfo=UTC),
+    }
+    assert [name for name, value in second.items() if value is not None] == ["id"]
+    assert "raw.sales_order: no time can be read from payout_date: unknown" in loading.told
 
 
 def test_shop_without_a_history_is_told_what_to_run(databases: Databases, loading: Loading) -> None:
