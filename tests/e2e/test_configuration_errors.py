@@ -66,6 +66,15 @@ def test_wrong_password(soleflip: Soleflip, shop_with_password: URL) -> None:
     assert_one_sentence(result.output, "password authentication failed", "correct the URL")
 
 
+def test_user_who_may_not_connect_once_more(soleflip: Soleflip, shop_with_password: URL) -> None:
+    """The server runs: to start it, or to correct the URL, would help nobody."""
+    with connect(shop_with_password.set(username="postgres", password=None)) as superuser:
+        superuser.exec_driver_sql(f"ALTER ROLE {shop_with_password.username} CONNECTION LIMIT 0")
+    result = soleflip("deploy", url=shop_with_password)
+    assert result.exit_code == 2
+    assert_one_sentence(result.output, "too many connections for role", "pg_stat_activity shows")
+
+
 def test_user_without_rights(soleflip: Soleflip, shop_with_password: URL) -> None:
     with connect(shop_with_password.set(username="postgres", password=None)) as superuser:
         superuser.exec_driver_sql("ALTER SCHEMA inventory OWNER TO postgres")

@@ -249,6 +249,19 @@ def test_status_tells_what_the_watch_would(databases: Databases, old: None) -> N
         assert "nobody reverted it" in undeployed
 
 
+def test_status_says_what_to_do_first_about_what_fails(databases: Databases) -> None:
+    url = databases.deployed("production")
+    with connect(url) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER soleflip_queue_left BEFORE UPDATE ON inventory.stock FOR EACH ROW "
+            "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+        )
+    with status.looking_engine(url).connect() as us:
+        (failing,) = status._look(us, watching.Memory(deployed=1)).dead
+    assert failing.startswith("mode_is_whole: A switch of modes died")
+    assert failing.endswith(": `soleflip metrics --mode materialized`")
+
+
 def test_run_that_waits_or_goes_on_for_too_long_is_named(instance: dg.DagsterInstance) -> None:
     """After ten minutes in the queue; at work, after half of what it may take."""
 

@@ -7,6 +7,7 @@ import pytest
 from soleflip_assets.alerts.message import compose
 from soleflip_assets.alerts.state import Observation, State
 from soleflip_assets.checks.validations import VALIDATIONS, validation_spec
+from soleflip_assets.ground.runbook import first_step
 from soleflip_assets.ground.settings import FILES
 from soleflip_assets.history.checks import MONITORS as OF_HISTORY
 from soleflip_assets.marts.assets import marts
@@ -45,6 +46,19 @@ def test_alert_links_to_a_section_that_is_there_and_says_its_first_step(subject:
     assert link is not None
     assert link[1] in SECTIONS
     assert re.search(r"^  First: .{10,}$", body, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("section", "ending"),
+    [
+        ("view_records", "and refresh it: `soleflip deploy`, then `soleflip refresh`."),
+        ("mode_is_whole", ": `soleflip metrics --mode materialized`."),
+        ("records_with_reservations", "the youngest first (the runbook has the query)."),
+    ],
+)
+def test_first_step_that_ends_in_a_colon_says_what_follows_it(section: str, ending: str) -> None:
+    """In an alert and in `soleflip status` there is nothing below it."""
+    assert first_step(section).endswith(ending)
 
 
 def test_links_inside_the_runbook_lead_somewhere() -> None:
